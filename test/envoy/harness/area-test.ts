@@ -1,0 +1,29 @@
+/** One vitest test for each case of an area, its logs and its statistics. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { findOutrider } from '../../support/outrider.ts';
+import { requireTool } from '../../support/tool.ts';
+import { compareConfiguration, excerpt, type Result } from './compare.ts';
+import type { Area } from './scenario.ts';
+
+export function testArea(area: Area): void {
+  const envoy = requireTool('envoy');
+  describe.skipIf(envoy === null)(`${area.name}, compared with Envoy`, () => {
+    for (const configuration of area.configurations) {
+      describe(configuration.name, () => {
+        const results = new Map<string, Result>();
+        beforeAll(async () => {
+          const list = await compareConfiguration(configuration, { left: envoy as string, right: findOutrider() });
+          for (const result of list) results.set(`${result.kind} ${result.name}`, result);
+        }, 60_000);
+        const check = (key: string) => {
+          const result = results.get(key);
+          if (result?.verdict === 'different') expect.fail(`- Envoy, + Outrider\n${excerpt(result.diff)}`);
+          expect(result?.verdict).toBeOneOf(['equal', 'explained']);
+        };
+        for (const one of configuration.cases) test(one.name, () => check(`case ${one.name}`));
+        test('same statistics', () => check('stats statistics'));
+        test('same access log', () => check('log access log'));
+      });
+    }
+  });
+}

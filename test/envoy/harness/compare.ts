@@ -1,0 +1,75 @@
+/** Runs a configuration on two proxies at the same time and compares case by case. */
+import { changes, difference } from './diff.ts';
+import { ConfigurationRun } from './run-configuration.ts';
+import type { Configuration, Difference } from './scenario.ts';
+
+export interface Result {
+  readonly name: string;
+  readonly kind: 'case' | 'log' | 'stats';
+  readonly verdict: 'equal' | 'explained' | 'different';
+  readonly reason: string;
+  /** Readable difference; '- ' is the left (Envoy), '+ ' the right. */
+  readonly diff: readonly string[];
+  readonly left: string;
+}
+
+export interface Sides {
+  readonly left: string;
+  readonly right: string;
+}
+
+export async function compareConfiguration(configuration: Configuration, sides: Sides): Promise<Result[]> {
+  const results: Result[] = [];
+  const opened = await Promise.allSettled([
+    ConfigurationRun.open(configuration, sides.left),
+    ConfigurationRun.open(configuration, sides.right),
+  ]);
+  const runs = opened.flatMap((o) => (o.status === 'fulfilled' ? [o.value] : []));
+  try {
+    const [left, right] = runs;
+    if (left === undefined || right === undefined) {
+      const errors = opened
+        .map((o, i) => (o.status === 'rejected' ? `${i === 0 ? '-' : '+'} ${String(o.reason)}` : ''))
+        .filter((line) => line !== '');
+      return allFailed(configuration, errors);
+    }
+    for (const one of configuration.cases) {
+      const [a, b] = await Promise.all([left.play(one), right.play(one)]);
+      results.push(judge(one.name, 'case', a, b, one.differs ?? null));
+    }
+    const statsA = await left.stats();
+    const statsB = await right.stats(statsA);
+    results.push(judge('statistics', 'stats', statsA, statsB, configuration.statsDiffer ?? null));
+    const [logA, logB] = await Promise.all([left.finish(), right.finish()]);
+    results.push(judge('access log', 'log', logA, logB, configuration.logDiffers ?? null));
+    return results;
+  } finally {
+    await Promise.all(runs.map((run) => run.close()));
+  }
+}
+
+function judge(name: string, kind: Result['kind'], left: string, right: string, expected: Difference | null): Result {
+  if (expected === null) {
+    const equal = left === right;
+    return { name, kind, verdict: equal ? 'equal' : 'different', reason: '', diff: equal ? [] : difference(left, right), left };
+  }
+  const actual = changes(left, right);
+  const asExplained = actual.length === expected.changes.length && actual.every((line, i) => line === expected.changes[i]);
+  if (asExplained) return { name, kind, verdict: 'explained', reason: expected.reason, diff: actual, left };
+  const diff = ['! the difference is not the one that is explained as', `! ${expected.reason}`, ...difference(left, right)];
+  return { name, kind, verdict: 'different', reason: expected.reason, diff, left };
+}
+
+function allFailed(configuration: Configuration, errors: readonly string[]): Result[] {
+  const failed = (name: string, kind: Result['kind']): Result => ({ name, kind, verdict: 'different', reason: '', diff: errors, left: '' });
+  return [...configuration.cases.map((c) => failed(c.name, 'case')), failed('statistics', 'stats'), failed('access log', 'log')];
+}
+
+/** Only what changed, with two lines around it. */
+export function excerpt(diff: readonly string[]): string {
+  const near = (i: number): boolean => {
+    for (let j = Math.max(0, i - 2); j <= Math.min(diff.length - 1, i + 2); j++) if (!(diff[j] as string).startsWith('  ')) return true;
+    return false;
+  };
+  return diff.filter((_line, i) => near(i)).join('\n');
+}

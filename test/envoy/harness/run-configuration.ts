@@ -1,0 +1,247 @@
+/** Runs all cases of one configuration on one proxy process, and writes down what was seen as comparable text. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { buildBootstrap, fillTokens } from './frame.ts';
+import { toWire, type Wire } from './http-text.ts';
+import { type Names, normalise, setOwnAddresses } from './normalise.ts';
+import { freePort } from './ports.ts';
+import { ProxyUnderTest } from './proxy-under-test.ts';
+import { announcesClose, RawClient } from './raw-client.ts';
+import { RecordingUpstream } from './recording-upstream.ts';
+import type { Case, Configuration, Parallel, Send } from './scenario.ts';
+
+export interface Observation {
+  /** One text for each case, in the order of the configuration. */
+  readonly cases: readonly string[];
+  readonly log: string;
+  readonly stats: string;
+}
+
+/** Statistics that depend on time, on chunk sizes or on what an implementation is made of. */
+const VARYING = /_bytes_|_ms$|_buffered$|\.worker_|watchdog|downstream_pre_cx|\.update_duration|_time$|assignment_|\.version$/;
+const COMPARED = /^(http\.(?!admin|async)|cluster\.|tcp\.|listener\.(?!admin)|echo|direct_response)/;
+
+setOwnAddresses(
+  new Set(
+    Object.values(networkInterfaces())
+      .flatMap((list) => list ?? [])
+      .map((entry) => entry.address)
+      .filter((address) => !address.startsWith('127.')),
+  ),
+);
+
+export class ConfigurationRun {
+  readonly #configuration: Configuration;
+  readonly #upstreams: ReadonlyMap<string, RecordingUpstream>;
+  readonly #tokens: Map<string, string>;
+  readonly #directory: string;
+  #proxy: ProxyUnderTest | null = null;
+
+  private constructor(
+    configuration: Configuration,
+    upstreams: ReadonlyMap<string, RecordingUpstream>,
+    tokens: Map<string, string>,
+    directory: string,
+  ) {
+    this.#configuration = configuration;
+    this.#upstreams = upstreams;
+    this.#tokens = tokens;
+    this.#directory = directory;
+  }
+
+  static async open(configuration: Configuration, binary: string): Promise<ConfigurationRun> {
+    const directory = await mkdtemp(join(tmpdir(), 'outrider-compare-'));
+    const tokens = new Map<string, string>();
+    const upstreams = new Map<string, RecordingUpstream>();
+    for (const [name, speak] of Object.entries(configuration.upstreams ?? { a: 'http' as const, b: 'http' as const })) {
+      const upstream = new RecordingUpstream(name, { speak });
+      upstreams.set(name, upstream);
+      tokens.set(name, String(await upstream.listen()));
+    }
+    for (const name of ['listener', 'listener2', 'admin', 'dead']) tokens.set(name, String(await freePort()));
+    tokens.set('log', join(directory, 'access.log'));
+    tokens.set('dir', directory);
+    const run = new ConfigurationRun(configuration, upstreams, tokens, directory);
+    const file = join(directory, 'bootstrap.yaml');
+    await writeFile(
+      file,
+      stringify(buildBootstrap(configuration, { upstreams: [...upstreams.keys()], tokens }), { aliasDuplicateObjects: false }),
+    );
+    try {
+      run.#proxy = await ProxyUnderTest.start(binary, file, Number(tokens.get('admin')), configuration.args);
+    } catch (error) {
+      await run.close();
+      throw error;
+    }
+    return run;
+  }
+
+  /** Sends one case and returns what client and upstreams saw. */
+  async play(one: Case): Promise<string> {
+    for (const [name, upstream] of this.#upstreams) upstream.prepare(one.upstream?.[name] ?? []);
+    const seen: string[] = [];
+    const sent: string[] = [];
+    if (one.parallel !== undefined) seen.push(await this.#parallel(one, one.parallel, sent));
+    else if (one.send !== undefined) {
+      const list = Array.isArray(one.send) ? (one.send as readonly Send[]) : [one.send as Send];
+      seen.push(await this.#sequence(one, list, sent));
+    }
+    for (const upstream of this.#upstreams.values()) {
+      upstream.openGates();
+      const report = upstream.report();
+      if (report !== '') seen.push(report);
+    }
+    if (one.admin !== undefined) seen.push(await this.#admin(one.admin, one.adminLines ?? null));
+    return normalise(seen.join('\n'), this.#names(sent.join('\n')));
+  }
+
+  /** Statistics once they have come to rest, or as soon as they are equal to `expected`. */
+  async stats(expected: string | null = null): Promise<string> {
+    let last = '';
+    for (let i = 0; i < (expected === null ? 12 : 40); i++) {
+      const now = await this.#readStats();
+      if (expected === null ? now === last && i > 2 : now === expected) return now;
+      last = now;
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    return last;
+  }
+
+  /** Ends the proxy, then reads the log: nothing may be lost at shutdown. */
+  async finish(): Promise<string> {
+    await this.#proxy?.stop();
+    this.#proxy = null;
+    const log = await readFile(this.#token('log'), 'latin1').catch(() => '');
+    return normalise(log.trimEnd(), this.#names(''));
+  }
+
+  async close(): Promise<void> {
+    await this.#proxy?.stop();
+    for (const upstream of this.#upstreams.values()) await upstream.close();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  get output(): string {
+    return this.#proxy?.output ?? '';
+  }
+
+  async #sequence(one: Case, sends: readonly Send[], sent: string[]): Promise<string> {
+    const client = await this.#connect(one);
+    const seen: string[] = [];
+    for (const send of sends) {
+      const wire = toWire(send);
+      await this.#write(client, wire, sent);
+      seen.push(await this.#read(client, wire));
+    }
+    seen.push(await client.fate(one.closes === true || announcesClose(seen.at(-1) ?? '')));
+    await client.destroy();
+    return seen.join('\n');
+  }
+
+  async #parallel(one: Case, list: readonly Parallel[], sent: string[]): Promise<string> {
+    const running: { client: RawClient; wire: Wire; text: string | null; abort: boolean }[] = [];
+    for (const item of list) {
+      const client = await this.#connect(one);
+      const wire = toWire(item.send);
+      const before = this.#arrivals();
+      await this.#write(client, wire, sent);
+      const entry = { client, wire, text: null as string | null, abort: item.abort === true };
+      running.push(entry);
+      if (item.until === 'answered') entry.text = await this.#read(client, wire);
+      else if (item.until === 'upstream') await this.#arrivedSince(before);
+      else await new Promise((resolve) => setTimeout(resolve, 60));
+      if (entry.abort) {
+        entry.text = '[hung up]';
+        await client.destroy();
+      }
+    }
+    for (const upstream of this.#upstreams.values()) upstream.openGates();
+    const seen: string[] = [];
+    for (const [index, entry] of running.entries()) {
+      const text = entry.text ?? (await this.#read(entry.client, entry.wire));
+      const fate = entry.abort ? '' : `\n${await entry.client.fate(announcesClose(text))}`;
+      seen.push(`(${index + 1})\n${text}${fate}`);
+    }
+    for (const entry of running) await entry.client.destroy();
+    return seen.join('\n');
+  }
+
+  #connect(one: Case): Promise<RawClient> {
+    return RawClient.connect(Number(this.#token(one.to ?? 'listener'))).then((client) => {
+      if (one.tcp === true) client.treatAsTcp();
+      return client;
+    });
+  }
+
+  async #write(client: RawClient, wire: Wire, sent: string[]): Promise<void> {
+    for (let i = 0; i < Math.max(1, wire.responses); i++) client.expect(wire.method);
+    for (const [index, piece] of wire.pieces.entries()) {
+      if (index > 0) await new Promise((resolve) => setTimeout(resolve, 8));
+      const text = fillTokens(piece, this.#tokens);
+      sent.push(text);
+      client.write(text);
+    }
+    if (wire.then === 'half-close') client.halfClose();
+    else if (wire.then === 'reset') client.reset();
+  }
+
+  async #read(client: RawClient, wire: Wire): Promise<string> {
+    const seen: string[] = [];
+    if (wire.responses > 0) seen.push(await client.responses(wire.responses));
+    if (wire.payload > 0) seen.push(await client.payload(wire.payload));
+    return seen.join('\n');
+  }
+
+  async #admin(request: string, lines: RegExp | null): Promise<string> {
+    const [method = 'GET', path = '/'] = request.split(' ');
+    const answer = await this.#mustRun().admin(path, method);
+    const body =
+      lines === null
+        ? answer.body
+        : answer.body
+            .split('\n')
+            .filter((line) => lines.test(line))
+            .join('\n');
+    return `-> admin ${request}\n${answer.status} ${answer.headers['content-type'] ?? ''}\n${body}`;
+  }
+
+  async #readStats(): Promise<string> {
+    const stats = await this.#mustRun().stats();
+    const lines: string[] = [];
+    for (const [name, value] of stats) {
+      if (!COMPARED.test(name) || VARYING.test(name) || this.#configuration.ignoreStats?.test(name) === true) continue;
+      lines.push(`${name}: ${value}`);
+    }
+    return normalise(lines.sort().join('\n'), this.#names(''));
+  }
+
+  #arrivals(): number {
+    let sum = 0;
+    for (const upstream of this.#upstreams.values()) sum += upstream.arrivals;
+    return sum;
+  }
+
+  async #arrivedSince(before: number): Promise<void> {
+    const deadline = new Promise<void>((resolve) => setTimeout(resolve, 3000).unref());
+    const arrivals = [...this.#upstreams.values()].map((upstream) => upstream.arrived(upstream.arrivals + 1));
+    if (this.#arrivals() > before) return;
+    await Promise.race([...arrivals, deadline]);
+  }
+
+  #names(sent: string): Names {
+    const ports = new Map<number, string>();
+    for (const [name, value] of this.#tokens) if (/^\d+$/.test(value)) ports.set(Number(value), name);
+    return { ports, directory: this.#directory, sent };
+  }
+
+  #token(name: string): string {
+    return this.#tokens.get(name) ?? '';
+  }
+
+  #mustRun(): ProxyUnderTest {
+    if (this.#proxy === null) throw new Error('the proxy is not running');
+    return this.#proxy;
+  }
+}
