@@ -1,0 +1,122 @@
+/**
+ * Builds src/config/gen/ from the Envoy .proto files of an installed package: a descriptor set for run time, TypeScript types, and
+ * the enums as plain objects. Run by npm's "prepare"; does nothing when the output is current.
+ *
+ *   node scripts/build-api.ts                 build if needed
+ *   node scripts/build-api.ts --copy DIR      build if needed, then copy what runs (no types) into DIR
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type FileDescriptorSet, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { generateCode } from './build-api-codegen.ts';
+import { applyOverlay } from './build-api-overlay.ts';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const modules = join(root, 'node_modules');
+const deps = join(modules, '@grpc/grpc-js-xds/deps');
+const buildDir = join(root, 'build/api');
+const outDir = join(root, 'src/config/gen');
+const overlayDir = join(root, 'scripts/build-api-overlay');
+
+/** Where the .proto files of each import root lie. */
+const ROOTS = ['envoy-api', 'xds', 'protoc-gen-validate', 'googleapis'];
+/** Current API (v3), and the few older files that v3 configurations still name in an `@type`. */
+const WANTED = [/^(envoy|xds|udpa)\/.*\/v3\//, /^udpa\/type\/v1\//, /^envoy\/config\/(retry\/previous_priorities|cluster\/redis)\//];
+/** Files whose imports the package does not ship, and which no configuration of Envoy 1.40 can use. */
+const LEFT_OUT = new Set([
+  'envoy/config/trace/v3/opencensus.proto',
+  'envoy/service/trace/v3/trace_service.proto',
+  'envoy/service/metrics/v3/metrics_service.proto',
+]);
+/** Imported by the API, absent from the package: filled in by the overlay. */
+const STUBS: Readonly<Record<string, string>> = {
+  'opentelemetry/proto/common/v1/common.proto':
+    'syntax = "proto3";\npackage opentelemetry.proto.common.v1;\nmessage AnyValue {}\nmessage ArrayValue {}\nmessage KeyValueList {}\nmessage KeyValue {}\n',
+};
+/** Corrections of the packaged text. */
+const PATCHES: Readonly<Record<string, readonly [string, string]>> = {
+  'validate/validate.proto': [
+    'optional bool strict = 25 [default = true];',
+    'optional bool strict = 25 [default = true];\n  optional bool ignore_empty = 26;',
+  ],
+  'envoy/config/trace/v3/trace.proto': ['import public "envoy/config/trace/v3/opencensus.proto";', ''],
+};
+
+function collectProtos(): Map<string, string> {
+  const where = new Map<string, string>();
+  for (const r of ROOTS) for (const f of globSync('**/*.proto', { cwd: join(deps, r) })) where.set(f, join(deps, r, f));
+  const texts = new Map<string, string>();
+  const visit = (name: string): void => {
+    const path = where.get(name);
+    if (texts.has(name) || LEFT_OUT.has(name) || (path === undefined && STUBS[name] === undefined)) return;
+    let text = path === undefined ? (STUBS[name] ?? '') : readFileSync(path, 'utf8');
+    const patch = PATCHES[name];
+    if (patch !== undefined) text = text.replace(patch[0], patch[1]);
+    texts.set(name, text);
+    for (const m of text.matchAll(/^import (?:public )?"([^"]+)"/gm)) visit(m[1] ?? '');
+  };
+  for (const name of where.keys()) if (WANTED.some((w) => w.test(name))) visit(name);
+  return texts;
+}
+
+function compileProtos(): FileDescriptorSet {
+  rmSync(buildDir, { recursive: true, force: true });
+  for (const [name, text] of collectProtos()) {
+    mkdirSync(dirname(join(buildDir, name)), { recursive: true });
+    writeFileSync(join(buildDir, name), text);
+  }
+  writeFileSync(join(buildDir, 'buf.yaml'), 'version: v2\n');
+  // buf's npm entry is a Node script that starts the binary of this platform.
+  run(join(modules, '@bufbuild/buf/bin/buf'), ['build', buildDir, '--as-file-descriptor-set', '-o', join(buildDir, 'api.binpb')]);
+  return fromBinary(FileDescriptorSetSchema, readFileSync(join(buildDir, 'api.binpb')));
+}
+
+function run(script: string, args: string[]): void {
+  const done = spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (done.status !== 0) throw new Error(`${script} failed`, { cause: done.error });
+}
+
+function stamp(): string {
+  const hash = createHash('sha256');
+  for (const p of ['@grpc/grpc-js-xds', '@bufbuild/buf', '@bufbuild/protoc-gen-es', '@bufbuild/protobuf']) {
+    hash.update(readFileSync(join(modules, p, 'package.json')));
+  }
+  for (const f of globSync('build-api*.ts', { cwd: join(root, 'scripts') }).sort()) hash.update(readFileSync(join(root, 'scripts', f)));
+  for (const f of readdirSync(overlayDir).sort()) hash.update(readFileSync(join(overlayDir, f)));
+  return hash.digest('hex');
+}
+
+function build(): void {
+  const wanted = stamp();
+  const stampFile = join(outDir, '.stamp');
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted) return;
+  rmSync(outDir, { recursive: true, force: true });
+  const set = compileProtos();
+  applyOverlay(
+    set,
+    readdirSync(overlayDir)
+      .sort()
+      .map((f) => readFileSync(join(overlayDir, f), 'utf8')),
+  );
+  for (const [name, text] of generateCode(set, join(modules, '@bufbuild/protoc-gen-es/bin/protoc-gen-es'))) {
+    mkdirSync(dirname(join(outDir, name)), { recursive: true });
+    writeFileSync(join(outDir, name), text);
+  }
+  for (const file of set.file) delete file.sourceCodeInfo;
+  writeFileSync(join(outDir, 'envoy-api.binpb'), toBinary(FileDescriptorSetSchema, set));
+  writeFileSync(stampFile, wanted);
+}
+
+build();
+const copyAt = process.argv.indexOf('--copy');
+const copyTo = copyAt < 0 ? undefined : process.argv[copyAt + 1];
+if (copyTo !== undefined) {
+  for (const name of globSync('**/*.{js,binpb}', { cwd: outDir })) {
+    mkdirSync(dirname(join(copyTo, name)), { recursive: true });
+    copyFileSync(join(outDir, name), join(copyTo, name));
+  }
+}
