@@ -1,0 +1,75 @@
+/** What the data path asks of clusters. A worker's own view: lists of hosts are immutable and swapped whole. */
+import type { RequestEncoder, ResponseDecoder } from '../http/codec.ts';
+import type { RequestHeaders } from '../http/header-map.ts';
+import type { ResetReason } from '../http/reset-reason.ts';
+import type { ConnectionInfo, StreamInfo } from '../http/stream-info.ts';
+import type { Host } from '../lb/host.ts';
+import type { Connection, ConnectionHandler } from '../net/connection.ts';
+import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
+import type { ClusterSettings } from './config.ts';
+import type { ClusterStats } from './cluster-stats.ts';
+
+export interface ClusterManager {
+  /** null = unknown cluster. Makes the cluster's pools, statistics and balancer on first use. */
+  get(name: string): Cluster | null;
+}
+
+export interface Cluster {
+  readonly name: string;
+  readonly settings: ClusterSettings;
+  readonly stats: ClusterStats;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** @param priority 0 default, 1 high */
+  circuitBreaker(priority: 0 | 1): CircuitBreaker;
+  /** null = no host can be used (503 UH). Synchronous. */
+  chooseHost(context: LbContext): Host | null;
+  /** The pool of `host` for this worker, made on first use; null when max_connection_pools is reached. */
+  httpPool(host: Host, priority: 0 | 1, context: LbContext): HttpPool | null;
+  /** Opens one TCP connection for tcp_proxy and the like; counts it on cluster and host until it closes. */
+  connectTcp(host: Host, priority: 0 | 1, client: TcpClient, context: LbContext): TcpConnect;
+}
+
+/** What balancing may look at. The router's attempt and tcp_proxy implement it. */
+export interface LbContext {
+  /** Consistent-hash key; null = none. */
+  readonly hash: bigint | null;
+  readonly requestHeaders: RequestHeaders | null;
+  readonly streamInfo: StreamInfo;
+  readonly downstream: ConnectionInfo;
+  /** True to have another host picked instead (retry host predicates); asked at most `hostSelectionRetries` times. */
+  shouldSelectAnotherHost(host: Host): boolean;
+  readonly hostSelectionRetries: number;
+  readonly metadataMatch: Readonly<Record<string, unknown>> | null;
+}
+
+/** The one who waits for a pool connection; it is its own ticket, and receives the response. */
+export interface PoolClient extends ResponseDecoder {
+  /** A connection is ready: encode the request now. */
+  onPoolReady(encoder: RequestEncoder, host: Host): void;
+  /** No connection came about. `reason`: Overflow, LocalConnectionFailure, RemoteConnectionFailure, ConnectionTimeout. */
+  onPoolFailure(reason: ResetReason, transportFailure: string, host: Host): void;
+}
+
+/** HTTP connections of one host on this worker. */
+export interface HttpPool {
+  readonly host: Host;
+  /** Answers through `client`, perhaps from inside this call. */
+  acquire(client: PoolClient): void;
+  /** Takes back a client that is still waiting; nothing is called on it any more. */
+  cancel(client: PoolClient): void;
+  /** No new requests; connections close as they become idle. */
+  drain(): void;
+  close(): void;
+}
+
+export interface TcpClient {
+  /** The handler that the connection gets; bytes may arrive right after this returns. */
+  onTcpConnected(connection: Connection): ConnectionHandler;
+  onTcpFailure(reason: ResetReason, transportFailure: string): void;
+}
+
+export interface TcpConnect {
+  cancel(): void;
+}
+
+export type { StreamInfo };

@@ -1,0 +1,167 @@
+/** What HTTP and network filters are, and what the proxy offers them. One HTTP filter never imports another. */
+import type { ClusterManager } from '../cluster/api.ts';
+import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
+import type { ResetReason } from '../http/reset-reason.ts';
+import type { ConnectionInfo, StreamInfo } from '../http/stream-info.ts';
+import type { CloseType, Connection } from '../net/connection.ts';
+import type { Route } from '../route/route.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Random } from '../runtime/random.ts';
+import type { RuntimeSnapshot } from '../runtime/runtime.ts';
+import type { StatsScope } from '../stats/scope.ts';
+
+/** What a filter wants done after it has seen a piece of the message. */
+export const Status = {
+  /** Go on with the next filter. */
+  Continue: 0,
+  /** Headers: stop here; data goes on to arrive at this filter. Data: keep nothing, pass nothing on. */
+  Stop: 1,
+  /** Keep this and later data in the stream's buffer until `continueRequest` / `continueResponse`; over the limit it is 413 / 500. */
+  StopAndBuffer: 2,
+  /** Headers only: later pieces are kept, and the peer is held back at the limit, until continued; this filter does not see them before. */
+  StopAllAndWatermark: 3,
+} as const;
+export type Status = (typeof Status)[keyof typeof Status];
+
+export interface HttpFilter {
+  onRequestHeaders(stream: HttpStream, headers: RequestHeaders, end: boolean): Status;
+  onRequestData(stream: HttpStream, chunk: Buffer, end: boolean): Status;
+  onRequestTrailers(stream: HttpStream, trailers: HeaderMap): Status;
+  onResponseHeaders(stream: HttpStream, headers: ResponseHeaders, end: boolean): Status;
+  onResponseData(stream: HttpStream, chunk: Buffer, end: boolean): Status;
+  onResponseTrailers(stream: HttpStream, trailers: HeaderMap): Status;
+  /** Once, after the last other call, however the stream ended. */
+  onStreamEnd(stream: HttpStream): void;
+}
+
+/** Lets everything pass. Filters extend it and override what they look at; the chain calls only what is overridden. */
+export class PassThroughFilter implements HttpFilter {
+  onRequestHeaders(_stream: HttpStream, _headers: RequestHeaders, _end: boolean): Status {
+    return Status.Continue;
+  }
+  onRequestData(_stream: HttpStream, _chunk: Buffer, _end: boolean): Status {
+    return Status.Continue;
+  }
+  onRequestTrailers(_stream: HttpStream, _trailers: HeaderMap): Status {
+    return Status.Continue;
+  }
+  onResponseHeaders(_stream: HttpStream, _headers: ResponseHeaders, _end: boolean): Status {
+    return Status.Continue;
+  }
+  onResponseData(_stream: HttpStream, _chunk: Buffer, _end: boolean): Status {
+    return Status.Continue;
+  }
+  onResponseTrailers(_stream: HttpStream, _trailers: HeaderMap): Status {
+    return Status.Continue;
+  }
+  onStreamEnd(_stream: HttpStream): void {}
+}
+
+/** One request with its response, as filters see it. */
+export interface HttpStream {
+  readonly info: StreamInfo;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly clusters: ClusterManager;
+  readonly requestHeaders: RequestHeaders;
+  readonly responseHeaders: ResponseHeaders | null;
+  /** The route picked for this request; null if none matched. Cached until `clearRouteCache`. */
+  readonly route: Route | null;
+  /** Name of the cluster the route leads to for this request; '' if none. */
+  readonly clusterName: string;
+  clearRouteCache(): void;
+  /** Per-route configuration of this filter, compiled; the most specific level; null = none. */
+  routeSettings<T>(filter: HttpFilter): T | null;
+  /** Goes on after Stop, StopAndBuffer or StopAllAndWatermark. */
+  continueRequest(filter: HttpFilter): void;
+  continueResponse(filter: HttpFilter): void;
+  /**
+   * Answers from here: no further request callbacks; the response runs through the filters' response side.
+   * @param body latin1 text; gRPC requests get it as grpc-message @param flag bits of Flag @param details constant words for %RESPONSE_CODE_DETAILS%
+   */
+  localReply(status: number, body: string, flag: number, details: string, edit?: ((headers: ResponseHeaders) => void) | null, grpcStatus?: number): void;
+  /** Ends the stream without (further) answer. */
+  reset(reason: ResetReason): void;
+  /** The whole request has come in. */
+  readonly requestEnded: boolean;
+  /** Response headers have been handed to the codec. */
+  readonly responseStarted: boolean;
+  /** The stream is over; late callbacks must do nothing. */
+  readonly ended: boolean;
+  /** Bytes a filter may keep of one message (listener's per_connection_buffer_limit_bytes). */
+  readonly bufferLimit: number;
+  /** True for an accepted upgrade or CONNECT: both directions are opaque bytes after the answer. */
+  readonly isTunnel: boolean;
+}
+
+/** What only the terminal filter (the router) calls: the response source. */
+export interface TerminalHttpStream extends HttpStream {
+  respond1xx(headers: ResponseHeaders): void;
+  respondHeaders(headers: ResponseHeaders, end: boolean): void;
+  respondData(chunk: Buffer, end: boolean): void;
+  respondTrailers(trailers: HeaderMap): void;
+  /** Counted: holds the downstream request body back while upstream cannot take more. */
+  pauseRequest(pause: boolean): void;
+  /** Runs the request again with changed headers through a new filter chain (internal redirect). False if that is not possible any more. */
+  recreate(headers: RequestHeaders): boolean;
+  /** Told when the downstream peer reads too slowly, and when it has caught up. The terminal filter registers itself. */
+  setWatermarkListener(listener: WatermarkListener | null): void;
+}
+
+export interface WatermarkListener {
+  onDownstreamAboveHighWatermark(): void;
+  onDownstreamBelowLowWatermark(): void;
+}
+
+/** What a filter gets when its configuration is applied on a worker. */
+export interface FilterDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly runtime: RuntimeSnapshot;
+  readonly logger: Logger;
+  readonly clusters: ClusterManager;
+  /** `http.<stat_prefix>.` for HTTP filters; the root scope for network and listener filters. */
+  readonly scope: StatsScope;
+  readonly rootScope: StatsScope;
+  readonly localInfo: LocalInfo;
+}
+
+export interface LocalInfo {
+  readonly nodeId: string;
+  readonly clusterName: string;
+  readonly zone: string;
+  readonly hostname: string;
+}
+
+/** Made once per filter entry of a connection manager; gives each stream its filter. Stateless filters return one shared object. */
+export interface HttpFilterFactory {
+  newFilter(): HttpFilter;
+}
+
+/** A network filter lives with one connection. */
+export interface NetworkFilter {
+  onConnection(): Status;
+  onData(chunk: Buffer, end: boolean): Status;
+  onClose(): void;
+  onAboveWriteBufferHighWatermark?(): void;
+  onBelowWriteBufferLowWatermark?(): void;
+}
+
+export interface NetworkFilterCallbacks {
+  readonly connection: Connection;
+  readonly info: ConnectionInfo;
+  readonly streamInfo: StreamInfo;
+  /** Goes on to the next filter after Stop from onConnection, replaying data that came meanwhile. */
+  continueReading(): void;
+  close(type: CloseType, details: string): void;
+  /** The listener drains: no new work is wanted on this connection. */
+  readonly draining: boolean;
+  onDrain(listener: () => void): void;
+}
+
+export interface NetworkFilterFactory {
+  newFilter(callbacks: NetworkFilterCallbacks): NetworkFilter;
+}
+
+export type { ResetReason };

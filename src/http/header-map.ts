@@ -1,0 +1,210 @@
+/**
+ * HTTP header lists. Names are lower case; order and repetition are kept. Values are latin1 strings (one char a byte), most of them
+ * slices of the received head. Look-up is a scan: a request has about ten headers, and comparing interned names costs nothing.
+ */
+
+/** Envoy keeps one value for each of these: a further one is appended with ','. Source: include/envoy/http/header_map.h inline headers. */
+const SINGLE_LINE = new Set([
+  'accept', 'accept-encoding', 'access-control-request-method', 'authorization', 'cache-control', 'connection', 'content-encoding', 'content-length', 'content-type',
+  'expect', 'forwarded', 'grpc-accept-encoding', 'grpc-status', 'grpc-timeout', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'keep-alive',
+  'origin', 'pragma', 'proxy-connection', 'referer', 'te', 'transfer-encoding', 'upgrade', 'user-agent', 'via', 'x-client-trace-id', 'x-forwarded-client-cert',
+  'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto', 'x-request-id',
+]);
+
+export class HeaderMap {
+  /** Parallel to `values`. Treat both as read-only outside this class and the codecs. */
+  names: string[];
+  values: string[];
+  /** Names as they came on the wire, parallel to `names`; null unless case is to be preserved. */
+  rawNames: string[] | null;
+
+  constructor() {
+    this.names = [];
+    this.values = [];
+    this.rawNames = null;
+  }
+
+  get size(): number {
+    return this.names.length;
+  }
+
+  /** First value of `name` (lower case), or undefined. Pseudo headers are fields of the subclasses; see `lookup`. */
+  get(name: string): string | undefined {
+    const i = this.names.indexOf(name);
+    return i < 0 ? undefined : this.values[i];
+  }
+
+  has(name: string): boolean {
+    return this.names.indexOf(name) >= 0;
+  }
+
+  /** All values joined with ',', as header matchers see them; undefined if absent. */
+  joined(name: string): string | undefined {
+    const names = this.names;
+    let i = names.indexOf(name);
+    if (i < 0) return undefined;
+    let value = this.values[i]!;
+    while ((i = names.indexOf(name, i + 1)) >= 0) value += ',' + this.values[i]!;
+    return value;
+  }
+
+  getAll(name: string): string[] {
+    const all: string[] = [];
+    for (let i = 0; i < this.names.length; i++) if (this.names[i] === name) all.push(this.values[i]!);
+    return all;
+  }
+
+  /** Adds a line, whatever is there already. */
+  add(name: string, value: string): void {
+    this.names.push(name);
+    this.values.push(value);
+    if (this.rawNames !== null) this.rawNames.push(name);
+  }
+
+  /** Replaces every line of `name` by one; the first keeps its place. */
+  set(name: string, value: string): void {
+    const i = this.names.indexOf(name);
+    if (i < 0) {
+      this.add(name, value);
+      return;
+    }
+    this.values[i] = value;
+    if (this.names.indexOf(name, i + 1) >= 0) this.#removeFrom(name, i + 1);
+  }
+
+  /** Adds as Envoy appends: joined with ',' on single-line headers, a further line on others. */
+  append(name: string, value: string): void {
+    const i = SINGLE_LINE.has(name) ? this.names.indexOf(name) : -1;
+    if (i < 0) this.add(name, value);
+    else this.values[i] = this.values[i] === '' ? value : this.values[i]! + ',' + value;
+  }
+
+  /** Removes every line of `name`; tells whether there was one. */
+  remove(name: string): boolean {
+    const i = this.names.indexOf(name);
+    if (i < 0) return false;
+    this.#removeFrom(name, i);
+    return true;
+  }
+
+  removeIf(predicate: (name: string) => boolean): void {
+    let kept = 0;
+    for (let i = 0; i < this.names.length; i++) if (!predicate(this.names[i]!)) this.#move(i, kept++);
+    this.#truncate(kept);
+  }
+
+  /** Replaces the value at a known position. */
+  setAt(index: number, value: string): void {
+    this.values[index] = value;
+  }
+
+  /** Value by name with pseudo headers (":path"); several lines joined with ','. What configuration-named look-ups use. */
+  lookup(name: string): string | undefined {
+    return this.joined(name);
+  }
+
+  /** Name and value lengths with the four bytes of ": " and CRLF a line, as Envoy counts header bytes. */
+  byteSize(): number {
+    let size = 0;
+    for (let i = 0; i < this.names.length; i++) size += this.names[i]!.length + this.values[i]!.length;
+    return size;
+  }
+
+  protected copyTo(target: HeaderMap): void {
+    target.names = this.names.slice();
+    target.values = this.values.slice();
+    target.rawNames = this.rawNames === null ? null : this.rawNames.slice();
+  }
+
+  #removeFrom(name: string, from: number): void {
+    let kept = from;
+    for (let i = from; i < this.names.length; i++) if (this.names[i] !== name) this.#move(i, kept++);
+    this.#truncate(kept);
+  }
+
+  #move(from: number, to: number): void {
+    if (from === to) return;
+    this.names[to] = this.names[from]!;
+    this.values[to] = this.values[from]!;
+    if (this.rawNames !== null) this.rawNames[to] = this.rawNames[from]!;
+  }
+
+  #truncate(length: number): void {
+    this.names.length = length;
+    this.values.length = length;
+    if (this.rawNames !== null) this.rawNames.length = length;
+  }
+}
+
+export class RequestHeaders extends HeaderMap {
+  method: string;
+  /** Path with query; '' when absent (plain CONNECT). */
+  path: string;
+  /** Host; '' when absent. */
+  authority: string;
+  /** 'http' or 'https'; '' when not known yet. */
+  scheme: string;
+  /** `:protocol` of an extended CONNECT (RFC 8441); ''  otherwise. */
+  protocol: string;
+
+  constructor(method = '', path = '', authority = '', scheme = '') {
+    super();
+    this.method = method;
+    this.path = path;
+    this.authority = authority;
+    this.scheme = scheme;
+    this.protocol = '';
+  }
+
+  override lookup(name: string): string | undefined {
+    if (name.charCodeAt(0) !== 0x3a) return this.joined(name);
+    switch (name) {
+      case ':method':
+        return this.method;
+      case ':path':
+        return this.path === '' ? undefined : this.path;
+      case ':authority':
+        return this.authority === '' ? undefined : this.authority;
+      case ':scheme':
+        return this.scheme === '' ? undefined : this.scheme;
+      case ':protocol':
+        return this.protocol === '' ? undefined : this.protocol;
+      default:
+        return undefined;
+    }
+  }
+
+  override byteSize(): number {
+    return super.byteSize() + 33 + this.method.length + this.path.length + this.authority.length + this.scheme.length;
+  }
+
+  clone(): RequestHeaders {
+    const copy = new RequestHeaders(this.method, this.path, this.authority, this.scheme);
+    copy.protocol = this.protocol;
+    this.copyTo(copy);
+    return copy;
+  }
+}
+
+export class ResponseHeaders extends HeaderMap {
+  status: number;
+
+  constructor(status = 0) {
+    super();
+    this.status = status;
+  }
+
+  override lookup(name: string): string | undefined {
+    return name === ':status' ? String(this.status) : this.joined(name);
+  }
+
+  override byteSize(): number {
+    return super.byteSize() + 10;
+  }
+
+  clone(): ResponseHeaders {
+    const copy = new ResponseHeaders(this.status);
+    this.copyTo(copy);
+    return copy;
+  }
+}

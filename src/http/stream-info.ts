@@ -1,0 +1,130 @@
+/** What is known of one request or connection while it lives and when its log line is written. Times are Clock.nowMs() values; -1 = has not happened. */
+import type { Address } from '../net/address.ts';
+import type { HeaderMap, RequestHeaders, ResponseHeaders } from './header-map.ts';
+
+/** Facts of the downstream connection, shared by its streams. */
+export interface ConnectionInfo {
+  readonly id: number;
+  localAddress: Address;
+  remoteAddress: Address;
+  readonly directLocalAddress: Address;
+  readonly directRemoteAddress: Address;
+  /** SNI, lower case; ''. */
+  requestedServerName: string;
+  /** 'raw_buffer' or 'tls' as detected or terminated. */
+  transportProtocol: string;
+  applicationProtocols: readonly string[];
+  filterChainName: string;
+  listenerName: string;
+  /** Listener's traffic_direction: 0 unspecified, 1 inbound, 2 outbound. */
+  trafficDirection: number;
+  /** True when the local address was restored by original_dst or the PROXY protocol. */
+  localAddressRestored: boolean;
+}
+
+/** Facts of the upstream side that the log and stats name; a Host implements it. */
+export interface UpstreamHostInfo {
+  readonly address: Address;
+  readonly hostname: string;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+}
+
+export class StreamInfo {
+  readonly startMs: number;
+  readonly startWallMs: number;
+  readonly connection: ConnectionInfo;
+  protocol: string;
+  /** Bits of Flag. */
+  flags: number;
+  responseCode: number;
+  responseCodeDetails: string;
+  connectionTerminationDetails: string;
+  bytesReceived: number;
+  bytesSent: number;
+  wireBytesReceived: number;
+  wireBytesSent: number;
+  upstreamWireBytesReceived: number;
+  upstreamWireBytesSent: number;
+  requestHeaders: RequestHeaders | null;
+  responseHeaders: ResponseHeaders | null;
+  responseTrailers: HeaderMap | null;
+  /** The trusted client address (XFF or PROXY protocol); what %DOWNSTREAM_REMOTE_ADDRESS% shows. */
+  remoteAddress: Address;
+  routeName: string;
+  virtualHostName: string;
+  virtualClusterName: string;
+  upstreamCluster: string;
+  /** alt_stat_name or the cluster's name. */
+  upstreamClusterObservabilityName: string;
+  clusterMetadata: Readonly<Record<string, unknown>> | null;
+  upstreamHost: UpstreamHostInfo | null;
+  upstreamLocalAddress: Address | null;
+  upstreamConnectionId: number;
+  upstreamProtocol: string;
+  upstreamTransportFailureReason: string;
+  attemptCount: number;
+  /** Stable for the life of the stream: route matching and splitting draw on it. Uniform in [0, 2^32). */
+  readonly randomValue: number;
+  isHealthCheck: boolean;
+  traced: boolean;
+  localReplyBody: string;
+  dynamicMetadata: Map<string, Record<string, unknown>> | null;
+  filterState: Map<string, unknown> | null;
+  lastDownstreamRxMs: number;
+  poolReadyMs: number;
+  firstUpstreamTxMs: number;
+  lastUpstreamTxMs: number;
+  firstUpstreamRxMs: number;
+  lastUpstreamRxMs: number;
+  firstDownstreamTxMs: number;
+  lastDownstreamTxMs: number;
+  endMs: number;
+
+  constructor(connection: ConnectionInfo, startMs: number, startWallMs: number, randomValue: number) {
+    this.startMs = startMs;
+    this.startWallMs = startWallMs;
+    this.connection = connection;
+    this.protocol = '';
+    this.flags = 0;
+    this.responseCode = 0;
+    this.responseCodeDetails = '';
+    this.connectionTerminationDetails = '';
+    this.bytesReceived = 0;
+    this.bytesSent = 0;
+    this.wireBytesReceived = 0;
+    this.wireBytesSent = 0;
+    this.upstreamWireBytesReceived = 0;
+    this.upstreamWireBytesSent = 0;
+    this.requestHeaders = null;
+    this.responseHeaders = null;
+    this.responseTrailers = null;
+    this.remoteAddress = connection.remoteAddress;
+    this.routeName = '';
+    this.virtualHostName = '';
+    this.virtualClusterName = '';
+    this.upstreamCluster = '';
+    this.upstreamClusterObservabilityName = '';
+    this.clusterMetadata = null;
+    this.upstreamHost = null;
+    this.upstreamLocalAddress = null;
+    this.upstreamConnectionId = 0;
+    this.upstreamProtocol = '';
+    this.upstreamTransportFailureReason = '';
+    this.attemptCount = 0;
+    this.randomValue = randomValue;
+    this.isHealthCheck = false;
+    this.traced = false;
+    this.localReplyBody = '';
+    this.dynamicMetadata = null;
+    this.filterState = null;
+    this.lastDownstreamRxMs = -1;
+    this.poolReadyMs = -1;
+    this.firstUpstreamTxMs = -1;
+    this.lastUpstreamTxMs = -1;
+    this.firstUpstreamRxMs = -1;
+    this.lastUpstreamRxMs = -1;
+    this.firstDownstreamTxMs = -1;
+    this.lastDownstreamTxMs = -1;
+    this.endMs = -1;
+  }
+}

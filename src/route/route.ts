@@ -1,0 +1,101 @@
+/** What the route table answers for a request. Everything here was decided when configuration was applied; a Route is shared by all requests that match it. */
+import type { RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
+import type { StreamInfo } from '../http/stream-info.ts';
+import type { RetryPolicySettings } from '../resilience/retry-policy.ts';
+import type { RuntimeSnapshot } from '../runtime/runtime.ts';
+
+export interface RouteTable {
+  readonly name: string;
+  /** Pure: depends on the request and `random` (stable for the stream) alone. null = no route. */
+  match(headers: RequestHeaders, info: StreamInfo, random: number): Route | null;
+  readonly internalOnlyHeaders: readonly string[];
+}
+
+export interface VirtualHost {
+  readonly name: string;
+  readonly includeRequestAttemptCount: boolean;
+  readonly includeAttemptCountInResponse: boolean;
+  readonly includeIsTimeoutRetryHeader: boolean;
+  /** Name of the first matching virtual cluster, "other" if some are defined and none matches, '' if none is defined. */
+  virtualCluster(headers: RequestHeaders): string;
+}
+
+export interface Route {
+  readonly name: string;
+  readonly virtualHost: VirtualHost;
+  /** Stat prefix of the route; '' for none. */
+  readonly statPrefix: string;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** Exactly one of `direct` and `action` is set. Redirects are direct, too. */
+  readonly direct: DirectAction | null;
+  readonly action: RouteAction | null;
+  /** Compiled per-filter configuration by filter name, the most specific level; 'disabled' = the filter is off for this route. */
+  filterSettings(filterName: string): unknown;
+  filterDisabled(filterName: string): boolean | undefined;
+  /** All levels, least specific first: for filters that merge. */
+  allFilterSettings(filterName: string): readonly unknown[];
+  /** Header mutations, then host, then path rewrite (Envoy's order), and x-envoy-original-* unless suppressed. */
+  finalizeRequestHeaders(headers: RequestHeaders, info: StreamInfo, suppressEnvoyHeaders: boolean): void;
+  finalizeResponseHeaders(headers: ResponseHeaders, info: StreamInfo): void;
+}
+
+export interface DirectAction {
+  readonly kind: 'direct_response' | 'redirect';
+  readonly status: number;
+  readonly body: string;
+  /** Absolute URI for `location`; null when the answer carries none. */
+  location(headers: RequestHeaders): string | null;
+}
+
+export interface RouteAction {
+  /** Cluster for this request; '' when cluster_header names none. Weighted entries are Routes of their own. */
+  clusterName(headers: RequestHeaders): string;
+  readonly clusterNotFoundStatus: number;
+  /** 0 = none. */
+  readonly timeoutMs: number;
+  /** null: the connection manager's stream_idle_timeout holds. 0 = none. */
+  readonly idleTimeoutMs: number | null;
+  readonly maxStreamDurationMs: number | null;
+  /** `max_stream_duration` is set: gRPC deadlines by grpc_timeout_header_max, the route timeout is off. */
+  readonly grpcTimeoutHeaderMaxMs: number | null;
+  readonly grpcTimeoutHeaderOffsetMs: number;
+  /** Deprecated max_grpc_timeout; null = unset. */
+  readonly maxGrpcTimeoutMs: number | null;
+  readonly grpcTimeoutOffsetMs: number;
+  readonly retryPolicy: RetryPolicySettings | null;
+  /** 0 default, 1 high. */
+  readonly priority: 0 | 1;
+  readonly autoHostRewrite: boolean;
+  readonly appendXForwardedHost: boolean;
+  /** Upper-case upgrade type → enabled; overrides the connection manager's. null = nothing said. */
+  readonly upgrades: ReadonlyMap<string, boolean> | null;
+  /** CONNECT is terminated here and its payload forwarded as TCP. */
+  readonly connectTerminates: boolean;
+  readonly internalRedirect: InternalRedirectSettings | null;
+  /** request_body_buffer_limit or per_request_buffer_limit_bytes; null = the listener's limit. */
+  readonly requestBufferLimit: number | null;
+  readonly mirrors: readonly MirrorSettings[];
+  /** Hash for consistent balancing, or null when no policy yields one. `responseCookie` of the result is to be set on the response. */
+  hash(headers: RequestHeaders, info: StreamInfo): HashResult | null;
+  readonly metadataMatch: Readonly<Record<string, unknown>> | null;
+}
+
+export interface HashResult {
+  readonly hash: bigint;
+  readonly setCookie: string | null;
+}
+
+export interface InternalRedirectSettings {
+  readonly maxInternalRedirects: number;
+  readonly responseCodes: readonly number[];
+  readonly allowCrossSchemeRedirect: boolean;
+  readonly responseHeadersToCopy: readonly string[];
+}
+
+export interface MirrorSettings {
+  readonly cluster: string;
+  readonly clusterHeader: string;
+  /** Runtime key, numerator, denominator. */
+  shouldMirror(runtime: RuntimeSnapshot, random: number): boolean;
+  readonly disableShadowHostSuffixAppend: boolean;
+}

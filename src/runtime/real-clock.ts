@@ -1,0 +1,56 @@
+/** The clock of a running process: one Node timer drives the wheel, and sleeps until the next expiry. */
+import type { Clock, Timer } from './clock.ts';
+import { TICK_MS, TimerWheel } from './timer-wheel.ts';
+
+export class RealClock implements Clock {
+  readonly #wheel = new TimerWheel();
+  readonly #originMs = performance.now();
+  /** Called after timers ran, so that what they wrote leaves in the same turn. */
+  readonly #afterTimers: () => void;
+  #driver: NodeJS.Timeout | null = null;
+  #driverTick = Number.POSITIVE_INFINITY;
+  readonly #onDriver = () => this.#tick();
+
+  constructor(afterTimers: () => void = () => undefined) {
+    this.#afterTimers = afterTimers;
+  }
+
+  nowMs(): number {
+    return performance.now();
+  }
+
+  wallMs(): number {
+    return Date.now();
+  }
+
+  arm(timer: Timer, delayMs: number): void {
+    // Ceiling plus the tick under way: a timer never expires early.
+    const tick = Math.ceil((performance.now() - this.#originMs + delayMs) / TICK_MS);
+    this.#wheel.arm(timer, tick);
+    if (timer.deadlineTick < this.#driverTick) this.#schedule(timer.deadlineTick);
+  }
+
+  disarm(timer: Timer): void {
+    // The driver is left as it is: waking once for nothing is cheaper than re-arming it on every request.
+    this.#wheel.disarm(timer);
+  }
+
+  #tick(): void {
+    this.#driver = null;
+    this.#driverTick = Number.POSITIVE_INFINITY;
+    const tick = Math.floor((performance.now() - this.#originMs) / TICK_MS);
+    if (tick > this.#wheel.now) this.#wheel.advance(tick);
+    this.#afterTimers();
+    const ahead = this.#wheel.ticksToNext();
+    if (ahead !== Number.POSITIVE_INFINITY && this.#wheel.now + ahead < this.#driverTick) this.#schedule(this.#wheel.now + ahead);
+  }
+
+  #schedule(tick: number): void {
+    if (this.#driver !== null) clearTimeout(this.#driver);
+    this.#driverTick = tick;
+    const delayMs = Math.max(1, Math.ceil(this.#originMs + tick * TICK_MS - performance.now()));
+    this.#driver = setTimeout(this.#onDriver, delayMs);
+    // Timers never keep a process alive by themselves: sockets and servers do.
+    this.#driver.unref();
+  }
+}
