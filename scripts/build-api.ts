@@ -44,6 +44,11 @@ const PATCHES: Readonly<Record<string, readonly [string, string]>> = {
     'optional bool strict = 25 [default = true];\n  optional bool ignore_empty = 26;',
   ],
   'envoy/config/trace/v3/trace.proto': ['import public "envoy/config/trace/v3/opencensus.proto";', ''],
+  // Since 1.34 it has the type that routes use.
+  'envoy/extensions/filters/http/ratelimit/v3/rate_limit.proto': [
+    'repeated RateLimitConfig rate_limits = 3;',
+    'repeated config.route.v3.RateLimit rate_limits = 3;',
+  ],
 };
 
 function collectProtos(): Map<string, string> {
