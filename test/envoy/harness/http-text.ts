@@ -6,7 +6,7 @@ export interface Wire {
   readonly method: string;
   readonly responses: number;
   readonly payload: number;
-  readonly then: RawSend['then'] | null;
+  readonly afterwards: RawSend['afterwards'] | null;
 }
 
 export function toWire(send: Send): Wire {
@@ -18,9 +18,9 @@ export function toWire(send: Send): Wire {
     const pieces = typeof send.raw === 'string' ? [send.raw] : send.raw;
     const method = send.method ?? /^[A-Z]+/.exec(pieces[0] ?? '')?.[0] ?? 'GET';
     const payload = send.payload ?? 0;
-    return { pieces, method, responses: send.responses ?? (payload > 0 ? 0 : 1), payload, then: send.then ?? null };
+    return { pieces, method, responses: send.responses ?? (payload > 0 ? 0 : 1), payload, afterwards: send.afterwards ?? null };
   }
-  return { pieces: [requestText(send)], method: send.method ?? 'GET', responses: 1, payload: 0, then: null };
+  return { pieces: [requestText(send)], method: send.method ?? 'GET', responses: 1, payload: 0, afterwards: null };
 }
 
 export function requestText(request: Request): string {

@@ -24,15 +24,16 @@ export function normalise(text: string, names: Names): string {
       return `${ip}${separator}{${names.ports.get(Number(port)) ?? 'port'}}`;
     })
     .replace(/\b(?!127\.)((?:\d{1,3}\.){3}\d{1,3})\b(?=[\s,"]|$)/g, (ip) => (isOwnAddress(ip) ? '{own address}' : ip))
-    .replace(/\b(host|authority|location)(: (?:https?:\/\/)?[\w.-]+):(\d{5})\b/gi, (all, name: string, host: string, port: string) => {
-      const token = names.ports.get(Number(port));
-      return token === undefined ? all : `${name}${host}:{${token}}`;
+    .replace(/\b\d{5}\b/g, (number) => {
+      const token = names.ports.get(Number(number));
+      return token === undefined ? number : `{${token}}`;
     });
 }
 
 /** What is left of a time-out on a retry depends on how long the first attempt took. */
 function roundUp(ms: number): number {
-  return ms % 10 === 0 ? ms : Math.ceil(ms / 500) * 500;
+  const step = ms > 500 ? 500 : 100;
+  return Math.ceil(ms / step) * step;
 }
 
 let own: ReadonlySet<string> | null = null;

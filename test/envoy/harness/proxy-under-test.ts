@@ -94,7 +94,7 @@ export class ProxyUnderTest {
   async #ready(binary: string): Promise<void> {
     const deadline = Date.now() + READY_MS;
     while (Date.now() < deadline) {
-      if (this.#exitCode !== null) throw new Error(`${binary} ended with ${this.#exitCode}:\n${this.#output}`);
+      if (this.#exitCode !== null) throw new Error(`${binary} ended with ${this.#exitCode}: ${this.#complaint()}`);
       const status = await this.admin('/ready').then(
         (answer) => answer.status,
         () => 0,
@@ -103,6 +103,16 @@ export class ProxyUnderTest {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     await this.stop();
-    throw new Error(`${binary} was not ready in ${READY_MS} ms:\n${this.#output}`);
+    throw new Error(`${binary} was not ready in ${READY_MS} ms: ${this.#complaint()}`);
+  }
+
+  /** What it printed, short enough for a test's message: Envoy repeats the whole configuration in its errors. */
+  #complaint(): string {
+    return this.#output
+      .split('\n')
+      .filter((line) => line !== '')
+      .slice(0, 12)
+      .map((line) => (line.length > 500 ? `${line.slice(0, 350)} … ${line.slice(-150)}` : line))
+      .join('\n');
   }
 }

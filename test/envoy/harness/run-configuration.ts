@@ -67,7 +67,11 @@ export class ConfigurationRun {
     const file = join(directory, 'bootstrap.yaml');
     await writeFile(
       file,
-      stringify(buildBootstrap(configuration, { upstreams: [...upstreams.keys()], tokens }), { aliasDuplicateObjects: false }),
+      stringify(buildBootstrap(configuration, { upstreams: [...upstreams.keys()], tokens }), {
+        aliasDuplicateObjects: false,
+        defaultStringType: 'QUOTE_DOUBLE',
+        defaultKeyType: 'PLAIN',
+      }),
     );
     try {
       run.#proxy = await ProxyUnderTest.start(binary, file, Number(tokens.get('admin')), configuration.args);
@@ -183,8 +187,8 @@ export class ConfigurationRun {
       sent.push(text);
       client.write(text);
     }
-    if (wire.then === 'half-close') client.halfClose();
-    else if (wire.then === 'reset') client.reset();
+    if (wire.afterwards === 'half-close') client.halfClose();
+    else if (wire.afterwards === 'reset') client.reset();
   }
 
   async #read(client: RawClient, wire: Wire): Promise<string> {

@@ -23,7 +23,7 @@ export interface RawSend {
   readonly responses?: number;
   /** Payload bytes to wait for, in a tunnel or on plain TCP. */
   readonly payload?: number;
-  readonly then?: 'half-close' | 'reset';
+  readonly afterwards?: 'half-close' | 'reset';
 }
 
 /** 'METHOD /path' is short for a request without body. */
@@ -136,3 +136,9 @@ export const silence: Script = [];
 export const hangUp: Script = [{ end: true }];
 export const reset: Script = [{ reset: true }];
 export const steps = (...list: readonly Step[]): Script => list;
+
+/** A route action that answers with a word, so that the client sees which route matched. */
+export const says = (word: string): string => `direct_response: {status: 200, body: {inline_string: "${word}"}}`;
+
+/** A GET with headers. */
+export const get = (path: string, ...headers: readonly (readonly [string, string])[]): Request => ({ path, headers });
