@@ -1,0 +1,83 @@
+/**
+ * Earliest deadline first: weighted round robin in which a host with weight w comes up every 1/w units of virtual time. A binary
+ * heap on (deadline, order of insertion), as Envoy's EdfScheduler.
+ */
+import type { Host } from './host.ts';
+
+/** Weight of a host now; asked again each time the host goes back into the queue. */
+export type WeightOf = (host: Host) => number;
+
+export class EdfScheduler {
+  readonly #weightOf: WeightOf;
+  readonly #hosts: Host[] = [];
+  readonly #deadlines: number[] = [];
+  readonly #orders: number[] = [];
+  #now = 0;
+  #order = 0;
+
+  constructor(hosts: readonly Host[], weightOf: WeightOf) {
+    this.#weightOf = weightOf;
+    for (const host of hosts) this.#push(host);
+  }
+
+  /** The host that is due; it goes back with its weight of now. */
+  pick(): Host {
+    const host = this.#hosts[0]!;
+    this.#now = this.#deadlines[0]!;
+    this.#deadlines[0] = this.#now + 1 / this.#weightOf(host);
+    this.#orders[0] = this.#order++;
+    this.#siftDown();
+    return host;
+  }
+
+  #push(host: Host): void {
+    let i = this.#hosts.length;
+    this.#hosts.push(host);
+    this.#deadlines.push(this.#now + 1 / this.#weightOf(host));
+    this.#orders.push(this.#order++);
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (!this.#before(i, parent)) break;
+      this.#swap(i, parent);
+      i = parent;
+    }
+  }
+
+  #siftDown(): void {
+    const size = this.#hosts.length;
+    let i = 0;
+    for (;;) {
+      const left = 2 * i + 1;
+      if (left >= size) return;
+      const child = left + 1 < size && this.#before(left + 1, left) ? left + 1 : left;
+      if (!this.#before(child, i)) return;
+      this.#swap(child, i);
+      i = child;
+    }
+  }
+
+  #before(a: number, b: number): boolean {
+    const da = this.#deadlines[a]!;
+    const db = this.#deadlines[b]!;
+    return da < db || (da === db && this.#orders[a]! < this.#orders[b]!);
+  }
+
+  #swap(a: number, b: number): void {
+    const host = this.#hosts[a]!;
+    this.#hosts[a] = this.#hosts[b]!;
+    this.#hosts[b] = host;
+    const deadline = this.#deadlines[a]!;
+    this.#deadlines[a] = this.#deadlines[b]!;
+    this.#deadlines[b] = deadline;
+    const order = this.#orders[a]!;
+    this.#orders[a] = this.#orders[b]!;
+    this.#orders[b] = order;
+  }
+}
+
+/** A queue already advanced by a random number of picks, so that many proxies do not all begin with the same host. */
+export function startedScheduler(hosts: readonly Host[], weightOf: WeightOf, skip: number): EdfScheduler {
+  const scheduler = new EdfScheduler(hosts, weightOf);
+  for (let i = 0; i < skip; i++) scheduler.pick();
+  return scheduler;
+}

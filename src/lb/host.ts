@@ -1,0 +1,230 @@
+/** One upstream address as this worker sees it. Its numbers lie in the shared slab: all workers add to them, the control thread reads them. */
+
+/** Same shape as net's Address, which this layer does not import. */
+export interface HostAddress {
+  readonly kind: 'ip' | 'pipe';
+  readonly ip: string;
+  readonly port: number;
+  readonly version: 4 | 6 | 0;
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+}
+
+export const NO_LOCALITY: Locality = Object.freeze({ region: '', zone: '', subZone: '' });
+
+/** Bits of a host's health word, as Envoy's HealthFlag; the names are those of `/clusters`. */
+export const HealthFlag = {
+  FailedActiveHc: 1 << 0,
+  FailedOutlierCheck: 1 << 1,
+  FailedEdsHealth: 1 << 2,
+  DegradedActiveHc: 1 << 3,
+  DegradedEdsHealth: 1 << 4,
+  PendingDynamicRemoval: 1 << 5,
+  PendingActiveHc: 1 << 6,
+  ExcludedViaImmediateHcFail: 1 << 7,
+  ActiveHcTimeout: 1 << 8,
+  EdsStatusDraining: 1 << 9,
+} as const;
+
+const FLAG_NAMES: readonly string[] = [
+  'failed_active_hc',
+  'failed_outlier_check',
+  'failed_eds_health',
+  'degraded_active_hc',
+  'degraded_eds_health',
+  'pending_dynamic_removal',
+  'pending_active_hc',
+  'excluded_via_immediate_hc_fail',
+  'active_hc_timeout',
+  'eds_status_draining',
+];
+
+const UNHEALTHY = HealthFlag.FailedActiveHc | HealthFlag.FailedOutlierCheck | HealthFlag.FailedEdsHealth;
+const DEGRADED = HealthFlag.DegradedActiveHc | HealthFlag.DegradedEdsHealth;
+const EXCLUDED = HealthFlag.PendingActiveHc | HealthFlag.ExcludedViaImmediateHcFail;
+
+/** "healthy", or "/failed_active_hc/failed_eds_health" as `/clusters` prints it. */
+export function healthFlagsText(flags: number): string {
+  let text = '';
+  for (let i = 0; i < FLAG_NAMES.length; i++) if (flags & (1 << i)) text += '/' + FLAG_NAMES[i]!;
+  return text === '' ? 'healthy' : text;
+}
+
+/** Cells of one host in the slab: a cache line. Totals are 64 bits wide, low word first. */
+export const HOST_CELLS = 16;
+const CX_ACTIVE = 0;
+const RQ_ACTIVE = 1;
+const HEALTH = 2;
+const CX_CONNECT_FAIL = 4;
+const CX_TOTAL = 6;
+const RQ_ERROR = 8;
+const RQ_SUCCESS = 10;
+const RQ_TIMEOUT = 12;
+const RQ_TOTAL = 14;
+
+function bump(cells: Int32Array, index: number): void {
+  // -1 is the low word before it wraps.
+  if (Atomics.add(cells, index, 1) === -1) Atomics.add(cells, index + 1, 1);
+}
+
+function total(cells: Int32Array, index: number): number {
+  return (Atomics.load(cells, index + 1) >>> 0) * 4294967296 + (Atomics.load(cells, index) >>> 0);
+}
+
+/** The numbers of a host as `/clusters` shows them. */
+export interface HostCounts {
+  readonly cxActive: number;
+  readonly cxConnectFail: number;
+  readonly cxTotal: number;
+  readonly rqActive: number;
+  readonly rqError: number;
+  readonly rqSuccess: number;
+  readonly rqTimeout: number;
+  readonly rqTotal: number;
+  readonly healthFlags: number;
+}
+
+/** @param base offset of the host's cells; negative: nobody has used the host yet */
+export function readHostCounts(cells: Int32Array, base: number): HostCounts {
+  if (base < 0)
+    return { cxActive: 0, cxConnectFail: 0, cxTotal: 0, rqActive: 0, rqError: 0, rqSuccess: 0, rqTimeout: 0, rqTotal: 0, healthFlags: 0 };
+  return {
+    cxActive: Atomics.load(cells, base + CX_ACTIVE),
+    cxConnectFail: total(cells, base + CX_CONNECT_FAIL),
+    cxTotal: total(cells, base + CX_TOTAL),
+    rqActive: Atomics.load(cells, base + RQ_ACTIVE),
+    rqError: total(cells, base + RQ_ERROR),
+    rqSuccess: total(cells, base + RQ_SUCCESS),
+    rqTimeout: total(cells, base + RQ_TIMEOUT),
+    rqTotal: total(cells, base + RQ_TOTAL),
+    healthFlags: Atomics.load(cells, base + HEALTH),
+  };
+}
+
+/** Everything about a host that does not change while it exists. */
+export interface HostDescription {
+  readonly address: HostAddress;
+  readonly hostname: string;
+}
+
+/** How one attempt on a host ended: what outlier detection and the host's counters want to know. */
+export const HostResult = {
+  Success: 0,
+  Error: 1,
+  Timeout: 2,
+  ConnectFailed: 3,
+} as const;
+export type HostResult = (typeof HostResult)[keyof typeof HostResult];
+
+export class Host {
+  /** Where new connections go. Changes only for a logical host (LOGICAL_DNS). */
+  address: HostAddress;
+  readonly hostname: string;
+  metadata: Readonly<Record<string, unknown>> | null;
+  locality: Locality;
+  priority: number;
+  weight: number;
+  /** Health as the endpoint list says it, or'ed with the slab's word. */
+  endpointHealth: number;
+  /** False once the host has left its cluster; streams in flight still hold it. */
+  member: boolean;
+  readonly cells: Int32Array;
+  readonly base: number;
+
+  constructor(address: HostAddress, hostname: string, cells: Int32Array, base: number) {
+    this.address = address;
+    this.hostname = hostname;
+    this.metadata = null;
+    this.locality = NO_LOCALITY;
+    this.priority = 0;
+    this.weight = 1;
+    this.endpointHealth = 0;
+    this.member = true;
+    this.cells = cells;
+    this.base = base;
+  }
+
+  /** Requests in flight from all workers. */
+  get rqActive(): number {
+    return this.cells[this.base + RQ_ACTIVE]!;
+  }
+
+  get cxActive(): number {
+    return this.cells[this.base + CX_ACTIVE]!;
+  }
+
+  get healthFlags(): number {
+    return this.endpointHealth | Atomics.load(this.cells, this.base + HEALTH);
+  }
+
+  get unhealthy(): boolean {
+    return (this.healthFlags & UNHEALTHY) !== 0;
+  }
+
+  /** Marked degraded, and not unhealthy. */
+  get degraded(): boolean {
+    const flags = this.healthFlags;
+    return (flags & UNHEALTHY) === 0 && (flags & DEGRADED) !== 0;
+  }
+
+  /** Left out when shares of healthy hosts are computed. */
+  get excluded(): boolean {
+    return (this.healthFlags & EXCLUDED) !== 0;
+  }
+
+  get canary(): boolean {
+    const lb = this.metadata?.['envoy.lb'];
+    return typeof lb === 'object' && lb !== null && (lb as Record<string, unknown>)['canary'] === true;
+  }
+
+  requestStarted(): void {
+    Atomics.add(this.cells, this.base + RQ_ACTIVE, 1);
+    bump(this.cells, this.base + RQ_TOTAL);
+  }
+
+  requestEnded(): void {
+    Atomics.sub(this.cells, this.base + RQ_ACTIVE, 1);
+  }
+
+  connectionOpened(): void {
+    Atomics.add(this.cells, this.base + CX_ACTIVE, 1);
+    bump(this.cells, this.base + CX_TOTAL);
+  }
+
+  connectionClosed(): void {
+    Atomics.sub(this.cells, this.base + CX_ACTIVE, 1);
+  }
+
+  /** Takes one of `max` connections to this host, over all workers; always when `force`. */
+  tryOpenConnection(max: number): boolean {
+    for (;;) {
+      const active = Atomics.load(this.cells, this.base + CX_ACTIVE);
+      if (active >= max) return false;
+      if (Atomics.compareExchange(this.cells, this.base + CX_ACTIVE, active, active + 1) === active) {
+        bump(this.cells, this.base + CX_TOTAL);
+        return true;
+      }
+    }
+  }
+
+  connectFailed(): void {
+    bump(this.cells, this.base + CX_CONNECT_FAIL);
+  }
+
+  /** Counts how a request ended: rq_success, rq_error (5xx, reset) or rq_timeout with rq_error. */
+  onResult(result: HostResult): void {
+    if (result === HostResult.Success) bump(this.cells, this.base + RQ_SUCCESS);
+    else if (result === HostResult.Error) bump(this.cells, this.base + RQ_ERROR);
+    else if (result === HostResult.Timeout) bump(this.cells, this.base + RQ_TIMEOUT);
+  }
+
+  counts(): HostCounts {
+    return readHostCounts(this.cells, this.base);
+  }
+}

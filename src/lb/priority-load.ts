@@ -1,0 +1,63 @@
+/** How traffic is shared between priority levels. Integer arithmetic as in Envoy's LoadBalancerBase::recalculatePerPriorityState. */
+import type { HostSet } from './host-set.ts';
+
+export interface PriorityLoads {
+  /** Percent of picks that go to the healthy hosts of each priority. */
+  readonly healthy: readonly number[];
+  /** … and to its degraded hosts. Together they add up to 100, or to 0 when there is no host at all. */
+  readonly degraded: readonly number[];
+  /** Priorities that are in panic: picks ignore health there. */
+  readonly panic: readonly boolean[];
+}
+
+/** @param panicThreshold percent; 0 = never panic */
+export function computePriorityLoads(sets: readonly HostSet[], panicThreshold: number): PriorityLoads {
+  const healthyShare: number[] = [];
+  const degradedShare: number[] = [];
+  let sum = 0;
+  for (const set of sets) {
+    const total = set.hosts.length - set.excluded;
+    const h = total <= 0 ? 0 : Math.min(100, Math.floor((set.overprovisioningFactor * set.healthy.length) / total));
+    const d = total <= 0 ? 0 : Math.min(100, Math.floor((set.overprovisioningFactor * set.degraded.length) / total));
+    healthyShare.push(h);
+    degradedShare.push(d);
+    sum += h + d;
+  }
+  const available = Math.min(100, sum);
+  const panic = sets.map((set) => available < 100 && inPanic(set, panicThreshold));
+
+  if (sets.length > 0 && panic.every(Boolean)) return { healthy: loadsByHostCount(sets), degraded: sets.map(() => 0), panic };
+  if (available === 0) return { healthy: loadsByHostCount(sets), degraded: sets.map(() => 0), panic };
+
+  let remaining = 100;
+  const take = (share: number) => {
+    const load = Math.min(remaining, Math.floor((share * 100) / available));
+    remaining -= load;
+    return load;
+  };
+  const healthy = healthyShare.map(take);
+  const degraded = degradedShare.map(take);
+  if (remaining > 0) {
+    // What rounding left over.
+    const firstHealthy = healthyShare.findIndex((share) => share > 0);
+    if (firstHealthy >= 0) healthy[firstHealthy]! += remaining;
+    else degraded[degradedShare.findIndex((share) => share > 0)]! += remaining;
+  }
+  return { healthy, degraded, panic };
+}
+
+function inPanic(set: HostSet, threshold: number): boolean {
+  const total = set.hosts.length - set.excluded;
+  const percent = total <= 0 ? 0 : (100 * set.healthy.length) / total + (100 * set.degraded.length) / total;
+  return percent < threshold;
+}
+
+/** Everything panics: priorities share by their number of hosts, the remainder to the first that has any. */
+function loadsByHostCount(sets: readonly HostSet[]): number[] {
+  const total = sets.reduce((n, set) => n + set.hosts.length, 0);
+  if (total === 0) return sets.map(() => 0);
+  const loads = sets.map((set) => Math.floor((100 * set.hosts.length) / total));
+  const first = sets.findIndex((set) => set.hosts.length > 0);
+  loads[first]! += 100 - loads.reduce((a, b) => a + b, 0);
+  return loads;
+}

@@ -1,0 +1,60 @@
+/**
+ * Integers that all threads see: what is in flight per cluster and host, and host health. Reserving is an atomic bump, finding an
+ * atomic directory look-up, so that two workers that use a cluster for the first time at once still share its numbers.
+ */
+const NEXT = 0;
+const DIRECTORY = 16;
+/** Cells of a reservation are rounded up to a cache line, so that hosts do not slow each other down. */
+const LINE = 16;
+const DEFAULT_CELLS = 1 << 24;
+const DEFAULT_DIRECTORY = 1 << 17;
+
+export class SharedSlab {
+  readonly buffer: SharedArrayBuffer;
+  readonly cells: Int32Array;
+  readonly #directorySize: number;
+
+  /** @param buffer made by `create` on the control thread and handed to every worker */
+  constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer;
+    this.cells = new Int32Array(buffer);
+    this.#directorySize = this.cells[1]!;
+  }
+
+  /** Memory is taken from the system only as cells are written, so the bound may be generous: 64 MiB of addresses hold a million hosts. */
+  static create(cells: number = DEFAULT_CELLS, directorySize: number = DEFAULT_DIRECTORY): SharedSlab {
+    const buffer = new SharedArrayBuffer(cells * 4);
+    const view = new Int32Array(buffer);
+    view[1] = directorySize;
+    view[NEXT] = Math.ceil((DIRECTORY + directorySize) / LINE) * LINE;
+    return new SharedSlab(buffer);
+  }
+
+  /** Offset of `cells` zeroed cells, or -1 when the slab is full (the caller then counts in memory of its own thread). */
+  allocate(cells: number): number {
+    const size = Math.ceil(cells / LINE) * LINE;
+    for (;;) {
+      const next = Atomics.load(this.cells, NEXT);
+      if (next + size > this.cells.length) return -1;
+      if (Atomics.compareExchange(this.cells, NEXT, next, next + size) === next) return next;
+    }
+  }
+
+  /** The block of directory entry `id`, reserved by whoever asks first; every thread gets the same one. */
+  block(id: number, cells: number): number {
+    if (id < 0 || id >= this.#directorySize) return -1;
+    const found = Atomics.load(this.cells, DIRECTORY + id);
+    if (found !== 0) return found;
+    const made = this.allocate(cells);
+    if (made < 0) return -1;
+    const before = Atomics.compareExchange(this.cells, DIRECTORY + id, 0, made);
+    return before === 0 ? made : before;
+  }
+
+  /** The block of `id` if some thread has reserved it, else -1. */
+  find(id: number): number {
+    if (id < 0 || id >= this.#directorySize) return -1;
+    const found = Atomics.load(this.cells, DIRECTORY + id);
+    return found === 0 ? -1 : found;
+  }
+}
