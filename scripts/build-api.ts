@@ -49,6 +49,11 @@ const PATCHES: Readonly<Record<string, readonly [string, string]>> = {
     'repeated RateLimitConfig rate_limits = 3;',
     'repeated config.route.v3.RateLimit rate_limits = 3;',
   ],
+  // Required once; replaced by other fields since.
+  'envoy/extensions/access_loggers/open_telemetry/v3/logs_service.proto': [
+    'common_config = 1 [(validate.rules).message = {required: true}];',
+    'common_config = 1;',
+  ],
 };
 
 function collectProtos(): Map<string, string> {
