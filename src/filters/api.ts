@@ -3,6 +3,7 @@ import type { ClusterManager } from '../cluster/api.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
 import type { ResetReason } from '../http/reset-reason.ts';
 import type { ConnectionInfo, StreamInfo } from '../http/stream-info.ts';
+import type { Address } from '../net/address.ts';
 import type { CloseType, Connection } from '../net/connection.ts';
 import type { Route } from '../route/route.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -25,6 +26,8 @@ export const Status = {
 export type Status = (typeof Status)[keyof typeof Status];
 
 export interface HttpFilter {
+  /** As configured in the filter list; set when the stream is built. Per-route configuration is looked up by it. */
+  name: string;
   onRequestHeaders(stream: HttpStream, headers: RequestHeaders, end: boolean): Status;
   onRequestData(stream: HttpStream, chunk: Buffer, end: boolean): Status;
   onRequestTrailers(stream: HttpStream, trailers: HeaderMap): Status;
@@ -37,6 +40,7 @@ export interface HttpFilter {
 
 /** Lets everything pass. Filters extend it and override what they look at; the chain calls only what is overridden. */
 export class PassThroughFilter implements HttpFilter {
+  name = '';
   onRequestHeaders(_stream: HttpStream, _headers: RequestHeaders, _end: boolean): Status {
     return Status.Continue;
   }
@@ -132,6 +136,8 @@ export interface LocalInfo {
   readonly clusterName: string;
   readonly zone: string;
   readonly hostname: string;
+  /** The machine's own (non-loopback) address: what stands for a loopback client in x-forwarded-for. */
+  readonly addressIp: string;
 }
 
 /** Made once per filter entry of a connection manager; gives each stream its filter. Stateless filters return one shared object. */
@@ -143,7 +149,8 @@ export interface HttpFilterFactory {
 export interface NetworkFilter {
   onConnection(): Status;
   onData(chunk: Buffer, end: boolean): Status;
-  onClose(): void;
+  /** @param remote the peer ended it */
+  onClose(remote: boolean): void;
   onAboveWriteBufferHighWatermark?(): void;
   onBelowWriteBufferLowWatermark?(): void;
 }
@@ -152,6 +159,10 @@ export interface NetworkFilterCallbacks {
   readonly connection: Connection;
   readonly info: ConnectionInfo;
   readonly streamInfo: StreamInfo;
+  /** The listener's per_connection_buffer_limit_bytes. */
+  readonly bufferLimit: number;
+  /** `listener.<address>.` */
+  readonly listenerScope: StatsScope;
   /** Goes on to the next filter after Stop from onConnection, replaying data that came meanwhile. */
   continueReading(): void;
   close(type: CloseType, details: string): void;
@@ -165,3 +176,51 @@ export interface NetworkFilterFactory {
 }
 
 export type { ResetReason };
+
+/** Writes one access-log entry, if its filter lets it. `type` is Envoy's AccessLogType name, e.g. "TcpConnectionEnd". */
+export interface AccessLogger {
+  log(info: StreamInfo, type: string): void;
+}
+
+/** What the factory of a network filter gets: it serves one filter chain of one listener. */
+export interface NetworkFilterDeps extends FilterDeps {
+  /** `listener.<address>.` */
+  readonly listenerScope: StatsScope;
+  /** per_connection_buffer_limit_bytes */
+  readonly bufferLimit: number;
+  /** @param settings as compiled from one `access_log` entry */
+  newAccessLogger(settings: unknown): AccessLogger;
+}
+
+/** What a listener filter wants after it has seen the connection, or its first bytes. */
+export const ListenerFilterStatus = {
+  Done: 0,
+  /** Call `onData` when (more) bytes have come. */
+  NeedData: 1,
+  Close: 2,
+} as const;
+export type ListenerFilterStatus = (typeof ListenerFilterStatus)[keyof typeof ListenerFilterStatus];
+
+/** Looks at an accepted connection before its filter chain is picked; lives until that is done. */
+export interface ListenerFilter {
+  onAccept(accepted: AcceptedConnection): ListenerFilterStatus;
+  /** @param bytes all that came and was not consumed, from the first byte on */
+  onData(accepted: AcceptedConnection, bytes: Buffer): ListenerFilterStatus;
+}
+
+export interface ListenerFilterFactory {
+  newFilter(): ListenerFilter;
+}
+
+export interface AcceptedConnection {
+  readonly connection: Connection;
+  readonly info: ConnectionInfo;
+  readonly streamInfo: StreamInfo;
+  /** Where the client meant to connect to before the kernel redirected the connection; null if that cannot be told. */
+  originalDestination(): Address | null;
+  /** Takes `count` leading bytes away: later filters and the filter chain do not see them. */
+  consume(count: number): void;
+  /** Sets the destination that the client meant, and marks it as restored. */
+  restoreLocalAddress(address: Address): void;
+  setRemoteAddress(address: Address): void;
+}

@@ -1,0 +1,103 @@
+/** A configured connection manager on one worker: everything its connections and streams share. */
+import type { AccessLogger } from '../../../access-log/access-logger.ts';
+import type { StreamInfo } from '../../../http/stream-info.ts';
+import type { Http1Stats } from '../../../http/h1/stats.ts';
+import type { Route, RouteTable } from '../../../route/route.ts';
+import { HttpDate } from '../../../runtime/http-date.ts';
+import type { FilterDeps, HttpFilter, HttpFilterFactory, NetworkFilter, NetworkFilterCallbacks } from '../../api.ts';
+import { looksAtResponses, type ResponseSink, ResponseSide } from '../../chain.ts';
+import type { HttpStream } from './http-stream.ts';
+import { HcmStats } from './hcm-stats.ts';
+import { leavesHostAlone } from './host-normalization.ts';
+import { HttpConnection } from './http-connection.ts';
+import type { LocalReplies } from './local-reply.ts';
+import { leavesPathAlone } from './path-normalization.ts';
+import { RequestMutation } from './request-mutation.ts';
+import { ResponseMutation } from './response-mutation.ts';
+import type { HcmSettings } from './settings.ts';
+
+export interface ConfiguredFilter {
+  readonly name: string;
+  readonly disabled: boolean;
+  readonly factory: HttpFilterFactory;
+}
+
+/** What the composition root provides besides the common dependencies. */
+export interface HcmParts {
+  readonly filters: readonly ConfiguredFilter[];
+  /** The route table of the moment: inline ones never change, RDS ones are swapped. null until the first arrives. */
+  readonly routeTable: () => RouteTable | null;
+  readonly accessLoggers: readonly AccessLogger[];
+  readonly localReplies: LocalReplies | null;
+  readonly http1Stats: Http1Stats;
+  readonly stats: HcmStats;
+}
+
+export class HttpConnectionManager {
+  readonly settings: HcmSettings;
+  readonly deps: FilterDeps;
+  readonly stats: HcmStats;
+  readonly http1Stats: Http1Stats;
+  readonly routeTable: () => RouteTable | null;
+  readonly localReplies: LocalReplies | null;
+  readonly requestMutation: RequestMutation;
+  readonly responseMutation: ResponseMutation;
+  readonly leavesPathAlone: boolean;
+  readonly leavesHostAlone: boolean;
+  readonly #filters: readonly ConfiguredFilter[];
+  readonly #accessLoggers: readonly AccessLogger[];
+  readonly #names: readonly string[];
+
+  constructor(settings: HcmSettings, deps: FilterDeps, parts: HcmParts) {
+    this.settings = settings;
+    this.deps = deps;
+    this.stats = parts.stats;
+    this.http1Stats = parts.http1Stats;
+    this.routeTable = parts.routeTable;
+    this.localReplies = parts.localReplies;
+    this.requestMutation = new RequestMutation(settings, deps.localInfo, deps.random);
+    this.responseMutation = new ResponseMutation(settings, new HttpDate(deps.clock));
+    this.leavesPathAlone = leavesPathAlone(settings);
+    this.leavesHostAlone = leavesHostAlone(settings);
+    this.#filters = parts.filters;
+    this.#accessLoggers = parts.accessLoggers;
+    this.#names = parts.filters.map((filter) => filter.name);
+  }
+
+  newConnection(callbacks: NetworkFilterCallbacks): NetworkFilter {
+    return new HttpConnection(this, callbacks);
+  }
+
+  /** The filters of one stream: those switched off by configuration or by its route are left out. */
+  newFilters(route: Route | null): readonly HttpFilter[] {
+    const configured = this.#filters;
+    const filters: HttpFilter[] = [];
+    for (let i = 0; i < configured.length; i++) {
+      const entry = configured[i]!;
+      if (route === null ? entry.disabled : (route.filterDisabled(entry.name) ?? entry.disabled)) continue;
+      const filter = entry.factory.newFilter();
+      filter.name = this.#names[i]!;
+      filters.push(filter);
+    }
+    return filters;
+  }
+
+  /** null if no filter of the stream looks at responses: they go to the codec directly. */
+  newResponseSide(stream: HttpStream & ResponseSink, filters: readonly HttpFilter[]): ResponseSide | null {
+    // The router alone: it is where responses come from.
+    if (filters.length === 1) return null;
+    const looking = filters.filter(looksAtResponses);
+    return looking.length === 0 ? null : new ResponseSide(stream, looking.reverse(), stream);
+  }
+
+  /** The route's upgrade_configs decide first, then the connection manager's. */
+  allowsUpgrade(type: string, route: Route | null): boolean {
+    const own = route?.action?.upgrades?.get(type.toUpperCase());
+    return own ?? this.settings.upgrades[type.toLowerCase()] ?? false;
+  }
+
+  log(info: StreamInfo, type: string): void {
+    const loggers = this.#accessLoggers;
+    for (let i = 0; i < loggers.length; i++) loggers[i]!.log(info, type);
+  }
+}

@@ -1,0 +1,235 @@
+/** One downstream connection of a connection manager: picks the codec, keeps the connection's timers, and closes it when it is due. */
+import type { CodecError, RequestDecoder, ResponseEncoder, ServerCallbacks, ServerConnection } from '../../../http/codec.ts';
+import { Http1ServerConnection } from '../../../http/h1/server-connection.ts';
+import { Flag } from '../../../http/response-flags.ts';
+import type { ConnectionInfo } from '../../../http/stream-info.ts';
+import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
+import { type NetworkFilter, type NetworkFilterCallbacks, Status } from '../../api.ts';
+import type { HttpConnectionManager } from './http-connection-manager.ts';
+import { HttpStream } from './http-stream.ts';
+
+const TIMER_IDLE = 0;
+const TIMER_MAX_DURATION = 1;
+const TIMER_DRAIN = 2;
+const TIMER_STREAM_IDLE = 3;
+
+export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarget {
+  readonly manager: HttpConnectionManager;
+  readonly info: ConnectionInfo;
+  /** Bytes kept of one message, and the watermark of the socket. */
+  readonly bufferLimit: number;
+  /** The stream has switched protocols: the connection is its byte tunnel now. */
+  tunnel: boolean;
+  readonly #callbacks: NetworkFilterCallbacks;
+  readonly #startMs: number;
+  #codec: ServerConnection | null;
+  #stream: HttpStream | null;
+  #requests: number;
+  #draining: boolean;
+  #closing: boolean;
+  #closed: boolean;
+  #idleSinceMs: number;
+  #counted: { received: number; sent: number };
+  readonly #idleTimer: Timer;
+  readonly #streamIdleTimer: Timer;
+  #durationTimer: Timer | null;
+  #drainTimer: Timer | null;
+
+  constructor(manager: HttpConnectionManager, callbacks: NetworkFilterCallbacks) {
+    const clock = manager.deps.clock;
+    this.manager = manager;
+    this.info = callbacks.info;
+    this.bufferLimit = callbacks.bufferLimit;
+    this.tunnel = false;
+    this.#callbacks = callbacks;
+    this.#startMs = clock.nowMs();
+    this.#codec = null;
+    this.#stream = null;
+    this.#requests = 0;
+    this.#draining = false;
+    this.#closing = false;
+    this.#closed = false;
+    this.#idleSinceMs = this.#startMs;
+    this.#counted = { received: 0, sent: 0 };
+    this.#idleTimer = new Timer(this, TIMER_IDLE);
+    this.#streamIdleTimer = new Timer(this, TIMER_STREAM_IDLE);
+    this.#durationTimer = null;
+    this.#drainTimer = null;
+  }
+
+  // ── network filter ──
+
+  onConnection(): Status {
+    const { settings, stats, deps } = this.manager;
+    stats.cxTotal.inc();
+    stats.cxActive.inc();
+    stats.cxHttp1Total.inc();
+    stats.cxHttp1Active.inc();
+    if (settings.idleTimeoutMs > 0) deps.clock.arm(this.#idleTimer, settings.idleTimeoutMs);
+    if (settings.maxConnectionDurationMs > 0) {
+      this.#durationTimer = new Timer(this, TIMER_MAX_DURATION);
+      deps.clock.arm(this.#durationTimer, settings.maxConnectionDurationMs);
+    }
+    this.#callbacks.onDrain(() => this.drain());
+    return Status.Continue;
+  }
+
+  onData(chunk: Buffer, end: boolean): Status {
+    if (this.#closing && !this.tunnel && this.#stream === null) return Status.Stop;
+    const codec = (this.#codec ??= new Http1ServerConnection(this.#callbacks.connection, this.manager.settings.http1, this, this.manager.http1Stats));
+    if (chunk.length > 0) codec.onData(chunk);
+    if (end && !this.#closed) codec.onEnd();
+    this.#countBytes();
+    return Status.Stop;
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.#codec?.onAboveWriteBufferHighWatermark();
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.#codec?.onBelowWriteBufferLowWatermark();
+  }
+
+  onClose(remote: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { stats, deps } = this.manager;
+    const clock = deps.clock;
+    clock.disarm(this.#idleTimer);
+    clock.disarm(this.#streamIdleTimer);
+    if (this.#durationTimer !== null) clock.disarm(this.#durationTimer);
+    if (this.#drainTimer !== null) clock.disarm(this.#drainTimer);
+    this.#countBytes();
+    const active = this.#stream !== null;
+    stats.cxDestroy.inc();
+    (remote ? stats.cxDestroyRemote : stats.cxDestroyLocal).inc();
+    if (active) {
+      stats.cxDestroyActiveRq.inc();
+      (remote ? stats.cxDestroyRemoteActiveRq : stats.cxDestroyLocalActiveRq).inc();
+    }
+    stats.cxActive.dec();
+    stats.cxHttp1Active.dec();
+    stats.cxLengthMs.record(clock.nowMs() - this.#startMs);
+    this.#codec?.onConnectionClosed();
+  }
+
+  // ── codec ──
+
+  newStream(encoder: ResponseEncoder): RequestDecoder {
+    this.#requests++;
+    const stream = new HttpStream(this, encoder);
+    this.#stream = stream;
+    return stream;
+  }
+
+  onCodecError(encoder: ResponseEncoder | null, decoder: RequestDecoder | null, error: CodecError): void {
+    if (error.protocolError) this.manager.stats.cxProtocolError.inc();
+    this.#closing = true;
+    const stream = decoder as HttpStream | null;
+    if (encoder === null || stream === null || error.status === 0) {
+      if (stream !== null) {
+        stream.info.flags |= error.protocolError ? Flag.DPE : 0;
+        stream.onRequestReset(0, error.details);
+      }
+      this.#callbacks.close('flush', error.details);
+      return;
+    }
+    stream.closeAfter = true;
+    if (stream.responseStarted) {
+      stream.info.flags |= error.protocolError ? Flag.DPE : 0;
+      stream.onRequestReset(0, error.details);
+      this.#callbacks.close('no-flush', error.details);
+    } else stream.localReply(error.status, error.body, error.protocolError ? Flag.DPE : 0, error.details);
+  }
+
+  // ── streams ──
+
+  /** The request has been admitted: limits that are counted in requests apply. */
+  onRequestAdmitted(): void {
+    const limit = this.manager.settings.maxRequestsPerConnection;
+    if (limit > 0 && this.#requests >= limit) {
+      this.manager.stats.cxMaxRequestsReached.inc();
+      this.#draining = true;
+    }
+  }
+
+  /** Whether the response that is about to be encoded is the connection's last. */
+  closesNow(_stream: HttpStream): boolean {
+    if (!this.#draining && this.#callbacks.draining) {
+      this.#draining = true;
+      this.manager.stats.cxDrainClose.inc();
+    }
+    return this.#draining;
+  }
+
+  onStreamEnd(stream: HttpStream): void {
+    if (this.#stream === stream) this.#stream = null;
+    this.#idleSinceMs = this.manager.deps.clock.nowMs();
+    if (stream.closeAfter) this.#closing = true;
+  }
+
+  /** Makes sure the shared idle timer runs while a stream relies on it. */
+  watchStreamIdle(): void {
+    const idleMs = this.manager.settings.streamIdleTimeoutMs;
+    if (idleMs > 0 && !this.#streamIdleTimer.armed) this.manager.deps.clock.arm(this.#streamIdleTimer, idleMs);
+  }
+
+  dispatch(fn: () => void): void {
+    this.#callbacks.connection.dispatch(fn);
+  }
+
+  /** No further requests: `connection: close` on the next response; an idle connection closes after the drain time. */
+  drain(): void {
+    if (this.#draining || this.#closed) return;
+    this.#draining = true;
+    this.#codec?.shutdownNotice();
+    this.#drainTimer = new Timer(this, TIMER_DRAIN);
+    this.manager.deps.clock.arm(this.#drainTimer, this.manager.settings.drainTimeoutMs);
+  }
+
+  // ── timers ──
+
+  onTimer(timer: Timer): void {
+    const { settings, stats, deps } = this.manager;
+    const now = deps.clock.nowMs();
+    switch (timer.kind) {
+      case TIMER_IDLE: {
+        // Armed once, looked at when it expires: a request costs it nothing.
+        const quietMs = this.#stream === null ? now - this.#idleSinceMs : 0;
+        if (quietMs < settings.idleTimeoutMs) {
+          deps.clock.arm(timer, settings.idleTimeoutMs - quietMs);
+          return;
+        }
+        stats.cxIdleTimeout.inc();
+        this.drain();
+        return;
+      }
+      case TIMER_MAX_DURATION:
+        stats.cxMaxDurationReached.inc();
+        this.drain();
+        return;
+      case TIMER_DRAIN:
+        if (this.#stream === null) this.dispatch(() => this.#callbacks.close('flush', 'drain_timeout'));
+        return;
+      case TIMER_STREAM_IDLE: {
+        const stream = this.#stream;
+        if (stream === null) return;
+        const quietMs = now - stream.lastActivityMs;
+        if (quietMs >= settings.streamIdleTimeoutMs) stream.onStreamIdle();
+        else deps.clock.arm(timer, settings.streamIdleTimeoutMs - quietMs);
+      }
+    }
+  }
+
+  #countBytes(): void {
+    const connection = this.#callbacks.connection;
+    const counted = this.#counted;
+    const received = connection.bytesReceived - counted.received;
+    const sent = connection.bytesSent - counted.sent;
+    if (received > 0) this.manager.stats.cxRxBytes.add(received);
+    if (sent > 0) this.manager.stats.cxTxBytes.add(sent);
+    counted.received = connection.bytesReceived;
+    counted.sent = connection.bytesSent;
+  }
+}

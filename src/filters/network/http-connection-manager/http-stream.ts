@@ -1,0 +1,532 @@
+/**
+ * One request and its response: receives from the codec, edits, routes, runs the filters and encodes the answer. `#finish` runs
+ * exactly once for every outcome. Source of behaviour: Envoy's ConnectionManagerImpl::ActiveStream.
+ */
+import type { RequestDecoder, ResponseEncoder } from '../../../http/codec.ts';
+import { type HeaderMap, type RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
+import { httpToGrpcStatus, isGrpcContentType, percentEncodeGrpcMessage } from '../../../http/grpc-status.ts';
+import { Flag } from '../../../http/response-flags.ts';
+import { ResetReason } from '../../../http/reset-reason.ts';
+import { StreamInfo } from '../../../http/stream-info.ts';
+import type { Route, RouteTable } from '../../../route/route.ts';
+import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
+import type { HttpFilter, TerminalHttpStream, WatermarkListener } from '../../api.ts';
+import { RequestSide, type ResponseSide } from '../../chain.ts';
+import type { HttpConnection } from './http-connection.ts';
+import { admit } from './request-admission.ts';
+import type { HttpConnectionManager } from './http-connection-manager.ts';
+
+const TIMER_STREAM_IDLE = 0;
+const TIMER_REQUEST = 1;
+const TIMER_REQUEST_HEADERS = 2;
+const TIMER_MAX_DURATION = 3;
+const TIMER_LOG_FLUSH = 4;
+
+export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarget {
+  readonly manager: HttpConnectionManager;
+  readonly connection: HttpConnection;
+  readonly encoder: ResponseEncoder;
+  readonly info: StreamInfo;
+  requestEnded: boolean;
+  responseStarted: boolean;
+  ended: boolean;
+  isTunnel: boolean;
+  /** HTTP/1: the connection ends with this response. */
+  closeAfter: boolean;
+  /** Last time anything moved in either direction. */
+  lastActivityMs: number;
+  #headers: RequestHeaders | null;
+  #responseHeaders: ResponseHeaders | null;
+  #routeTable: RouteTable | null;
+  #route: Route | null;
+  #routePicked: boolean;
+  #clusterName: string;
+  #filters: readonly HttpFilter[];
+  #request: RequestSide | null;
+  #response: ResponseSide | null;
+  #responseEnded: boolean;
+  #isLocalReply: boolean;
+  #isHead: boolean;
+  #watermarks: WatermarkListener | null;
+  #idleTimer: Timer | null;
+  #requestTimer: Timer | null;
+  #headersTimer: Timer | null;
+  #durationTimer: Timer | null;
+  #logTimer: Timer | null;
+  #redirects: number;
+
+  constructor(connection: HttpConnection, encoder: ResponseEncoder) {
+    const manager = connection.manager;
+    const clock = manager.deps.clock;
+    const now = clock.nowMs();
+    this.manager = manager;
+    this.connection = connection;
+    this.encoder = encoder;
+    this.info = new StreamInfo(connection.info, now, clock.wallMs(), manager.deps.random.nextU32());
+    this.requestEnded = false;
+    this.responseStarted = false;
+    this.ended = false;
+    this.isTunnel = false;
+    this.closeAfter = false;
+    this.lastActivityMs = now;
+    this.#headers = null;
+    this.#responseHeaders = null;
+    this.#routeTable = null;
+    this.#route = null;
+    this.#routePicked = false;
+    this.#clusterName = '';
+    this.#filters = NO_FILTERS;
+    this.#request = null;
+    this.#response = null;
+    this.#responseEnded = false;
+    this.#isLocalReply = false;
+    this.#isHead = false;
+    this.#watermarks = null;
+    this.#idleTimer = null;
+    this.#requestTimer = null;
+    this.#headersTimer = null;
+    this.#durationTimer = null;
+    this.#logTimer = null;
+    this.#redirects = 0;
+
+    const settings = manager.settings;
+    manager.stats.rqTotal.inc();
+    manager.stats.rqActive.inc();
+    manager.stats.rqHttp1Total.inc();
+    if (settings.requestTimeoutMs > 0) clock.arm((this.#requestTimer = new Timer(this, TIMER_REQUEST)), settings.requestTimeoutMs);
+    if (settings.requestHeadersTimeoutMs > 0) clock.arm((this.#headersTimer = new Timer(this, TIMER_REQUEST_HEADERS)), settings.requestHeadersTimeoutMs);
+    if (settings.maxStreamDurationMs > 0) clock.arm((this.#durationTimer = new Timer(this, TIMER_MAX_DURATION)), settings.maxStreamDurationMs);
+  }
+
+  get random() {
+    return this.manager.deps.random;
+  }
+  get clock() {
+    return this.manager.deps.clock;
+  }
+  get clusters() {
+    return this.manager.deps.clusters;
+  }
+  get requestHeaders(): RequestHeaders {
+    return this.#headers!;
+  }
+  get responseHeaders(): ResponseHeaders | null {
+    return this.#responseHeaders;
+  }
+  get bufferLimit(): number {
+    return this.connection.bufferLimit;
+  }
+  get clusterName(): string {
+    if (!this.#routePicked) this.#pickRoute();
+    return this.#clusterName;
+  }
+  get route(): Route | null {
+    if (!this.#routePicked) this.#pickRoute();
+    return this.#route;
+  }
+
+  clearRouteCache(): void {
+    this.#routePicked = false;
+  }
+
+  routeSettings<T>(filter: HttpFilter): T | null {
+    const route = this.route;
+    if (route === null) return null;
+    return (route.filterSettings(filter.name) as T | undefined) ?? null;
+  }
+
+  // ── from the codec ──
+
+  onRequestHeaders(headers: RequestHeaders, end: boolean): void {
+    const manager = this.manager;
+    this.#headers = headers;
+    this.info.requestHeaders = headers;
+    this.info.protocol = this.encoder.protocol;
+    this.#isHead = headers.method === 'HEAD';
+    if (this.#headersTimer !== null) this.clock.disarm(this.#headersTimer);
+    if (end) this.#endRequest(this.info.startMs);
+    this.#routeTable = manager.routeTable();
+
+    if (!admit(this, headers, this.#routeTable)) return;
+
+    const route = this.route;
+    this.#armIdleTimers(route);
+    this.connection.onRequestAdmitted();
+    this.isTunnel = false;
+    if (!this.#createFilters(headers, route)) return;
+    if (manager.settings.accessLogOnNewRequest) manager.log(this.info, 'DownstreamStart');
+    if (manager.settings.accessLogFlushIntervalMs > 0) {
+      this.#logTimer = new Timer(this, TIMER_LOG_FLUSH);
+      this.clock.arm(this.#logTimer, manager.settings.accessLogFlushIntervalMs);
+    }
+    this.#request!.headers(headers, end);
+  }
+
+  onRequestData(chunk: Buffer, end: boolean): void {
+    if (this.ended) return;
+    this.info.bytesReceived += chunk.length;
+    const now = this.clock.nowMs();
+    this.lastActivityMs = now;
+    if (end) this.#endRequest(now);
+    if (this.#request !== null && !this.#request.answered) this.#request.data(chunk, end);
+  }
+
+  onRequestTrailers(trailers: HeaderMap): void {
+    if (this.ended) return;
+    const now = this.clock.nowMs();
+    this.lastActivityMs = now;
+    this.#endRequest(now);
+    if (this.#request !== null && !this.#request.answered) this.#request.trailers(trailers);
+  }
+
+  onRequestReset(_reason: ResetReason, details: string): void {
+    if (this.ended) return;
+    const info = this.info;
+    if (!this.#responseEnded) {
+      if (details !== '') {
+        if (info.responseCodeDetails === '' || details !== 'downstream_remote_disconnect') info.responseCodeDetails = details;
+      } else {
+        info.responseCodeDetails = 'downstream_remote_disconnect';
+      }
+      if (info.responseCodeDetails === 'downstream_remote_disconnect') info.flags |= Flag.DC;
+      this.manager.stats.rqRxReset.inc();
+    }
+    this.#finish();
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.manager.stats.flowControlPaused.inc();
+    this.#watermarks?.onDownstreamAboveHighWatermark();
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.manager.stats.flowControlResumed.inc();
+    this.lastActivityMs = this.clock.nowMs();
+    this.#watermarks?.onDownstreamBelowLowWatermark();
+  }
+
+  // ── for filters ──
+
+  continueRequest(filter: HttpFilter): void {
+    if (!this.ended) this.#request?.continue(filter);
+  }
+
+  continueResponse(filter: HttpFilter): void {
+    if (!this.ended) this.#response?.continue(filter);
+  }
+
+  localReply(
+    status: number,
+    body: string,
+    flag: number,
+    details: string,
+    edit: ((headers: ResponseHeaders) => void) | null = null,
+    grpcStatus = -1,
+  ): void {
+    if (this.ended) return;
+    const info = this.info;
+    info.flags |= flag;
+    info.responseCodeDetails = details.indexOf(' ') < 0 ? details : details.replaceAll(' ', '_');
+    if (this.responseStarted) {
+      this.reset(ResetReason.LocalReset);
+      return;
+    }
+    if (this.#request !== null) this.#request.answered = true;
+    this.#isLocalReply = true;
+
+    const headers = new ResponseHeaders(status);
+    let text = body;
+    const request = this.#headers;
+    const grpc = request !== null && isGrpcContentType(request.get('content-type'));
+    const rewritten = this.manager.localReplies?.rewrite(info, headers, text);
+    if (rewritten !== undefined) text = rewritten;
+    if (grpc) {
+      headers.add('content-type', 'application/grpc');
+      headers.add('grpc-status', String(grpcStatus >= 0 ? grpcStatus : httpToGrpcStatus(headers.status)));
+      if (text !== '') headers.add('grpc-message', percentEncodeGrpcMessage(text));
+      headers.status = 200;
+      text = '';
+    } else if (text !== '') {
+      headers.add('content-length', String(text.length));
+      headers.add('content-type', this.manager.localReplies?.contentTypeOf(info) ?? 'text/plain');
+    }
+    if (edit !== null) edit(headers);
+    info.localReplyBody = text;
+
+    if (this.#isHead) text = '';
+    this.respondHeaders(headers, text === '');
+    if (text !== '' && !this.ended) this.respondData(Buffer.from(text, 'latin1'), true);
+  }
+
+  reset(_reason: ResetReason): void {
+    if (this.ended) return;
+    this.manager.stats.rqTxReset.inc();
+    this.encoder.reset(ResetReason.LocalReset);
+    this.#finish();
+  }
+
+  // ── for the terminal filter ──
+
+  setWatermarkListener(listener: WatermarkListener | null): void {
+    this.#watermarks = listener;
+  }
+
+  pauseRequest(pause: boolean): void {
+    if (!this.ended && !this.requestEnded) this.encoder.readDisable(pause);
+  }
+
+  respond1xx(headers: ResponseHeaders): void {
+    if (this.ended || this.responseStarted) return;
+    // 100 was answered here already unless the client's expectation is proxied (RFC 9110 §10.1.1).
+    if (headers.status === 100 && !this.manager.settings.proxy100Continue) return;
+    this.encoder.encode1xx(headers);
+  }
+
+  respondHeaders(headers: ResponseHeaders, end: boolean): void {
+    if (this.ended) return;
+    this.#responseHeaders = headers;
+    if (this.#response === null) this.encodeHeaders(headers, end);
+    else this.#response.headers(headers, end);
+  }
+
+  respondData(chunk: Buffer, end: boolean): void {
+    if (this.ended) return;
+    if (this.#response === null) this.encodeData(chunk, end);
+    else this.#response.data(chunk, end);
+  }
+
+  respondTrailers(trailers: HeaderMap): void {
+    if (this.ended) return;
+    this.info.responseTrailers = trailers;
+    if (this.#response === null) this.encodeTrailers(trailers);
+    else this.#response.trailers(trailers);
+  }
+
+  recreate(headers: RequestHeaders): boolean {
+    if (this.ended || this.responseStarted || !this.requestEnded || (this.#request?.bufferedBytes ?? 0) > 0) return false;
+    for (const filter of this.#filters) filter.onStreamEnd(this);
+    this.#redirects++;
+    this.#headers = headers;
+    this.info.requestHeaders = headers;
+    this.#filters = NO_FILTERS;
+    this.#request = null;
+    this.#response = null;
+    this.#watermarks = null;
+    this.clearRouteCache();
+    if (this.#createFilters(headers, this.route)) this.#request!.headers(headers, true);
+    return true;
+  }
+
+  get internalRedirects(): number {
+    return this.#redirects;
+  }
+
+  // ── response side's end (ResponseSink) ──
+
+  encodeHeaders(headers: ResponseHeaders, end: boolean): void {
+    const manager = this.manager;
+    const connection = this.connection;
+    const info = this.info;
+    const now = this.clock.nowMs();
+    const switching = this.isTunnel && (headers.status === 101 || (this.#headers!.method === 'CONNECT' && headers.status < 300));
+    manager.responseMutation.mutate(headers, this.#headers, switching || headers.has('upgrade'));
+    this.#responseHeaders = headers;
+    this.responseStarted = true;
+    info.responseHeaders = headers;
+    info.responseCode = headers.status;
+    info.firstDownstreamTxMs = now;
+    this.lastActivityMs = now;
+
+    if (!this.requestEnded && !switching) {
+      // What is left of the request would have to be read to find the next one: the connection ends instead.
+      this.closeAfter = true;
+      manager.stats.rqResponseBeforeRqComplete.inc();
+    }
+    if (connection.closesNow(this)) this.closeAfter = true;
+    if (this.closeAfter && !switching) headers.set('connection', 'close');
+    if (this.#requestTimer !== null) this.clock.disarm(this.#requestTimer);
+
+    if (switching) {
+      manager.stats.cxUpgradesTotal.inc();
+      manager.stats.cxUpgradesActive.inc();
+      connection.tunnel = true;
+      if (manager.settings.accessLogOnTunnel) manager.log(info, 'DownstreamTunnelSuccessfullyEstablished');
+    }
+    if (!info.isHealthCheck) manager.stats.recordResponse(headers.status);
+    this.encoder.encodeHeaders(headers, end);
+    if (end) this.#responseComplete();
+  }
+
+  encodeData(chunk: Buffer, end: boolean): void {
+    this.info.bytesSent += chunk.length;
+    this.lastActivityMs = this.clock.nowMs();
+    this.encoder.encodeData(chunk, end);
+    if (end) this.#responseComplete();
+  }
+
+  encodeTrailers(trailers: HeaderMap): void {
+    this.encoder.encodeTrailers(trailers);
+    this.#responseComplete();
+  }
+
+  onResponseTooLarge(): void {
+    this.manager.stats.rsTooLarge.inc();
+    if (this.responseStarted) this.reset(ResetReason.LocalReset);
+    else {
+      this.#response = null;
+      this.localReply(500, 'Internal Server Error', 0, 'response_payload_too_large');
+    }
+  }
+
+  holdResponse(hold: boolean): void {
+    if (hold) this.#watermarks?.onDownstreamAboveHighWatermark();
+    else this.#watermarks?.onDownstreamBelowLowWatermark();
+  }
+
+  // ── request side's bounds (RequestSink) ──
+
+  onRequestTooLarge(): void {
+    this.manager.stats.rqTooLarge.inc();
+    this.localReply(413, 'Payload Too Large', 0, 'request_payload_too_large');
+  }
+
+  holdRequest(hold: boolean): void {
+    this.pauseRequest(hold);
+  }
+
+  // ── timers ──
+
+  onTimer(timer: Timer): void {
+    const stats = this.manager.stats;
+    switch (timer.kind) {
+      case TIMER_STREAM_IDLE:
+        this.#onIdleTimer(timer);
+        return;
+      case TIMER_REQUEST:
+        stats.rqTimeout.inc();
+        this.#timeOut('request timeout', 0, 'request_overall_timeout');
+        return;
+      case TIMER_REQUEST_HEADERS:
+        stats.rqHeaderTimeout.inc();
+        this.#timeOut('request header timeout', 0, 'request_header_timeout');
+        return;
+      case TIMER_MAX_DURATION:
+        stats.rqMaxDurationReached.inc();
+        this.#timeOut('downstream duration timeout', 0, 'max_duration_timeout', 4);
+        return;
+      case TIMER_LOG_FLUSH:
+        this.manager.log(this.info, 'DownstreamPeriodic');
+        this.clock.arm(timer, this.manager.settings.accessLogFlushIntervalMs);
+    }
+  }
+
+  /** Called by the connection when its shared idle timer finds this stream idle for too long. */
+  onStreamIdle(): void {
+    this.manager.stats.rqIdleTimeout.inc();
+    this.#timeOut('stream timeout', Flag.SI, 'stream_idle_timeout');
+  }
+
+  #onIdleTimer(timer: Timer): void {
+    const idleMs = this.route?.action?.idleTimeoutMs ?? this.manager.settings.streamIdleTimeoutMs;
+    const quietMs = this.clock.nowMs() - this.lastActivityMs;
+    if (quietMs >= idleMs) this.onStreamIdle();
+    else this.clock.arm(timer, idleMs - quietMs);
+  }
+
+  /** 408 while the request is still coming in, 504 when it has been received. */
+  #timeOut(body: string, flag: number, details: string, grpcStatus = -1): void {
+    this.connection.dispatch(() => {
+      if (this.responseStarted) {
+        this.info.flags |= flag;
+        this.info.responseCodeDetails = details;
+        this.reset(ResetReason.LocalReset);
+      } else this.localReply(this.requestEnded ? 504 : 408, body, flag, details, null, grpcStatus);
+    });
+  }
+
+  // ── inside ──
+
+  #pickRoute(): void {
+    this.#routePicked = true;
+    const route = this.#routeTable === null ? null : this.#routeTable.match(this.#headers!, this.info, this.info.randomValue);
+    this.#route = route;
+    this.#clusterName = route?.action?.clusterName(this.#headers!) ?? '';
+    if (route !== null) {
+      this.info.routeName = route.name;
+      this.info.virtualHostName = route.virtualHost.name;
+      this.info.upstreamCluster = this.#clusterName;
+    }
+  }
+
+  #armIdleTimers(route: Route | null): void {
+    const ownIdleMs = route?.action?.idleTimeoutMs;
+    if (ownIdleMs === null || ownIdleMs === undefined) {
+      // The usual case costs nothing: the connection's one idle timer looks at `lastActivityMs`.
+      this.connection.watchStreamIdle();
+    } else if (ownIdleMs > 0) {
+      this.#idleTimer = new Timer(this, TIMER_STREAM_IDLE);
+      this.clock.arm(this.#idleTimer, ownIdleMs);
+    }
+    const routeDurationMs = route?.action?.maxStreamDurationMs;
+    if (routeDurationMs !== null && routeDurationMs !== undefined) {
+      if (routeDurationMs > 0) {
+        this.#durationTimer ??= new Timer(this, TIMER_MAX_DURATION);
+        this.clock.arm(this.#durationTimer, Math.max(0, routeDurationMs - (this.clock.nowMs() - this.info.startMs)));
+      } else if (this.#durationTimer !== null) this.clock.disarm(this.#durationTimer);
+    }
+  }
+
+  /** False if the request was answered because its upgrade is not allowed. */
+  #createFilters(headers: RequestHeaders, route: Route | null): boolean {
+    const manager = this.manager;
+    const upgrade = headers.method === 'CONNECT' ? 'CONNECT' : (headers.get('upgrade') ?? '');
+    if (upgrade !== '') {
+      if (manager.allowsUpgrade(upgrade, route)) this.isTunnel = true;
+      else {
+        manager.stats.rqWsOnNonWsRoute.inc();
+        this.connection.drain();
+        this.localReply(403, '', 0, 'upgrade_failed');
+        return false;
+      }
+    }
+    this.#filters = manager.newFilters(route);
+    this.#request = new RequestSide(this, this.#filters, this);
+    this.#response = manager.newResponseSide(this, this.#filters);
+    return true;
+  }
+
+  #endRequest(now: number): void {
+    this.requestEnded = true;
+    this.info.lastDownstreamRxMs = now;
+    if (this.#requestTimer !== null) this.clock.disarm(this.#requestTimer);
+  }
+
+  #responseComplete(): void {
+    this.#responseEnded = true;
+    this.info.lastDownstreamTxMs = this.clock.nowMs();
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.ended) return;
+    const info = this.info;
+    const clock = this.clock;
+    const stats = this.manager.stats;
+    info.endMs = info.lastDownstreamTxMs >= 0 ? info.lastDownstreamTxMs : clock.nowMs();
+    if (this.#isLocalReply && info.responseCodeDetails === '') info.responseCodeDetails = 'direct_response';
+    this.ended = true;
+    for (let i = 0; i < this.#filters.length; i++) this.#filters[i]!.onStreamEnd(this);
+    if (this.#idleTimer !== null) clock.disarm(this.#idleTimer);
+    if (this.#requestTimer !== null) clock.disarm(this.#requestTimer);
+    if (this.#headersTimer !== null) clock.disarm(this.#headersTimer);
+    if (this.#durationTimer !== null) clock.disarm(this.#durationTimer);
+    if (this.#logTimer !== null) clock.disarm(this.#logTimer);
+    stats.rqActive.dec();
+    stats.rqTime.record(info.endMs - info.startMs);
+    if (this.connection.tunnel) stats.cxUpgradesActive.dec();
+    this.manager.log(info, 'DownstreamEnd');
+    this.connection.onStreamEnd(this);
+  }
+}
+
+const NO_FILTERS: readonly HttpFilter[] = [];

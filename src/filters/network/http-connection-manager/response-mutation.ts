@@ -1,0 +1,36 @@
+/** Header edits of every response on its way to the client. Source: conn_manager_utility.cc, mutateResponseHeaders, and ActiveStream::encodeHeaders. */
+import type { RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
+import type { HttpDate } from '../../../runtime/http-date.ts';
+import type { HcmSettings } from './settings.ts';
+
+export class ResponseMutation {
+  readonly #settings: HcmSettings;
+  readonly #date: HttpDate;
+
+  constructor(settings: HcmSettings, date: HttpDate) {
+    this.#settings = settings;
+    this.#date = date;
+  }
+
+  /** @param keepUpgrade the answer switches protocols: connection and upgrade stay @param forceTrace the request asked for a trace */
+  mutate(headers: ResponseHeaders, request: RequestHeaders | null, keepUpgrade: boolean): void {
+    const settings = this.#settings;
+    if (!headers.has('date')) headers.add('date', this.#date.text());
+    if (settings.serverHeaderTransformation === 'OVERWRITE') headers.set('server', settings.serverName);
+    else if (settings.serverHeaderTransformation === 'APPEND_IF_ABSENT' && !headers.has('server')) headers.add('server', settings.serverName);
+
+    if (!keepUpgrade) {
+      headers.remove('connection');
+      headers.remove('upgrade');
+    }
+    headers.remove('transfer-encoding');
+    headers.remove('keep-alive');
+    headers.remove('proxy-connection');
+
+    if (request !== null && (settings.alwaysSetRequestIdInResponse || request.has('x-envoy-force-trace'))) {
+      const id = request.get('x-request-id');
+      if (id !== undefined) headers.set('x-request-id', id);
+    }
+    if (settings.via !== '') headers.append('via', settings.via);
+  }
+}
