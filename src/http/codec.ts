@@ -55,6 +55,11 @@ export interface ServerCallbacks {
    * `encoder` (null when no response can be framed: just close) and the codec closes after it.
    */
   onCodecError(encoder: ResponseEncoder | null, decoder: RequestDecoder | null, error: CodecError): void;
+  /**
+   * The last response has been written (or given up) and nothing more will be read: the user closes the connection, at once or after a
+   * delay that lets the peer read. Without this method the codec closes with 'flush'.
+   */
+  onConnectionDone?(): void;
 }
 
 export interface CodecError {

@@ -4,18 +4,50 @@
  */
 
 /** Envoy keeps one value for each of these: a further one is appended with ','. Source: include/envoy/http/header_map.h inline headers. */
-const SINGLE_LINE = new Set([
-  'accept', 'accept-encoding', 'access-control-request-method', 'authorization', 'cache-control', 'connection', 'content-encoding', 'content-length', 'content-type',
-  'expect', 'forwarded', 'grpc-accept-encoding', 'grpc-status', 'grpc-timeout', 'if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'keep-alive',
-  'origin', 'pragma', 'proxy-connection', 'referer', 'te', 'transfer-encoding', 'upgrade', 'user-agent', 'via', 'x-client-trace-id', 'x-forwarded-client-cert',
-  'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto', 'x-request-id',
+export const SINGLE_LINE: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'access-control-request-method',
+  'authorization',
+  'cache-control',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'expect',
+  'forwarded',
+  'grpc-accept-encoding',
+  'grpc-status',
+  'grpc-timeout',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'keep-alive',
+  'origin',
+  'pragma',
+  'proxy-connection',
+  'referer',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'user-agent',
+  'via',
+  'x-client-trace-id',
+  'x-forwarded-client-cert',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-request-id',
 ]);
 
 export class HeaderMap {
   /** Parallel to `values`. Treat both as read-only outside this class and the codecs. */
   names: string[];
   values: string[];
-  /** Names as they came on the wire, parallel to `names`; null unless case is to be preserved. */
+  /** Every name as the peer spelled it, in order of arrival; null unless case is to be preserved. Not parallel to `names`: looked up by name. */
   rawNames: string[] | null;
 
   constructor() {
@@ -58,7 +90,6 @@ export class HeaderMap {
   add(name: string, value: string): void {
     this.names.push(name);
     this.values.push(value);
-    if (this.rawNames !== null) this.rawNames.push(name);
   }
 
   /** Replaces every line of `name` by one; the first keeps its place. */
@@ -126,13 +157,11 @@ export class HeaderMap {
     if (from === to) return;
     this.names[to] = this.names[from]!;
     this.values[to] = this.values[from]!;
-    if (this.rawNames !== null) this.rawNames[to] = this.rawNames[from]!;
   }
 
   #truncate(length: number): void {
     this.names.length = length;
     this.values.length = length;
-    if (this.rawNames !== null) this.rawNames.length = length;
   }
 }
 

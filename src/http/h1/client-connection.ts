@@ -1,0 +1,246 @@
+/**
+ * HTTP/1.1 on an upstream connection, one exchange at a time. Responses are parsed as strictly as requests: a malformed one is a
+ * protocol error, and bytes that no request has asked for end the connection.
+ */
+
+import type { Connection } from '../../net/connection.ts';
+import type { ClientCallbacks, ClientConnection, RequestEncoder, ResponseDecoder } from '../codec.ts';
+import type { HeaderMap } from '../header-map.ts';
+import { ResetReason } from '../reset-reason.ts';
+import { BodyDecoder, EMPTY } from './body.ts';
+import { CODEC_ERROR } from './codec-errors.ts';
+import { INCOMPLETE } from './field-scan.ts';
+import { BodyKind } from './framing.ts';
+import { PartialHead } from './partial-head.ts';
+import { Parsed } from './request-parser.ts';
+import { Http1Request } from './request-writer.ts';
+import { ResponseParser } from './response-parser.ts';
+import type { Http1Settings } from './settings.ts';
+import type { Http1Stats } from './stats.ts';
+
+const parser = new ResponseParser();
+
+const State = { Idle: 0, Head: 1, Body: 2, Closed: 3 } as const;
+type State = (typeof State)[keyof typeof State];
+
+export class Http1ClientConnection implements ClientConnection {
+  readonly connection: Connection;
+  readonly settings: Http1Settings;
+  readonly #callbacks: ClientCallbacks;
+  readonly #stats: Http1Stats | null;
+  readonly #body: BodyDecoder;
+  #state: State;
+  #request: Http1Request | null;
+  #partial: PartialHead | null;
+  /** The connection must not carry another request. */
+  #spent: boolean;
+  /** A response is complete but its owner is told only after the bytes behind it have been looked at. */
+  #finished: boolean;
+
+  constructor(connection: Connection, settings: Http1Settings, callbacks: ClientCallbacks, stats: Http1Stats | null = null) {
+    this.connection = connection;
+    this.settings = settings;
+    this.#callbacks = callbacks;
+    this.#stats = stats;
+    this.#body = new BodyDecoder(settings, this);
+    this.#state = State.Idle;
+    this.#request = null;
+    this.#partial = null;
+    this.#spent = false;
+    this.#finished = false;
+  }
+
+  get activeStreams(): number {
+    return this.#request === null ? 0 : 1;
+  }
+
+  newStream(decoder: ResponseDecoder): RequestEncoder {
+    const request = new Http1Request(this, decoder);
+    this.#request = request;
+    this.#state = State.Head;
+    if (this.connection.aboveHighWatermark) decoder.onAboveWriteBufferHighWatermark();
+    return request;
+  }
+
+  onData(chunk: Buffer): void {
+    let p = 0;
+    const end = chunk.length;
+    while (p < end) {
+      if (this.#state === State.Head) p = this.#partial === null ? this.#parseHead(chunk, p) : this.#parseSplitHead(chunk, p);
+      else if (this.#state === State.Body) p = this.#decodeBody(chunk, p);
+      else break;
+    }
+    if (p < end && this.#state === State.Idle) this.#onUnexpectedBytes();
+    if (this.#finished) this.#endExchange();
+  }
+
+  onEnd(): void {
+    const request = this.#request;
+    if (request !== null) {
+      if (this.#state === State.Body && this.#body.kind === BodyKind.UntilClose) {
+        this.#body.stop();
+        this.#spent = true;
+        this.#state = State.Idle;
+        this.#finished = true;
+        request.decoder.onResponseData(EMPTY, true);
+        if (this.#finished) this.#endExchange();
+      } else if (this.#state === State.Body || this.#partial !== null) {
+        // Cut in the middle of a message: malformed rather than refused.
+        this.#protocolError();
+        return;
+      }
+    }
+    this.#spent = true;
+    this.connection.close('flush');
+  }
+
+  onConnectionClosed(): void {
+    this.#state = State.Closed;
+    this.#partial = null;
+    const request = this.#request;
+    if (request === null) return;
+    this.#release(request);
+    request.decoder.onResponseReset(ResetReason.ConnectionTermination, '');
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.#request?.decoder.onAboveWriteBufferHighWatermark();
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.#request?.decoder.onBelowWriteBufferLowWatermark();
+  }
+
+  onRequestComplete(_request: Http1Request): void {}
+
+  onRequestReset(request: Http1Request): void {
+    this.#release(request);
+    this.#spent = true;
+    this.#state = State.Closed;
+    this.#body.stop();
+    this.#callbacks.onStreamDone(false);
+    this.connection.close('no-flush');
+  }
+
+  onBodyData(chunk: Buffer, end: boolean): void {
+    if (end) this.#messageComplete();
+    this.#request?.decoder.onResponseData(chunk, end);
+  }
+
+  onBodyTrailers(trailers: HeaderMap): void {
+    this.#messageComplete();
+    this.#request?.decoder.onResponseTrailers(trailers);
+  }
+
+  #parseHead(chunk: Buffer, start: number): number {
+    const parsed = parser.parse(chunk, start, chunk.length, this.settings, this.#request!.answering);
+    if (parsed === Parsed.Complete) {
+      const next = parser.end;
+      this.#startResponse();
+      return next;
+    }
+    if (parsed === Parsed.Failed && (parser.error !== CODEC_ERROR || !this.#headIsOpen(chunk, start))) {
+      this.#protocolError();
+      return chunk.length;
+    }
+    this.#partial = new PartialHead(true);
+    return this.#parseSplitHead(chunk, start);
+  }
+
+  #headIsOpen(chunk: Buffer, start: number): boolean {
+    if (parser.parseStatusLine(chunk, start, chunk.length) < 0) return false;
+    const partial = new PartialHead(true);
+    partial.append(chunk, start, chunk.length);
+    return partial.findEnd() < 0;
+  }
+
+  #parseSplitHead(chunk: Buffer, start: number): number {
+    const partial = this.#partial!;
+    const before = partial.length;
+    partial.append(chunk, start, chunk.length);
+    const headEnd = partial.findEnd();
+    if (headEnd < 0) {
+      const line = parser.parseStatusLine(partial.bytes, 0, partial.length);
+      if ((line < 0 && line !== INCOMPLETE) || partial.length > this.settings.maxHeadersKb * 1024) this.#protocolError();
+      return chunk.length;
+    }
+    this.#partial = null;
+    if (parser.parse(partial.bytes, 0, headEnd, this.settings, this.#request!.answering) !== Parsed.Complete) {
+      this.#protocolError();
+      return chunk.length;
+    }
+    this.#startResponse();
+    return start + headEnd - before;
+  }
+
+  #startResponse(): void {
+    const request = this.#request!;
+    const headers = parser.headers;
+    if (parser.droppedUnderscores > 0) this.#stats?.droppedHeadersWithUnderscores.add(parser.droppedUnderscores);
+    if (parser.informational) {
+      request.decoder.on1xxHeaders(headers);
+      return;
+    }
+    if (parser.close) this.#spent = true;
+    const end = parser.body === BodyKind.None;
+    if (end) this.#messageComplete();
+    else {
+      this.#state = State.Body;
+      this.#body.start(parser.body, parser.contentLength);
+    }
+    request.decoder.onResponseHeaders(headers, end);
+  }
+
+  #decodeBody(chunk: Buffer, start: number): number {
+    const p = this.#body.decode(chunk, start);
+    if (this.#state === State.Body && this.#body.error !== null) {
+      this.#protocolError();
+      return chunk.length;
+    }
+    return p;
+  }
+
+  #messageComplete(): void {
+    this.#state = State.Idle;
+    this.#finished = true;
+  }
+
+  /** Tells the pool once decoding has returned, so that a new exchange never starts inside the old one's last callback. */
+  #endExchange(): void {
+    this.#finished = false;
+    const request = this.#request;
+    if (request === null) return;
+    if (!request.complete) this.#spent = true;
+    this.#release(request);
+    this.#callbacks.onStreamDone(!this.#spent);
+  }
+
+  #onUnexpectedBytes(): void {
+    this.#spent = true;
+    if (this.#finished) return;
+    this.#state = State.Closed;
+    this.#callbacks.onProtocolError();
+    this.connection.close('no-flush');
+  }
+
+  #protocolError(): void {
+    const request = this.#request;
+    this.#state = State.Closed;
+    this.#spent = true;
+    this.#finished = false;
+    this.#partial = null;
+    this.#body.stop();
+    this.#callbacks.onProtocolError();
+    if (request !== null) {
+      this.#release(request);
+      request.decoder.onResponseReset(ResetReason.ProtocolError, '');
+    }
+    this.connection.close('no-flush');
+  }
+
+  #release(request: Http1Request): void {
+    if (this.#request === request) this.#request = null;
+    request.detached = true;
+    for (; request.pauses > 0; request.pauses--) this.connection.readDisable(false);
+  }
+}

@@ -1,0 +1,129 @@
+/** Turns scanned field lines into a header map, and notes what the codec must know of them to frame the message. */
+
+import type { HeaderMap, RequestHeaders } from '../header-map.ts';
+import { FieldKind, fieldName } from './field-names.ts';
+import type { FieldTable } from './field-scan.ts';
+
+/** Facts of the head read last; read out before the next one is parsed. */
+export class HeadFacts {
+  /** Host as sent; several are joined with ','. */
+  host: string;
+  hosts: number;
+  contentLength: string;
+  contentLengths: number;
+  transferEncoding: string;
+  connection: string;
+  upgrade: string;
+  underscores: number;
+
+  constructor() {
+    this.host = '';
+    this.hosts = 0;
+    this.contentLength = '';
+    this.contentLengths = 0;
+    this.transferEncoding = '';
+    this.connection = '';
+    this.upgrade = '';
+    this.underscores = 0;
+  }
+
+  clear(): void {
+    this.host = '';
+    this.hosts = 0;
+    this.contentLength = '';
+    this.contentLengths = 0;
+    this.transferEncoding = '';
+    this.connection = '';
+    this.upgrade = '';
+    this.underscores = 0;
+  }
+}
+
+/**
+ * @param text latin1 text of the bytes that were scanned, from `base` on
+ * @param request where Host goes to `facts` and not into the list; null for responses and trailers
+ * @param dropUnderscores leave out lines whose name holds '_'
+ * @param keepSpelling record the names as they came
+ */
+export function fillHeaders(
+  headers: HeaderMap,
+  request: RequestHeaders | null,
+  text: string,
+  base: number,
+  table: FieldTable,
+  facts: HeadFacts,
+  dropUnderscores: boolean,
+  keepSpelling: boolean,
+): void {
+  const at = table.at;
+  const names = headers.names;
+  const values = headers.values;
+  const spellings: string[] | null = keepSpelling ? [] : null;
+  let seenLow = 0;
+  let seenHigh = 0;
+  facts.clear();
+  for (let i = 0, n = table.count * 4; i < n; i += 4) {
+    const field = fieldName(text.slice(at[i]! - base, at[i + 1]! - base));
+    let value = text.slice(at[i + 2]! - base, at[i + 3]! - base);
+    if (table.messy) value = cleanValue(value);
+    if (field.hasUnderscore) {
+      facts.underscores++;
+      if (dropUnderscores) continue;
+    }
+    if (spellings !== null) spellings.push(field.raw);
+    switch (field.kind) {
+      case FieldKind.Host:
+        if (request !== null) {
+          facts.host = facts.hosts++ === 0 ? value : facts.host + ',' + value;
+          continue;
+        }
+        break;
+      case FieldKind.ContentLength:
+        facts.contentLength = value;
+        facts.contentLengths++;
+        break;
+      case FieldKind.TransferEncoding:
+        facts.transferEncoding = facts.transferEncoding === '' ? value : facts.transferEncoding + ',' + value;
+        break;
+      case FieldKind.Connection:
+        facts.connection = facts.connection === '' ? value : facts.connection + ',' + value;
+        break;
+      case FieldKind.Upgrade:
+        facts.upgrade = facts.upgrade === '' ? value : facts.upgrade + ',' + value;
+        break;
+      default:
+    }
+    const single = field.single;
+    if (single >= 0) {
+      const bit = 1 << (single & 31);
+      const seen = single < 32 ? seenLow : seenHigh;
+      if ((seen & bit) !== 0) {
+        headers.append(field.name, value);
+        continue;
+      }
+      if (single < 32) seenLow |= bit;
+      else seenHigh |= bit;
+    }
+    names.push(field.name);
+    values.push(value);
+  }
+  headers.rawNames = spellings;
+}
+
+/** Folded lines become one, a CR inside the value is dropped: what goes on is one clean line. */
+function cleanValue(value: string): string {
+  let clean = '';
+  let line = true;
+  for (let i = 0; i < value.length; i++) {
+    const c = value.charCodeAt(i);
+    if (c === 0x0a) {
+      line = false;
+    } else if (c !== 0x0d) {
+      if (!line && (c === 0x20 || c === 0x09)) continue;
+      if (!line) clean += ' ';
+      line = true;
+      clean += value[i]!;
+    }
+  }
+  return clean;
+}

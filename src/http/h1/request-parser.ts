@@ -1,0 +1,290 @@
+/** A request head: bytes → RequestHeaders and how its body is framed. RFC 9112 §3, §5, §6; where Envoy is laxer, Envoy. */
+
+import type { CodecError } from '../codec.ts';
+import { RequestHeaders } from '../header-map.ts';
+import { ALPHA, CR, HOST, LF, SCHEME, SPACE, TARGET, TOKEN } from './char-table.ts';
+import {
+  BODY_DISALLOWED,
+  CHUNKED_CONTENT_LENGTH,
+  CODEC_ERROR,
+  CONNECTION_HEADER_REJECTED,
+  HEADERS_TOO_LARGE,
+  HTTPS_IN_PLAINTEXT,
+  INVALID_TRANSFER_ENCODING,
+  INVALID_URL,
+  LOW_VERSION,
+  TOO_MANY_HEADERS,
+  UNEXPECTED_UNDERSCORE,
+} from './codec-errors.ts';
+import { hasToken, sanitizeConnection } from './connection-header.ts';
+import { fillHeaders, HeadFacts } from './field-list.ts';
+import { BAD_FIELD, FieldTable, INCOMPLETE, scanFields } from './field-scan.ts';
+import { BodyKind, parseContentLength } from './framing.ts';
+import type { Http1Settings } from './settings.ts';
+
+/** Results of `parse`. */
+export const Parsed = { Incomplete: 0, Complete: 1, Failed: 2 } as const;
+export type Parsed = (typeof Parsed)[keyof typeof Parsed];
+
+const METHODS = new Set(
+  (
+    'ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE M-SEARCH NOTIFY OPTIONS PATCH POST ' +
+    'PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE'
+  ).split(' '),
+);
+
+/**
+ * Parses one head after the other; its fields describe the one parsed last and are read before the next. One object serves a
+ * whole thread.
+ */
+export class RequestParser {
+  headers: RequestHeaders;
+  error: CodecError | null;
+  /** After the head, in the bytes given. */
+  end: number;
+  body: BodyKind;
+  contentLength: number;
+  http10: boolean;
+  /** The client wants the connection closed after this exchange. */
+  close: boolean;
+  /** An upgrade or CONNECT: what follows the head is a byte stream. */
+  tunnel: boolean;
+  droppedUnderscores: number;
+  readonly #table: FieldTable;
+  readonly #facts: HeadFacts;
+  #methodEnd: number;
+  #targetStart: number;
+  #targetEnd: number;
+  #versionMinor11: boolean;
+
+  constructor() {
+    this.headers = new RequestHeaders();
+    this.error = null;
+    this.end = 0;
+    this.body = BodyKind.None;
+    this.contentLength = 0;
+    this.http10 = false;
+    this.close = false;
+    this.tunnel = false;
+    this.droppedUnderscores = 0;
+    this.#table = new FieldTable();
+    this.#facts = new HeadFacts();
+    this.#methodEnd = 0;
+    this.#targetStart = 0;
+    this.#targetEnd = 0;
+    this.#versionMinor11 = false;
+  }
+
+  /** @param start first byte of the request line; empty lines before it have been skipped */
+  parse(bytes: Buffer, start: number, end: number, settings: Http1Settings, secure: boolean): Parsed {
+    const fieldsStart = this.parseRequestLine(bytes, start, end, settings);
+    if (fieldsStart === INCOMPLETE) return Parsed.Incomplete;
+    if (fieldsStart < 0) return Parsed.Failed;
+    const table = this.#table;
+    const headEnd = scanFields(bytes, fieldsStart, end, table);
+    const limit = settings.maxHeadersKb * 1024;
+    if (headEnd === INCOMPLETE) return end - start > limit ? this.#fail(HEADERS_TOO_LARGE) : Parsed.Incomplete;
+    if (headEnd === BAD_FIELD) return this.#fail(CODEC_ERROR);
+    if (headEnd - start > limit) return this.#fail(HEADERS_TOO_LARGE);
+    if (table.count > settings.maxHeadersCount) return this.#fail(TOO_MANY_HEADERS);
+    if (settings.strict && (table.messy || table.bareLf || bytes[fieldsStart - 2] !== CR)) return this.#fail(CODEC_ERROR);
+
+    const text = bytes.latin1Slice(start, headEnd);
+    const method = text.slice(0, this.#methodEnd - start);
+    const headers = new RequestHeaders(method);
+    const facts = this.#facts;
+    fillHeaders(
+      headers,
+      headers,
+      text,
+      start,
+      table,
+      facts,
+      settings.headersWithUnderscores === 'drop',
+      settings.headerKeyFormat === 'preserve',
+    );
+    this.headers = headers;
+    this.end = headEnd;
+    this.droppedUnderscores = settings.headersWithUnderscores === 'drop' ? facts.underscores : 0;
+    headers.authority = facts.host;
+    if (facts.underscores > 0 && settings.headersWithUnderscores === 'reject') return this.#fail(UNEXPECTED_UNDERSCORE);
+    if (settings.strict && facts.hosts > 1) return this.#fail(CODEC_ERROR);
+
+    const http10 = !this.#versionMinor11;
+    this.http10 = http10;
+    if (http10) {
+      if (!settings.acceptHttp10) return this.#fail(LOW_VERSION);
+      if (facts.host === '' && settings.defaultHostForHttp10 !== '') headers.authority = settings.defaultHostForHttp10;
+    }
+
+    const isConnect = method === 'CONNECT';
+    this.tunnel = isConnect;
+    this.close = http10;
+    if (facts.connection !== '') {
+      if (hasToken(facts.connection, 'close')) this.close = true;
+      else if (http10) this.close = !hasToken(facts.connection, 'keep-alive');
+      if (facts.upgrade !== '' && hasToken(facts.connection, 'upgrade')) {
+        if (facts.upgrade.toLowerCase() === 'h2c') headers.remove('upgrade');
+        else this.tunnel = true;
+      }
+      if (!sanitizeConnection(headers, facts.connection, facts.upgrade.toLowerCase() === 'h2c'))
+        return this.#fail(CONNECTION_HEADER_REJECTED);
+    }
+
+    if (!this.#frameBody(settings, isConnect)) return Parsed.Failed;
+    if (!this.#setTarget(text.slice(this.#targetStart - start, this.#targetEnd - start), settings, isConnect, secure)) return Parsed.Failed;
+    return Parsed.Complete;
+  }
+
+  /** Checks the request line alone, which is refused as soon as it is there. @returns where the fields begin, INCOMPLETE, or BAD_FIELD with `error` set */
+  parseRequestLine(bytes: Buffer, start: number, end: number, settings: Http1Settings): number {
+    let p = start;
+    while (p < end && TOKEN[bytes[p]!] === 1) p++;
+    if (p === end) return INCOMPLETE;
+    if (bytes[p] !== SPACE || p === start) return this.#badLine(bytes, p, end, CODEC_ERROR);
+    this.#methodEnd = p;
+    while (p < end && bytes[p] === SPACE) p++;
+    const targetStart = p;
+    while (p < end && TARGET[bytes[p]!] === 1) p++;
+    if (p === end) return INCOMPLETE;
+    this.#targetStart = targetStart;
+    this.#targetEnd = p;
+    if (p === targetStart) return this.#badLine(bytes, p, end, CODEC_ERROR);
+    if (!settings.allowCustomMethods && !METHODS.has(bytes.latin1Slice(start, this.#methodEnd))) {
+      return this.#badLine(bytes, p, end, CODEC_ERROR);
+    }
+    while (p < end && bytes[p] === SPACE) p++;
+    const versionStart = p;
+    while (p < end && bytes[p] !== LF) p++;
+    if (p === end) return INCOMPLETE;
+    let versionEnd = p;
+    if (bytes[versionEnd - 1] === CR) versionEnd--;
+    const length = versionEnd - versionStart;
+    // "HTTP/d.d", or nothing for HTTP/0.9.
+    this.#versionMinor11 = false;
+    if (length === 8 && bytes.latin1Slice(versionStart, versionStart + 5) === 'HTTP/' && bytes[versionStart + 6] === 0x2e) {
+      const major = bytes[versionStart + 5]! - 0x30;
+      const minor = bytes[versionStart + 7]! - 0x30;
+      if (major < 0 || major > 9 || minor < 0 || minor > 9) return this.#refuse(CODEC_ERROR);
+      this.#versionMinor11 = major === 1 && minor === 1;
+    } else if (length !== 0) {
+      return this.#refuse(CODEC_ERROR);
+    }
+    if (
+      !isValidTarget(
+        bytes,
+        targetStart,
+        this.#targetEnd,
+        bytes[start] === 0x43 && this.#methodEnd - start === 7 && bytes.latin1Slice(start, this.#methodEnd) === 'CONNECT',
+      )
+    ) {
+      return this.#refuse(CODEC_ERROR);
+    }
+    return p + 1;
+  }
+
+  /** A bad line is refused when it is whole, however its bytes came. */
+  #badLine(bytes: Buffer, from: number, end: number, error: CodecError): number {
+    const lineEnd = bytes.indexOf(LF, from);
+    if (lineEnd < 0 || lineEnd >= end) return INCOMPLETE;
+    return this.#refuse(error);
+  }
+
+  #refuse(error: CodecError): number {
+    this.error = error;
+    return BAD_FIELD;
+  }
+
+  #fail(error: CodecError): Parsed {
+    this.error = error;
+    return Parsed.Failed;
+  }
+
+  #frameBody(settings: Http1Settings, isConnect: boolean): boolean {
+    const facts = this.#facts;
+    this.body = BodyKind.None;
+    this.contentLength = 0;
+    if (facts.transferEncoding !== '') {
+      if (facts.transferEncoding.toLowerCase() !== 'chunked' || isConnect) {
+        this.error = INVALID_TRANSFER_ENCODING;
+        return false;
+      }
+      if (facts.contentLengths > 0) {
+        if (!settings.allowChunkedLength) {
+          this.error = CHUNKED_CONTENT_LENGTH;
+          return false;
+        }
+        this.headers.remove('content-length');
+      }
+      this.body = BodyKind.Chunked;
+    } else if (facts.contentLengths > 0) {
+      const length = facts.contentLengths === 1 ? parseContentLength(facts.contentLength) : -1;
+      if (length < 0) {
+        this.error = CODEC_ERROR;
+        return false;
+      }
+      if (isConnect && length > 0) {
+        this.error = BODY_DISALLOWED;
+        return false;
+      }
+      this.contentLength = length;
+      this.body = length === 0 ? BodyKind.None : BodyKind.Length;
+    }
+    if (this.tunnel) this.body = BodyKind.UntilClose;
+    return true;
+  }
+
+  #setTarget(target: string, settings: Http1Settings, isConnect: boolean, secure: boolean): boolean {
+    const headers = this.headers;
+    if (isConnect) {
+      headers.authority = target;
+      return true;
+    }
+    const first = target.charCodeAt(0);
+    if (first === 0x2f || !settings.allowAbsoluteUrl || first === 0x2a) {
+      headers.path = target;
+      return true;
+    }
+    const colon = target.indexOf('://');
+    const scheme = target.slice(0, colon).toLowerCase();
+    if (scheme !== 'http' && scheme !== 'https') {
+      this.error = INVALID_URL;
+      return false;
+    }
+    let hostEnd = colon + 3;
+    while (hostEnd < target.length && target[hostEnd] !== '/' && target[hostEnd] !== '?') hostEnd++;
+    if (hostEnd === colon + 3) {
+      this.error = INVALID_URL;
+      return false;
+    }
+    if (scheme === 'https' && !secure) {
+      this.error = HTTPS_IN_PLAINTEXT;
+      return false;
+    }
+    headers.scheme = scheme;
+    headers.authority = target.slice(colon + 3, hostEnd);
+    const path = target.slice(hostEnd);
+    headers.path = path.startsWith('/') ? path : '/' + path;
+    return true;
+  }
+}
+
+/** As Envoy's own check of the target: origin form, asterisk, absolute form, and authority form for CONNECT. The bytes are known to be TARGET. */
+function isValidTarget(bytes: Buffer, start: number, end: number, isConnect: boolean): boolean {
+  const first = bytes[start]!;
+  if (first === 0x2f || first === 0x2a) return true;
+  let p = start;
+  if (!isConnect) {
+    if (ALPHA[first] !== 1) return false;
+    while (p < end && SCHEME[bytes[p]!] === 1) p++;
+    if (p + 3 > end || bytes[p] !== 0x3a || bytes[p + 1] !== 0x2f || bytes[p + 2] !== 0x2f) return false;
+    p += 3;
+  }
+  for (; p < end; p++) {
+    const c = bytes[p]!;
+    if (c === 0x2f || c === 0x3f) return true;
+    if (HOST[c] !== 1) return false;
+    if (c === 0x40 && bytes[p + 1] === 0x40) return false;
+  }
+  return true;
+}

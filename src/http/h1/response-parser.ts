@@ -1,0 +1,162 @@
+/** A response head: bytes → ResponseHeaders and how its body is framed. RFC 9112 §4, §6.3. */
+
+import type { CodecError } from '../codec.ts';
+import { ResponseHeaders } from '../header-map.ts';
+import { CR, LF, SPACE } from './char-table.ts';
+import {
+  CHUNKED_CONTENT_LENGTH,
+  CODEC_ERROR,
+  CONNECTION_HEADER_REJECTED,
+  HEADERS_TOO_LARGE,
+  INVALID_TRANSFER_ENCODING,
+  TOO_MANY_HEADERS,
+} from './codec-errors.ts';
+import { hasToken, sanitizeConnection } from './connection-header.ts';
+import { fillHeaders, HeadFacts } from './field-list.ts';
+import { BAD_FIELD, FieldTable, INCOMPLETE, scanFields } from './field-scan.ts';
+import { BodyKind, parseContentLength } from './framing.ts';
+import { Parsed } from './request-parser.ts';
+import type { Http1Settings } from './settings.ts';
+
+/** What the response answers: it decides whether there is a body. */
+export const Answering = { Request: 0, Head: 1, Connect: 2, Upgrade: 3 } as const;
+export type Answering = (typeof Answering)[keyof typeof Answering];
+
+/** Parses one head after the other; its fields describe the one parsed last. One object serves a whole thread. */
+export class ResponseParser {
+  headers: ResponseHeaders;
+  error: CodecError | null;
+  end: number;
+  body: BodyKind;
+  contentLength: number;
+  /** The connection carries no further request after this response. */
+  close: boolean;
+  /** 1xx other than an accepted 101: another head follows. */
+  informational: boolean;
+  droppedUnderscores: number;
+  readonly #table: FieldTable;
+  readonly #facts: HeadFacts;
+  #status: number;
+  #http10: boolean;
+
+  constructor() {
+    this.headers = new ResponseHeaders();
+    this.error = null;
+    this.end = 0;
+    this.body = BodyKind.None;
+    this.contentLength = 0;
+    this.close = false;
+    this.informational = false;
+    this.droppedUnderscores = 0;
+    this.#table = new FieldTable();
+    this.#facts = new HeadFacts();
+    this.#status = 0;
+    this.#http10 = false;
+  }
+
+  parse(bytes: Buffer, start: number, end: number, settings: Http1Settings, answering: Answering): Parsed {
+    const fieldsStart = this.parseStatusLine(bytes, start, end);
+    if (fieldsStart === INCOMPLETE) return Parsed.Incomplete;
+    if (fieldsStart < 0) return Parsed.Failed;
+    const table = this.#table;
+    const headEnd = scanFields(bytes, fieldsStart, end, table);
+    const limit = settings.maxHeadersKb * 1024;
+    if (headEnd === INCOMPLETE) return end - start > limit ? this.#fail(HEADERS_TOO_LARGE) : Parsed.Incomplete;
+    if (headEnd === BAD_FIELD) return this.#fail(CODEC_ERROR);
+    if (headEnd - start > limit) return this.#fail(HEADERS_TOO_LARGE);
+    if (table.count > settings.maxHeadersCount) return this.#fail(TOO_MANY_HEADERS);
+    if (settings.strict && (table.messy || table.bareLf || bytes[fieldsStart - 2] !== CR)) return this.#fail(CODEC_ERROR);
+
+    const headers = new ResponseHeaders(this.#status);
+    const facts = this.#facts;
+    const drop = settings.headersWithUnderscores === 'drop';
+    const text = bytes.latin1Slice(fieldsStart, headEnd);
+    fillHeaders(headers, null, text, fieldsStart, table, facts, drop, settings.headerKeyFormat === 'preserve');
+    this.headers = headers;
+    this.end = headEnd;
+    this.droppedUnderscores = drop ? facts.underscores : 0;
+    this.close = this.#http10;
+    if (facts.connection !== '') {
+      if (hasToken(facts.connection, 'close')) this.close = true;
+      else if (this.#http10) this.close = !hasToken(facts.connection, 'keep-alive');
+      if (!sanitizeConnection(headers, facts.connection, false)) return this.#fail(CONNECTION_HEADER_REJECTED);
+    }
+    return this.#frameBody(settings, answering);
+  }
+
+  /** @returns where the fields begin, INCOMPLETE, or BAD_FIELD with `error` set */
+  parseStatusLine(bytes: Buffer, start: number, end: number): number {
+    // "HTTP/1.1 200 Reason": all but the reason has a fixed place.
+    if (bytes[start] !== 0x48) return this.#refuse();
+    let lineEnd = start + 12;
+    while (lineEnd < end && bytes[lineEnd] !== LF) lineEnd++;
+    if (lineEnd >= end) {
+      const early = bytes.indexOf(LF, start);
+      if (early < 0 || early >= end) return INCOMPLETE;
+      return this.#refuse();
+    }
+    if (
+      bytes[start + 1] !== 0x54 ||
+      bytes[start + 2] !== 0x54 ||
+      bytes[start + 3] !== 0x50 ||
+      bytes[start + 4] !== 0x2f ||
+      bytes[start + 6] !== 0x2e ||
+      bytes[start + 8] !== SPACE
+    ) {
+      return this.#refuse();
+    }
+    const major = bytes[start + 5]! - 0x30;
+    const minor = bytes[start + 7]! - 0x30;
+    if (major < 0 || major > 9 || minor < 0 || minor > 9) return this.#refuse();
+    this.#http10 = major !== 1 || minor !== 1;
+    const a = bytes[start + 9]! - 0x30;
+    const b = bytes[start + 10]! - 0x30;
+    const c = bytes[start + 11]! - 0x30;
+    if (a < 1 || a > 9 || b < 0 || b > 9 || c < 0 || c > 9) return this.#refuse();
+    const after = bytes[start + 12]!;
+    if (after !== SPACE && after !== CR && after !== LF) return this.#refuse();
+    this.#status = a * 100 + b * 10 + c;
+    return lineEnd + 1;
+  }
+
+  #frameBody(settings: Http1Settings, answering: Answering): Parsed {
+    const facts = this.#facts;
+    const status = this.#status;
+    this.body = BodyKind.None;
+    this.contentLength = 0;
+    this.informational = status < 200 && !(status === 101 && answering === Answering.Upgrade);
+    const tunnel =
+      (status === 101 && answering === Answering.Upgrade) || (answering === Answering.Connect && status >= 200 && status < 300);
+    let kind: BodyKind = BodyKind.UntilClose;
+    if (facts.transferEncoding !== '') {
+      if (facts.transferEncoding.toLowerCase() !== 'chunked') return this.#fail(INVALID_TRANSFER_ENCODING);
+      if (facts.contentLengths > 0) {
+        if (!settings.allowChunkedLength) return this.#fail(CHUNKED_CONTENT_LENGTH);
+        this.headers.remove('content-length');
+      }
+      kind = BodyKind.Chunked;
+    } else if (facts.contentLengths > 0) {
+      const length = facts.contentLengths === 1 ? parseContentLength(facts.contentLength) : -1;
+      if (length < 0) return this.#fail(CODEC_ERROR);
+      this.contentLength = length;
+      kind = length === 0 ? BodyKind.None : BodyKind.Length;
+    }
+    if (tunnel) this.body = BodyKind.UntilClose;
+    else if (answering !== Answering.Head && status >= 200 && status !== 204 && status !== 304) {
+      this.body = kind;
+      if (kind === BodyKind.UntilClose) this.close = true;
+    }
+    if (tunnel) this.close = true;
+    return Parsed.Complete;
+  }
+
+  #refuse(): number {
+    this.error = CODEC_ERROR;
+    return BAD_FIELD;
+  }
+
+  #fail(error: CodecError): Parsed {
+    this.error = error;
+    return Parsed.Failed;
+  }
+}
