@@ -1,0 +1,324 @@
+/** Implemented fields of bootstrap, listeners, routes, clusters and what they are made of. See supported.ts for the notation. */
+export const CORE_FIELDS = `
+envoy.config.bootstrap.v3.Bootstrap
+  + node static_resources dynamic_resources cluster_manager flags_path stats_config stats_flush_interval layered_runtime admin
+  + header_prefix stats_server_version_override typed_dns_resolver_config dns_resolution_config use_tcp_for_dns_lookups
+  ~ deferred_stat_options stats_flush_on_admin watchdog watchdogs enable_dispatcher_stats default_socket_interface perf_tracing_file_path
+  ~ default_regex_engine grpc_async_client_manager_config memory_allocator_manager stats_eviction_interval enable_worker_cpu_affinity
+  ~ inline_headers listener_manager application_log_config
+envoy.config.bootstrap.v3.Bootstrap.StaticResources
+  + listeners clusters
+envoy.config.bootstrap.v3.Bootstrap.DynamicResources
+  + lds_config cds_config
+envoy.config.bootstrap.v3.Admin
+  + access_log access_log_path profile_path address
+  ~ socket_options ignore_global_conn_limit
+envoy.config.bootstrap.v3.ClusterManager
+  + local_cluster_name upstream_bind_config
+  ~ enable_deferred_cluster_creation
+envoy.config.bootstrap.v3.LayeredRuntime
+  + *
+envoy.config.bootstrap.v3.RuntimeLayer
+  + name static_layer admin_layer
+envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer
+  + *
+envoy.config.metrics.v3.StatsConfig
+  + stats_tags use_all_default_tags stats_matcher histogram_bucket_settings
+  ~ allow_default_tag_overrides
+envoy.config.metrics.v3.StatsMatcher
+  + *
+envoy.config.metrics.v3.TagSpecifier
+  + *
+envoy.config.metrics.v3.HistogramBucketSettings
+  + match buckets
+
+envoy.config.core.v3.Node
+  + *
+envoy.config.core.v3.Extension
+  + *
+envoy.config.core.v3.BuildVersion
+  + *
+envoy.type.v3.SemanticVersion
+  + *
+xds.core.v3.ContextParams
+  + *
+envoy.config.core.v3.Locality
+  + *
+envoy.config.core.v3.Metadata
+  + *
+envoy.config.core.v3.Address
+  + socket_address pipe
+envoy.config.core.v3.SocketAddress
+  + protocol address port_value named_port ipv4_compat
+envoy.config.core.v3.Pipe
+  + *
+envoy.config.core.v3.CidrRange
+  + *
+envoy.config.core.v3.BindConfig
+  + source_address freebind
+envoy.config.core.v3.TcpKeepalive
+  + *
+envoy.config.core.v3.HeaderValueOption
+  + *
+envoy.config.core.v3.HeaderValue
+  + *
+envoy.config.core.v3.RuntimeFractionalPercent
+  + *
+envoy.config.core.v3.RuntimeUInt32
+  + *
+envoy.config.core.v3.RuntimeDouble
+  + *
+envoy.config.core.v3.RuntimeFeatureFlag
+  + *
+envoy.config.core.v3.DataSource
+  + filename inline_bytes inline_string environment_variable
+envoy.config.core.v3.WatchedDirectory
+  + path
+envoy.config.core.v3.ConfigSource
+  + path path_config_source initial_fetch_timeout resource_api_version
+envoy.config.core.v3.PathConfigSource
+  + path watched_directory
+envoy.config.core.v3.TransportSocket
+  + *
+envoy.config.core.v3.TypedExtensionConfig
+  + *
+envoy.config.core.v3.DnsResolutionConfig
+  + *
+envoy.config.core.v3.DnsResolverOptions
+  + *
+envoy.config.core.v3.SubstitutionFormatString
+  + text_format json_format text_format_source omit_empty_values content_type
+  ~ json_format_options
+envoy.config.core.v3.HttpProtocolOptions
+  + idle_timeout max_connection_duration max_headers_count max_stream_duration headers_with_underscores_action
+  + max_requests_per_connection max_response_headers_kb
+envoy.config.core.v3.Http1ProtocolOptions
+  + allow_absolute_url accept_http_10 default_host_for_http_10 header_key_format enable_trailers allow_chunked_length
+  + override_stream_error_on_invalid_http_message send_fully_qualified_url
+  ~ use_balsa_parser
+envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat
+  + *
+envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords
+  + *
+envoy.config.core.v3.SchemeHeaderTransformation
+  + scheme_to_overwrite
+envoy.type.v3.FractionalPercent
+  + *
+envoy.type.v3.Percent
+  + *
+envoy.type.v3.Int64Range
+  + *
+envoy.type.v3.Int32Range
+  + *
+envoy.type.matcher.v3.StringMatcher
+  + exact prefix suffix safe_regex contains ignore_case
+envoy.type.matcher.v3.ListStringMatcher
+  + *
+envoy.type.matcher.v3.RegexMatcher
+  + *
+envoy.type.matcher.v3.RegexMatcher.GoogleRE2
+  ~ max_program_size
+envoy.type.matcher.v3.RegexMatchAndSubstitute
+  + *
+envoy.type.matcher.v3.MetadataMatcher
+  + *
+envoy.type.matcher.v3.MetadataMatcher.PathSegment
+  + *
+envoy.type.matcher.v3.ValueMatcher
+  + *
+envoy.type.matcher.v3.ValueMatcher.NullMatch
+  + *
+envoy.type.matcher.v3.DoubleMatcher
+  + *
+envoy.type.v3.DoubleRange
+  + *
+envoy.type.matcher.v3.ListMatcher
+  + *
+envoy.type.matcher.v3.OrMatcher
+  + *
+
+envoy.config.listener.v3.Listener
+  + name address additional_addresses stat_prefix filter_chains use_original_dst default_filter_chain per_connection_buffer_limit_bytes
+  + metadata deprecated_v1 drain_type listener_filters listener_filters_timeout continue_on_listener_filters_timeout transparent freebind
+  + traffic_direction connection_balance_config reuse_port enable_reuse_port access_log tcp_backlog_size bind_to_port tcp_keepalive
+  ~ max_connections_to_accept_per_socket_event ignore_global_conn_limit bypass_overload_manager
+envoy.config.listener.v3.Listener.DeprecatedV1
+  + *
+envoy.config.listener.v3.Listener.ConnectionBalanceConfig
+  + exact_balance
+envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance
+  + *
+envoy.config.listener.v3.AdditionalAddress
+  + address
+envoy.config.listener.v3.FilterChain
+  + filter_chain_match filters metadata transport_socket transport_socket_connect_timeout name
+envoy.config.listener.v3.FilterChainMatch
+  + destination_port prefix_ranges direct_source_prefix_ranges source_type source_prefix_ranges source_ports server_names
+  + transport_protocol application_protocols
+envoy.config.listener.v3.Filter
+  + name typed_config
+envoy.config.listener.v3.ListenerFilter
+  + name typed_config filter_disabled
+envoy.config.listener.v3.ListenerFilterChainMatchPredicate
+  + *
+envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet
+  + *
+
+envoy.config.route.v3.RouteConfiguration
+  + name virtual_hosts internal_only_headers response_headers_to_add response_headers_to_remove request_headers_to_add
+  + request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes
+  + ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata
+envoy.config.route.v3.VirtualHost
+  + name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove
+  + typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy include_is_timeout_retry_header
+  + per_request_buffer_limit_bytes request_body_buffer_limit metadata
+envoy.config.route.v3.Route
+  + name match route redirect direct_response metadata typed_per_filter_config request_headers_to_add request_headers_to_remove
+  + response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes request_body_buffer_limit stat_prefix
+  ~ decorator
+envoy.config.route.v3.RouteMatch
+  + prefix path safe_regex connect_matcher path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc
+envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions
+  + *
+envoy.config.route.v3.RouteMatch.ConnectMatcher
+  + *
+envoy.config.route.v3.RouteAction
+  + cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal
+  + auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy priority
+  + hash_policy upgrade_configs internal_redirect_policy internal_redirect_action max_internal_redirects max_grpc_timeout
+  + grpc_timeout_offset max_stream_duration
+envoy.config.route.v3.RouteAction.HashPolicy
+  + *
+envoy.config.route.v3.RouteAction.HashPolicy.Header
+  + *
+envoy.config.route.v3.RouteAction.HashPolicy.Cookie
+  + *
+envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute
+  + *
+envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties
+  + *
+envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter
+  + *
+envoy.config.route.v3.RouteAction.HashPolicy.FilterState
+  + *
+envoy.config.route.v3.RouteAction.UpgradeConfig
+  + *
+envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
+  + allow_post
+envoy.config.route.v3.RouteAction.MaxStreamDuration
+  + *
+envoy.config.route.v3.RetryPolicy
+  + retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate host_selection_retry_max_attempts
+  + retriable_status_codes retry_back_off rate_limited_retry_back_off retriable_headers retriable_request_headers
+envoy.config.route.v3.RetryPolicy.RetryHostPredicate
+  + *
+envoy.config.route.v3.RetryPolicy.RetryBackOff
+  + *
+envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff
+  + *
+envoy.config.route.v3.RetryPolicy.ResetHeader
+  + *
+envoy.config.route.v3.WeightedCluster
+  + clusters total_weight runtime_key_prefix header_name
+envoy.config.route.v3.WeightedCluster.ClusterWeight
+  + name cluster_header weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove
+  + typed_per_filter_config host_rewrite_literal
+envoy.config.route.v3.RedirectAction
+  + https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query
+envoy.config.route.v3.DirectResponseAction
+  + *
+envoy.config.route.v3.HeaderMatcher
+  + *
+envoy.config.route.v3.QueryParameterMatcher
+  + *
+envoy.config.route.v3.InternalRedirectPolicy
+  + *
+envoy.config.route.v3.FilterConfig
+  + *
+envoy.config.route.v3.ScopedRouteConfiguration
+  + name route_configuration key
+envoy.config.route.v3.ScopedRouteConfiguration.Key
+  + *
+envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment
+  + *
+
+envoy.config.cluster.v3.Cluster
+  + name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment
+  + max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options
+  + upstream_http_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_lookup_family dns_resolvers
+  + use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config wait_for_warm_on_init cleanup_interval upstream_bind_config
+  + original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata
+  + upstream_connection_options load_balancing_policy
+  ~ track_cluster_stats
+envoy.config.cluster.v3.Cluster.EdsClusterConfig
+  + *
+envoy.config.cluster.v3.Cluster.RefreshRate
+  + *
+envoy.config.cluster.v3.Cluster.OriginalDstLbConfig
+  + use_http_header http_header_name upstream_port_override
+envoy.config.cluster.v3.Cluster.LeastRequestLbConfig
+  + choice_count active_request_bias
+envoy.config.cluster.v3.Cluster.RoundRobinLbConfig
+envoy.config.cluster.v3.Cluster.CommonLbConfig
+  + healthy_panic_threshold
+  ~ update_merge_window
+envoy.config.cluster.v3.LoadBalancingPolicy
+  + *
+envoy.config.cluster.v3.LoadBalancingPolicy.Policy
+  + *
+envoy.config.cluster.v3.CircuitBreakers
+  + *
+envoy.config.cluster.v3.CircuitBreakers.Thresholds
+  + *
+envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget
+  + budget_percent min_retry_concurrency
+envoy.config.cluster.v3.UpstreamConnectionOptions
+  + tcp_keepalive
+  ~ set_local_interface_name_on_upstream_connections
+envoy.config.core.v3.UpstreamHttpProtocolOptions
+  ~ auto_sni auto_san_validation override_auto_sni_header
+envoy.config.endpoint.v3.ClusterLoadAssignment
+  + cluster_name endpoints policy
+envoy.config.endpoint.v3.ClusterLoadAssignment.Policy
+  + overprovisioning_factor
+envoy.config.endpoint.v3.LocalityLbEndpoints
+  + locality metadata lb_endpoints load_balancing_weight priority
+  ~ proximity
+envoy.config.endpoint.v3.LbEndpoint
+  + endpoint health_status metadata load_balancing_weight
+envoy.config.endpoint.v3.Endpoint
+  + address hostname
+  ~ observability_name
+
+envoy.config.accesslog.v3.AccessLog
+  + *
+envoy.config.accesslog.v3.AccessLogFilter
+  + status_code_filter duration_filter not_health_check_filter traceable_filter runtime_filter and_filter or_filter header_filter
+  + response_flag_filter grpc_status_filter metadata_filter log_type_filter
+envoy.config.accesslog.v3.ComparisonFilter
+  + *
+envoy.config.accesslog.v3.StatusCodeFilter
+  + *
+envoy.config.accesslog.v3.DurationFilter
+  + *
+envoy.config.accesslog.v3.NotHealthCheckFilter
+  + *
+envoy.config.accesslog.v3.TraceableFilter
+  + *
+envoy.config.accesslog.v3.RuntimeFilter
+  + *
+envoy.config.accesslog.v3.AndFilter
+  + *
+envoy.config.accesslog.v3.OrFilter
+  + *
+envoy.config.accesslog.v3.HeaderFilter
+  + *
+envoy.config.accesslog.v3.ResponseFlagFilter
+  + *
+envoy.config.accesslog.v3.GrpcStatusFilter
+  + *
+envoy.config.accesslog.v3.MetadataFilter
+  + *
+envoy.config.accesslog.v3.LogTypeFilter
+  + *
+`;

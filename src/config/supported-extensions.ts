@@ -1,0 +1,127 @@
+/** Implemented extensions: what may stand in a `typed_config`, and their fields. See supported.ts for the notation. */
+export const EXTENSION_FIELDS = `
+envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+  + codec_type stat_prefix rds route_config scoped_routes http_filters add_user_agent common_http_protocol_options http_protocol_options
+  + server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout
+  + request_headers_timeout drain_timeout delayed_close_timeout access_log access_log_flush_interval flush_access_log_on_new_request
+  + access_log_options use_remote_address xff_num_trusted_hops original_ip_detection_extensions internal_address_config skip_xff_append via
+  + generate_request_id preserve_external_request_id always_set_request_id_in_response proxy_100_continue
+  + represent_ipv4_remote_address_as_ipv4_mapped_ipv6 upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action
+  + request_id_extension local_reply_config strip_matching_host_port strip_any_host_port stream_error_on_invalid_http_message
+  + strip_trailing_host_dot append_x_forwarded_port
+  ~ append_local_overload
+envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter
+  + name typed_config is_optional disabled
+envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.Rds
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes
+  + name scope_key_builder scoped_route_configurations_list
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement
+  + *
+envoy.extensions.filters.http.router.v3.Router
+  + suppress_envoy_headers strict_check_headers respect_expected_rq_timeout suppress_grpc_request_failure_code_stats upstream_log
+  + upstream_log_options
+  ~ dynamic_stats start_child_span
+envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions
+  + *
+envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+  + stat_prefix cluster weighted_clusters idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration
+  + access_log_flush_interval flush_access_log_on_connected access_log_options
+envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster
+  + *
+envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight
+  + name weight
+envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions
+  + *
+envoy.type.v3.HashPolicy
+  + *
+envoy.type.v3.HashPolicy.SourceIp
+  + *
+envoy.type.v3.HashPolicy.FilterState
+  + *
+envoy.extensions.filters.network.echo.v3.Echo
+  + *
+envoy.extensions.filters.network.direct_response.v3.Config
+  + *
+envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit
+  + *
+envoy.extensions.filters.listener.original_dst.v3.OriginalDst
+  + *
+envoy.extensions.filters.listener.http_inspector.v3.HttpInspector
+  + *
+envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
+  + initial_read_buffer_size
+  ~ enable_ja3_fingerprinting enable_ja4_fingerprinting
+envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
+  + rules allow_requests_without_proxy_protocol disallowed_versions stat_prefix
+envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule
+  + *
+envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair
+  + metadata_namespace key
+envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
+  + *
+envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+  + common_http_protocol_options upstream_http_protocol_options explicit_http_config retry_policy
+envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig
+  + http_protocol_options
+envoy.extensions.access_loggers.file.v3.FileAccessLog
+  + *
+envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
+  + *
+envoy.extensions.access_loggers.stream.v3.StderrAccessLog
+  + *
+envoy.extensions.http.original_ip_detection.xff.v3.XffConfig
+  + *
+envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs
+  + *
+envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig
+  + *
+envoy.type.v3.HttpStatus
+  + *
+envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig
+  + pack_trace_reason
+  ~ use_request_id_for_trace_sampling
+envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
+  + *
+envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig
+  + *
+envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig
+  + *
+envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig
+  + *
+envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
+  + *
+envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest
+  + choice_count active_request_bias
+envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin
+envoy.extensions.load_balancing_policies.random.v3.Random
+envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided
+  + *
+envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig
+  + resolvers use_resolvers_as_fallback dns_resolver_options
+  ~ filter_unroutable_families udp_max_queries query_timeout_seconds query_tries rotate_nameservers
+envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig
+  ~ num_retries num_resolver_threads
+envoy.extensions.regex_engines.v3.GoogleRE2
+  + *
+`;
