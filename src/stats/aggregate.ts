@@ -1,0 +1,150 @@
+/** All threads' statistics together, on the control thread. */
+import type { StatDefinition, StatsAnnouncement } from './announcement.ts';
+import { BINS_PER_DECADE, DEFAULT_BUCKETS } from './histogram-bins.ts';
+import { type Series, SeriesCursor, Source, StatNode } from './series.ts';
+import { StatsStore } from './store.ts';
+
+/** Buckets for histograms whose full name matches; the first match wins. */
+export interface BucketRule {
+  matches(fullName: string): boolean;
+  readonly buckets: readonly number[];
+}
+
+export class StatsAggregate {
+  readonly #root = new StatNode('', [], []);
+  readonly #histograms: Series[] = [];
+  /** One copy of each leaf name, however many clusters have it. */
+  readonly #names = new Map<string, string>();
+  readonly #bucketRules: readonly BucketRule[];
+  #local: StatsStore | null = null;
+  #threads = 0;
+
+  constructor(bucketRules: readonly BucketRule[] = []) {
+    this.#bucketRules = bucketRules;
+  }
+
+  /** The control thread's own statistics. */
+  get local(): StatsStore {
+    if (this.#local === null) {
+      const thread = this.addThread();
+      this.#local = new StatsStore((batch) => thread.accept(batch));
+    }
+    return this.#local;
+  }
+
+  /** A place for one worker's announcements; `retire` it when the worker is gone. */
+  addThread(): ThreadStats {
+    return new ThreadStats(this, this.#threads++);
+  }
+
+  /** @internal */
+  define(thread: number, node: StatNode, definition: StatDefinition, cells: Float64Array | null): { series: Series; source: Source } {
+    let name = this.#names.get(definition.name);
+    if (name === undefined) {
+      name = definition.name;
+      this.#names.set(name, name);
+    }
+    const series = node.series(name, definition.kind, definition.unit);
+    const source = new Source(thread, cells, definition.slot, series.sources);
+    if (definition.kind === 'histogram' && series.sources === null && series.counts === null) this.#histograms.push(series);
+    series.sources = source;
+    return { series, source };
+  }
+
+  /** @internal */
+  nodeOf(tokens: readonly string[], tags: readonly string[]): StatNode {
+    let node = this.#root;
+    for (let i = 0; i < tokens.length; i++) node = node.child(tokens[i]!, tags[i]!);
+    return node;
+  }
+
+  /** Series in the order of their full names. */
+  cursor(): SeriesCursor {
+    this.#local?.flush();
+    return new SeriesCursor(this.#root);
+  }
+
+  /** Walks everything: for tests and for what happens rarely. */
+  find(fullName: string): Series | null {
+    const cursor = this.cursor();
+    for (let s = cursor.next(); s !== null; s = cursor.next()) if (s.fullName === fullName) return s;
+    return null;
+  }
+
+  /** Sum over the threads; null = no such counter or gauge. */
+  value(fullName: string): number | null {
+    const series = this.find(fullName);
+    return series === null || (series.kind !== 'counter' && series.kind !== 'gauge') ? null : series.value();
+  }
+
+  buckets(series: Series): readonly number[] {
+    if (this.#bucketRules.length > 0) {
+      const name = series.fullName;
+      for (const rule of this.#bucketRules) if (rule.matches(name)) return rule.buckets;
+    }
+    return DEFAULT_BUCKETS;
+  }
+
+  /** Ends a `stats_flush_interval`. Yields now and then so that the caller can let other work go first. */
+  *flush(): Generator<void> {
+    this.#local?.flush();
+    for (let i = 0; i < this.#histograms.length; i++) {
+      this.#histograms[i]!.collect().flush();
+      if (i % 64 === 63) yield;
+    }
+  }
+
+  resetCounters(): void {
+    const cursor = this.cursor();
+    for (let s = cursor.next(); s !== null; s = cursor.next()) if (s.kind === 'counter') s.reset();
+  }
+
+  /** @internal */
+  retire(thread: number): void {
+    const cursor = this.cursor();
+    for (let s = cursor.next(); s !== null; s = cursor.next()) s.retire(thread);
+  }
+}
+
+export class ThreadStats {
+  readonly #aggregate: StatsAggregate;
+  readonly #thread: number;
+  readonly #chunks: SharedArrayBuffer[] = [];
+  readonly #cells: Float64Array[] = [];
+  readonly #nodes: StatNode[] = [];
+  /** Histograms and texts by number: what later announcements refer to. */
+  readonly #referable = new Map<number, { series: Series; source: Source }>();
+  #count = 0;
+
+  constructor(aggregate: StatsAggregate, thread: number) {
+    this.#aggregate = aggregate;
+    this.#thread = thread;
+  }
+
+  accept(batch: StatsAnnouncement): void {
+    for (const chunk of batch.chunks) {
+      this.#chunks.push(chunk);
+      this.#cells.push(new Float64Array(chunk));
+    }
+    for (const scope of batch.scopes) this.#nodes.push(this.#aggregate.nodeOf(scope.tokens, scope.tags));
+    for (const stat of batch.stats) {
+      const cells = stat.chunk < 0 ? null : this.#cells[stat.chunk]!;
+      const defined = this.#aggregate.define(this.#thread, this.#nodes[stat.scope]!, stat, cells);
+      if (cells === null) this.#referable.set(this.#count, defined);
+      this.#count++;
+    }
+    for (const b of batch.blocks) {
+      const bins = new Uint32Array(this.#chunks[b.chunk]!, b.slot * 8, BINS_PER_DECADE + 1);
+      this.#referable.get(b.stat)!.source.blocks.push({ block: b.block, bins, seen: new Uint32Array(BINS_PER_DECADE + 1) });
+    }
+    for (const t of batch.texts) this.#referable.get(t.stat)!.series.text = t.text;
+  }
+
+  /** The worker is gone: what it counted stays, its gauges and memory go. */
+  retire(): void {
+    this.#aggregate.retire(this.#thread);
+    this.#referable.clear();
+    this.#chunks.length = 0;
+    this.#cells.length = 0;
+  }
+}

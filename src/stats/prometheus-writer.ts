@@ -1,0 +1,117 @@
+/**
+ * The Prometheus text format as Envoy writes it. A writer of our own, since it must stream, merge several threads' cells and keep Envoy's
+ * `name{} 5`; docs/decisions/ has the numbers. Yields small pieces like text-writer.ts.
+ */
+import type { StatsAggregate } from './aggregate.ts';
+import { SUPPORTED_QUANTILES } from './histogram-bins.ts';
+import type { StatsQuery } from './query.ts';
+import type { Series } from './series.ts';
+import { extractName, labelName, prometheusName, type Tag } from './tag-rules.ts';
+import { integer, selected } from './text-writer.ts';
+
+interface Metric {
+  /** Dotted name without tag values: Envoy sorts metrics by it. */
+  readonly sortKey: string;
+  readonly series: Series[];
+}
+
+export function* writePrometheus(stats: StatsAggregate, query: StatsQuery): Generator<string> {
+  yield* metricsOf(stats, query, (s) => s.kind === 'counter', 'counter', scalarLine);
+  yield* metricsOf(stats, query, (s) => s.kind === 'gauge', 'gauge', scalarLine);
+  if (query.textReadouts) yield* metricsOf(stats, query, (s) => s.kind === 'text', 'gauge', textLine);
+  const summary = query.histogramBuckets === 'summary';
+  yield* metricsOf(
+    stats,
+    query,
+    (s) => s.kind === 'histogram',
+    summary ? 'summary' : 'histogram',
+    summary ? summaryLines : (name, s) => histogramLines(name, s, stats.buckets(s)),
+  );
+}
+
+/** All series of one metric must stand together, under one TYPE line: they are gathered first, each yield a chance for other work. */
+function* metricsOf(
+  stats: StatsAggregate,
+  query: StatsQuery,
+  kinds: (series: Series) => boolean,
+  type: string,
+  write: (name: string, series: Series) => string,
+): Generator<string> {
+  const metrics = new Map<string, Metric>();
+  let gathered = 0;
+  for (const series of selected(stats, query, kinds)) {
+    if (series === null) {
+      yield '';
+      continue;
+    }
+    const name = metricName(series);
+    const metric = metrics.get(name);
+    if (metric !== undefined) metric.series.push(series);
+    else metrics.set(name, { sortKey: extractName(series.node.extracted, series.name).name, series: [series] });
+    if (++gathered % 64 === 0) yield '';
+  }
+  const sorted = [...metrics].sort((a, b) => (a[1].sortKey < b[1].sortKey ? -1 : a[1].sortKey > b[1].sortKey ? 1 : 0));
+  for (const [name, metric] of sorted) {
+    yield `# TYPE ${name} ${type}\n`;
+    for (const series of metric.series) yield write(name, series);
+  }
+}
+
+const NAMES = new Map<string, string>();
+
+/** The metric's name; the first call computes the labels too. Both are shared between series wherever they are equal. */
+function metricName(series: Series): string {
+  if (series.metric !== null) return series.metric;
+  const extracted = extractName(series.node.extracted, series.name);
+  let name = NAMES.get(extracted.name);
+  if (name === undefined) {
+    name = prometheusName(extracted.name);
+    NAMES.set(extracted.name, name);
+  }
+  series.metric = name;
+  const own = series.node;
+  if (own.labels === '' && own.extracted.tags.length > 0) own.labels = labelsText(own.extracted.tags);
+  series.labels = extracted.tags.length === own.extracted.tags.length ? own.labels : labelsText(extracted.tags);
+  return name;
+}
+
+function labelsText(tags: readonly Tag[]): string {
+  return tags.map((t) => `${labelName(t.label)}="${escapeLabel(t.value)}"`).join(',');
+}
+
+function escapeLabel(value: string): string {
+  return /[\\"\n]/.test(value) ? value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"') : value;
+}
+
+function scalarLine(name: string, series: Series): string {
+  return `${name}{${series.labels}} ${integer(series.value())}\n`;
+}
+
+function textLine(name: string, series: Series): string {
+  const labels = series.labels === '' ? '' : `${series.labels},`;
+  return `${name}{${labels}text_value="${escapeLabel(series.text ?? '')}"} 0\n`;
+}
+
+function histogramLines(name: string, series: Series, bounds: readonly number[]): string {
+  const { cumulative } = series.collect();
+  const labels = series.labels === '' ? '' : `${series.labels},`;
+  const counts = cumulative.cumulative(bounds);
+  let out = '';
+  for (let i = 0; i < bounds.length; i++) out += `${name}_bucket{${labels}le="${bounds[i]}"} ${counts[i]}\n`;
+  out += `${name}_bucket{${labels}le="+Inf"} ${cumulative.total}\n`;
+  out += `${name}_sum{${series.labels}} ${cumulative.sum()}\n`;
+  return out + `${name}_count{${series.labels}} ${cumulative.total}\n`;
+}
+
+/** Quantiles of the last flush interval: of all time they would say little to a scraper. */
+function summaryLines(name: string, series: Series): string {
+  const { interval } = series.collect();
+  const labels = series.labels === '' ? '' : `${series.labels},`;
+  const values = interval.quantiles(SUPPORTED_QUANTILES);
+  let out = '';
+  SUPPORTED_QUANTILES.forEach((q, i) => {
+    out += `${name}{${labels}quantile="${q}"} ${Number.isNaN(values[i]!) ? 'nan' : values[i]}\n`;
+  });
+  out += `${name}_sum{${series.labels}} ${interval.sum()}\n`;
+  return out + `${name}_count{${series.labels}} ${interval.total}\n`;
+}
