@@ -25,15 +25,18 @@ export interface CloseEvent {
   readonly error: string;
 }
 
-/** How a connection is closed from this side. */
-export type CloseType = 'flush' | 'no-flush' | 'reset';
+/**
+ * How a connection is closed from this side. 'flush' sends what is pending and FIN, then closes; 'flush-delay' waits for the peer's FIN
+ * before it closes (whoever asks for it bounds the wait, e.g. with delayed_close_timeout, by a later 'no-flush'): a socket closed with
+ * unread input makes the kernel send RST, which can destroy an answer that the peer has not read yet; 'no-flush' closes now, 'reset' with RST.
+ */
+export type CloseType = 'flush' | 'flush-delay' | 'no-flush' | 'reset';
 
 /** Receives an exception that escaped a handler; the connection has been closed already. */
 export type ExceptionSink = (error: unknown, connection: Connection) => void;
 
 /** Up to this many bytes a chunk is joined with the pending text into a single string write: libuv sends such a string without allocating. */
 const JOIN_LIMIT = 15_000;
-const EMPTY: CloseEvent = { origin: 'local', error: '' };
 
 let nextConnectionId = 1;
 let dispatchDepth = 0;
@@ -66,6 +69,28 @@ export function keepChunk(chunk: Buffer): Buffer {
   return chunk;
 }
 
+/** The connection of a socket, so that all sockets share five listener functions instead of five closures each. */
+const OWNER = Symbol('connection');
+interface OwnedSocket extends Socket {
+  [OWNER]: Connection;
+}
+
+function onSocketData(this: Socket, chunk: Buffer): void {
+  (this as OwnedSocket)[OWNER].onSocketData(chunk);
+}
+function onSocketEnd(this: Socket): void {
+  (this as OwnedSocket)[OWNER].onSocketEnd();
+}
+function onSocketDrain(this: Socket): void {
+  (this as OwnedSocket)[OWNER].onSocketDrain();
+}
+function onSocketError(this: Socket, error: NodeJS.ErrnoException): void {
+  (this as OwnedSocket)[OWNER].onSocketError(error);
+}
+function onSocketClose(this: Socket): void {
+  (this as OwnedSocket)[OWNER].onSocketClose();
+}
+
 export class Connection {
   readonly id: number;
   readonly socket: Socket;
@@ -73,12 +98,15 @@ export class Connection {
   /** As restored by listener filters (original destination, PROXY protocol). */
   localAddress: Address;
   remoteAddress: Address;
-  /** The socket's own addresses. */
+  /** The socket's own addresses; the PROXY protocol's are not these. */
   readonly directLocalAddress: Address;
   readonly directRemoteAddress: Address;
   bytesReceived: number;
   bytesSent: number;
+  /** The socket is gone. `onClose` has been, or is being, called. */
   closed: boolean;
+  /** `close` has been called: no handler method but `onClose` is called any more, and writes are dropped. */
+  closing: boolean;
   /** FIN has been received. */
   readEnded: boolean;
   /** FIN has been (or will be, once flushed) sent. */
@@ -89,7 +117,9 @@ export class Connection {
   #pauses: number;
   #bufferLimit: number;
   #aboveHigh: boolean;
-  #closeEvent: CloseEvent | null;
+  #error: string;
+  /** Bytes handed back by `unread`, which come before whatever the socket reads next. */
+  #unread: Buffer | null;
 
   constructor(socket: Socket, handler: ConnectionHandler, local: Address, remote: Address) {
     this.id = nextConnectionId++;
@@ -102,6 +132,7 @@ export class Connection {
     this.bytesReceived = 0;
     this.bytesSent = 0;
     this.closed = false;
+    this.closing = false;
     this.readEnded = false;
     this.writeEnded = false;
     this.#pendingText = '';
@@ -110,22 +141,28 @@ export class Connection {
     this.#pauses = 0;
     this.#bufferLimit = 1 << 20;
     this.#aboveHigh = false;
-    this.#closeEvent = null;
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('end', () => this.#onEnd());
-    socket.on('drain', () => this.#onDrain());
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error));
-    socket.on('close', () => this.#onClose());
+    this.#error = '';
+    this.#unread = null;
+    (socket as OwnedSocket)[OWNER] = this;
+    socket.on('data', onSocketData);
+    socket.on('end', onSocketEnd);
+    socket.on('drain', onSocketDrain);
+    socket.on('error', onSocketError);
+    socket.on('close', onSocketClose);
   }
 
-  /** Bytes that wait to be sent before the peer is not read from any more. 0 = no limit. */
+  /** Bytes that wait to be sent before the other side is held back; below the socket's own 64 KiB it has no effect. 0 = no limit. */
   setBufferLimit(bytes: number): void {
     this.#bufferLimit = bytes === 0 ? Number.POSITIVE_INFINITY : bytes;
   }
 
+  get bufferLimit(): number {
+    return this.#bufferLimit;
+  }
+
   /** Appends latin1 text (one char a byte). It leaves with everything else of this turn in one write. */
   writeText(text: string): void {
-    if (this.closed || this.writeEnded) return;
+    if (this.writeEnded) return;
     this.bytesSent += text.length;
     if (this.#pendingBuffers === null) this.#pendingText += text;
     else this.#pendingBuffers.push(Buffer.from(text, 'latin1'));
@@ -133,7 +170,7 @@ export class Connection {
   }
 
   write(chunk: Buffer): void {
-    if (this.closed || this.writeEnded || chunk.length === 0) return;
+    if (this.writeEnded || chunk.length === 0) return;
     this.bytesSent += chunk.length;
     if (this.#pendingBuffers === null && this.#pendingText.length + chunk.length <= JOIN_LIMIT) {
       this.#pendingText += chunk.latin1Slice(0, chunk.length);
@@ -146,28 +183,30 @@ export class Connection {
 
   flush(): void {
     this.#queued = false;
-    if (this.closed) {
-      this.#pendingText = '';
-      this.#pendingBuffers = null;
-      return;
-    }
     const text = this.#pendingText;
     const buffers = this.#pendingBuffers;
+    if (text === '' && buffers === null) return;
     this.#pendingText = '';
+    this.#pendingBuffers = null;
+    if (this.closed || this.socket.destroyed) return;
     let accepted = true;
     if (buffers === null) {
-      if (text !== '') accepted = this.socket.write(text, 'latin1');
+      accepted = this.socket.write(text, 'latin1');
     } else {
-      this.#pendingBuffers = null;
       const batch = text !== '' || buffers.length > 1;
       if (batch) this.socket.cork();
       if (text !== '') this.socket.write(text, 'latin1');
       for (let i = 0; i < buffers.length; i++) accepted = this.socket.write(buffers[i]!);
       if (batch) this.socket.uncork();
     }
-    if (!accepted && !this.#aboveHigh && this.socket.writableLength > this.#bufferLimit) {
+    if (!accepted && !this.#aboveHigh && !this.closing && this.socket.writableLength > this.#bufferLimit) {
       this.#aboveHigh = true;
-      this.handler.onAboveWriteBufferHighWatermark();
+      // Not through `dispatch`: what the handler writes leaves with the batch that is being flushed.
+      try {
+        this.handler.onAboveWriteBufferHighWatermark();
+      } catch (error) {
+        this.#fail(error);
+      }
     }
   }
 
@@ -175,43 +214,56 @@ export class Connection {
     return this.#aboveHigh;
   }
 
+  /** Bytes that the kernel has not taken yet. */
+  get bytesBuffered(): number {
+    return this.socket.writableLength;
+  }
+
   /** Pauses are counted: reading goes on when every pause has been taken back. */
   readDisable(disable: boolean): void {
     if (disable) {
       if (this.#pauses++ === 0) this.socket.pause();
-    } else if (--this.#pauses === 0 && !this.closed) this.socket.resume();
+    } else if (--this.#pauses === 0 && !this.closed) {
+      if (this.#unread !== null) this.#queueUnread();
+      else this.socket.resume();
+    }
   }
 
   get readDisabled(): boolean {
     return this.#pauses > 0;
   }
 
+  /** Hands bytes back that were looked at: they reach the handler again, in a later microtask, before anything newer. */
+  unread(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    this.bytesReceived -= chunk.length;
+    this.#unread = this.#unread === null ? keepChunk(chunk) : Buffer.concat([chunk, this.#unread]);
+    this.socket.pause();
+    if (this.#pauses === 0) this.#queueUnread();
+  }
+
   /** Sends FIN after what is pending; reading goes on. */
   endWrite(): void {
-    if (this.closed || this.writeEnded) return;
+    if (this.writeEnded) return;
     this.flush();
     this.writeEnded = true;
     this.socket.end();
   }
 
-  /**
-   * 'flush' sends what is pending, then FIN, and closes when the peer has closed too or at once if it has already;
-   * 'no-flush' closes now; 'reset' sends RST. `onClose` follows, not from inside this call.
-   */
+  /** See CloseType. `onClose` follows, not from inside this call. A close that waits can be followed by one that does not. */
   close(type: CloseType): void {
     if (this.closed) return;
-    this.#closeEvent ??= EMPTY;
-    if (type === 'flush') {
-      if (!this.writeEnded) {
-        this.flush();
-        this.writeEnded = true;
-      }
-      // Destroys the socket as soon as the pending bytes and FIN are out, whatever the peer still sends.
-      this.socket.destroySoon();
-    } else if (type === 'reset') {
-      this.socket.resetAndDestroy();
-    } else {
-      this.socket.destroy();
+    const first = !this.closing;
+    if ((type === 'flush' || type === 'flush-delay') && first && !this.writeEnded) this.flush();
+    this.closing = true;
+    this.writeEnded = true;
+    if (type === 'reset') this.socket.resetAndDestroy();
+    else if (type === 'no-flush') this.socket.destroy();
+    else {
+      // What still comes in is read and dropped; it would turn the close into a reset.
+      this.socket.resume();
+      if (type === 'flush' || this.readEnded) this.socket.destroySoon();
+      else this.socket.end();
     }
   }
 
@@ -219,7 +271,7 @@ export class Connection {
   dispatch(fn: () => void): void {
     dispatchDepth++;
     try {
-      fn();
+      fn.call(this);
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -227,7 +279,9 @@ export class Connection {
     }
   }
 
-  #onData(chunk: Buffer): void {
+  /** @internal */
+  onSocketData(chunk: Buffer): void {
+    if (this.closing) return;
     this.bytesReceived += chunk.length;
     dispatchDepth++;
     try {
@@ -239,26 +293,53 @@ export class Connection {
     }
   }
 
-  #onEnd(): void {
+  /** @internal */
+  onSocketEnd(): void {
     this.readEnded = true;
-    this.dispatch(() => this.handler.onEnd());
+    if (!this.closing) this.dispatch(this.#signalEnd);
   }
 
-  #onDrain(): void {
+  /** @internal */
+  onSocketDrain(): void {
     if (!this.#aboveHigh) return;
     this.#aboveHigh = false;
-    this.dispatch(() => this.handler.onBelowWriteBufferLowWatermark());
+    if (!this.closing) this.dispatch(this.#signalBelowLow);
   }
 
-  #onError(error: NodeJS.ErrnoException): void {
-    this.#closeEvent ??= { origin: 'remote', error: error.code ?? error.message };
+  /** @internal */
+  onSocketError(error: NodeJS.ErrnoException): void {
+    if (this.#error === '') this.#error = error.code ?? error.message;
   }
 
-  #onClose(): void {
+  /** @internal */
+  onSocketClose(): void {
     if (this.closed) return;
     this.closed = true;
-    const event = this.#closeEvent ?? { origin: 'remote', error: '' };
-    this.dispatch(() => this.handler.onClose(event));
+    this.writeEnded = true;
+    this.#unread = null;
+    this.dispatch(this.#signalClose);
+  }
+
+  // Methods, not closures: `dispatch` gives them their `this`.
+  #signalEnd(this: Connection): void {
+    this.handler.onEnd();
+  }
+  #signalBelowLow(this: Connection): void {
+    this.handler.onBelowWriteBufferLowWatermark();
+  }
+  #signalClose(this: Connection): void {
+    this.handler.onClose({ origin: this.closing ? 'local' : 'remote', error: this.closing ? '' : this.#error });
+  }
+
+  #queueUnread(): void {
+    queueMicrotask(() => {
+      const chunk = this.#unread;
+      if (chunk === null || this.#pauses > 0 || this.closing) return;
+      this.#unread = null;
+      this.onSocketData(chunk);
+      // The handler may have paused again, or handed bytes back.
+      if (this.#pauses === 0 && this.#unread === null && !this.closed) this.socket.resume();
+    });
   }
 
   #enqueue(): void {

@@ -1,0 +1,36 @@
+/** Facts of one accepted connection; filled in by listener filters. */
+import type { ConnectionInfo } from '../http/stream-info.ts';
+import type { Address } from '../net/address.ts';
+import type { Connection } from '../net/connection.ts';
+
+const NONE: readonly string[] = [];
+
+export class DownstreamConnectionInfo implements ConnectionInfo {
+  readonly id: number;
+  localAddress: Address;
+  remoteAddress: Address;
+  readonly directLocalAddress: Address;
+  readonly directRemoteAddress: Address;
+  requestedServerName: string;
+  transportProtocol: string;
+  applicationProtocols: readonly string[];
+  filterChainName: string;
+  listenerName: string;
+  trafficDirection: number;
+  localAddressRestored: boolean;
+
+  constructor(connection: Connection) {
+    this.id = connection.id;
+    this.localAddress = connection.localAddress;
+    this.remoteAddress = connection.remoteAddress;
+    this.directLocalAddress = connection.directLocalAddress;
+    this.directRemoteAddress = connection.directRemoteAddress;
+    this.requestedServerName = '';
+    this.transportProtocol = '';
+    this.applicationProtocols = NONE;
+    this.filterChainName = '';
+    this.listenerName = '';
+    this.trafficDirection = 0;
+    this.localAddressRestored = false;
+  }
+}

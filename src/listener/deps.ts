@@ -1,0 +1,22 @@
+/** What listeners on a worker are given by the server. */
+import type { AccessLogger, FilterDeps, ListenerFilterFactory, NetworkFilterDeps, NetworkFilterFactory } from '../filters/api.ts';
+import type { OriginalDestination, PreparedSockets } from '../net/socket-options.ts';
+import type { ConnectionCount } from './connection-count.ts';
+
+export interface ListenerDeps {
+  readonly workerIndex: number;
+  /** `scope` is the root scope. */
+  readonly filters: FilterDeps;
+  /** null = no implementation of this configuration message. */
+  newNetworkFilter(typeName: string, settings: unknown, deps: NetworkFilterDeps): NetworkFilterFactory | null;
+  newListenerFilter(typeName: string, settings: unknown, deps: FilterDeps): ListenerFilterFactory | null;
+  newAccessLogger(settings: unknown): AccessLogger;
+  /** Open connections of a listener, over all workers. */
+  connectionCount(listenerKey: string): ConnectionCount;
+  /** Open connections of all listeners that do not ignore the global limit. */
+  readonly globalConnectionCount: ConnectionCount;
+  /** Infinity = no limit. */
+  globalConnectionLimit(): number;
+  readonly originalDestination: OriginalDestination;
+  readonly preparedSockets: PreparedSockets;
+}

@@ -1,0 +1,67 @@
+/** One filter chain as it runs: the factories of its network filters, and the connections that it has. */
+import type { NetworkFilterFactory } from '../filters/api.ts';
+import type { ActiveConnection } from './active-connection.ts';
+import type { DrainSequence } from './drain.ts';
+import type { FilterChainSettings } from './settings.ts';
+
+export class FilterChain {
+  readonly settings: FilterChainSettings;
+  readonly factories: readonly NetworkFilterFactory[];
+  /** Started when an update has taken this chain away, while its connections live on. */
+  readonly drain: DrainSequence;
+  connectionCount: number;
+  #first: ActiveConnection | null;
+  #onEmpty: (() => void) | null;
+
+  constructor(settings: FilterChainSettings, factories: readonly NetworkFilterFactory[], drain: DrainSequence) {
+    this.settings = settings;
+    this.factories = factories;
+    this.drain = drain;
+    this.connectionCount = 0;
+    this.#first = null;
+    this.#onEmpty = null;
+  }
+
+  add(connection: ActiveConnection): void {
+    connection.nextInChain = this.#first;
+    if (this.#first !== null) this.#first.previousInChain = connection;
+    this.#first = connection;
+    this.connectionCount++;
+  }
+
+  remove(connection: ActiveConnection): void {
+    if (connection.previousInChain !== null) connection.previousInChain.nextInChain = connection.nextInChain;
+    else this.#first = connection.nextInChain;
+    if (connection.nextInChain !== null) connection.nextInChain.previousInChain = connection.previousInChain;
+    connection.previousInChain = null;
+    connection.nextInChain = null;
+    if (--this.connectionCount === 0 && this.#onEmpty !== null) {
+      const onEmpty = this.#onEmpty;
+      this.#onEmpty = null;
+      onEmpty();
+    }
+  }
+
+  /** Calls `onEmpty` once there are no connections, perhaps at once. */
+  whenEmpty(onEmpty: () => void): void {
+    if (this.connectionCount === 0) onEmpty();
+    else this.#onEmpty = onEmpty;
+  }
+
+  /** Tells the filters of every connection that no new work is wanted. */
+  notifyDrain(): void {
+    this.#forEach((connection) => connection.notifyDrain());
+  }
+
+  closeAll(): void {
+    this.#forEach((connection) => connection.close('no-flush', ''));
+  }
+
+  #forEach(visit: (connection: ActiveConnection) => void): void {
+    for (let c = this.#first; c !== null; ) {
+      const next = c.nextInChain;
+      visit(c);
+      c = next;
+    }
+  }
+}

@@ -1,0 +1,274 @@
+/**
+ * One listener on one worker, with one set of settings: takes accepted sockets, runs listener filters, hands redirected connections
+ * over to the listener of their original destination, picks the filter chain and starts the connection on it.
+ */
+import type { Socket } from 'node:net';
+import type { AccessLogger, NetworkFilterDeps } from '../filters/api.ts';
+import { Flag } from '../http/response-flags.ts';
+import { StreamInfo } from '../http/stream-info.ts';
+import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
+import { type CloseEvent, Connection, type ConnectionHandler } from '../net/connection.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { StatsScope } from '../stats/scope.ts';
+import { ActiveConnection, type ConnectionOwner } from './active-connection.ts';
+import type { ConnectionCount } from './connection-count.ts';
+import { DownstreamConnectionInfo } from './connection-info.ts';
+import type { ListenerDeps } from './deps.ts';
+import { DrainSequence } from './drain.ts';
+import { FilterChain } from './filter-chain.ts';
+import { FilterChainTable } from './filter-chain-match.ts';
+import { isFilterDisabled } from './filter-disabled.ts';
+import { ListenerStats } from './listener-stats.ts';
+import { type ListenerFilterEntry, PendingConnection } from './pending-connection.ts';
+import type { FilterChainSettings, ListenerSettings } from './settings.ts';
+
+/** What a listener asks of the one that manages it. */
+export interface ListenerDirectory {
+  /** The listener that a connection redirected from `destination` belongs to; null = none but the one that has it. */
+  findForDestination(destination: Address): TcpListener | null;
+  /** The server drains connections of listeners like this. */
+  shouldDrain(listener: TcpListener): boolean;
+}
+
+export class TcpListener implements ConnectionOwner {
+  readonly key: string;
+  settings: ListenerSettings;
+  readonly clock: Clock;
+  /** `listener.<address>.` */
+  readonly scope: StatsScope;
+  readonly stats: ListenerStats;
+  /** Started when the listener is removed or replaced. */
+  readonly drain: DrainSequence;
+  #chains: FilterChain[];
+  #table: FilterChainTable<FilterChain>;
+  readonly #deps: ListenerDeps;
+  readonly #directory: ListenerDirectory;
+  readonly #chainDeps: NetworkFilterDeps;
+  readonly #listenerFilters: readonly ListenerFilterEntry[];
+  readonly #accessLogs: readonly AccessLogger[];
+  readonly #count: ConnectionCount;
+  readonly #limitKey: string;
+
+  /** @param address text of the main address as bound: names the statistics */
+  constructor(key: string, settings: ListenerSettings, addressText: string, deps: ListenerDeps, directory: ListenerDirectory) {
+    const root = deps.filters.rootScope;
+    const scope = root.tagged('listener', 'envoy.listener_address', (settings.statPrefix || addressText).replaceAll(':', '_'));
+    this.key = key;
+    this.settings = settings;
+    this.clock = deps.filters.clock;
+    this.scope = scope;
+    this.stats = new ListenerStats(scope, deps.workerIndex);
+    this.drain = new DrainSequence(deps.filters.clock, deps.filters.random);
+    this.#deps = deps;
+    this.#directory = directory;
+    this.#chainDeps = {
+      ...deps.filters,
+      listenerScope: scope,
+      bufferLimit: settings.bufferLimit,
+      newAccessLogger: (s) => deps.newAccessLogger(s),
+    };
+    this.#accessLogs = settings.accessLogs.map((s) => deps.newAccessLogger(s));
+    this.#count = deps.connectionCount(key);
+    this.#limitKey = `envoy.resource_limits.listener.${settings.name}.connection_limit`;
+    this.#listenerFilters = settings.listenerFilters.map((f) => {
+      const factory = deps.newListenerFilter(f.typeName, f.settings, deps.filters);
+      if (factory === null) throw new Error(`listener '${settings.name}': no listener filter for '${f.typeName}'`);
+      const rule = f.disabled;
+      return { factory, disabled: rule === null ? null : (destination) => isFilterDisabled(rule, destination) };
+    });
+    this.#chains = [];
+    this.#table = new FilterChainTable<FilterChain>(null);
+    this.updateFilterChains(settings.filterChains, settings.defaultFilterChain);
+  }
+
+  /** Puts other filter chains in place. Chains that did not change keep running; returns those that are not there any more. */
+  updateFilterChains(chains: readonly FilterChainSettings[], defaultChain: FilterChainSettings | null): FilterChain[] {
+    const left = new Map(this.#chains.map((chain) => [JSON.stringify(chain.settings), chain]));
+    const take = (settings: FilterChainSettings): FilterChain => {
+      const text = JSON.stringify(settings);
+      const same = left.get(text);
+      if (same === undefined) return this.#makeChain(settings);
+      left.delete(text);
+      return same;
+    };
+    const fallback = defaultChain === null ? null : take(defaultChain);
+    const table = new FilterChainTable<FilterChain>(fallback);
+    const all = fallback === null ? [] : [fallback];
+    for (const settings of chains) {
+      const chain = take(settings);
+      table.add(settings.match, chain);
+      all.push(chain);
+    }
+    this.#chains = all;
+    this.#table = table;
+    return [...left.values()];
+  }
+
+  get chains(): readonly FilterChain[] {
+    return this.#chains;
+  }
+
+  get connectionCount(): number {
+    let n = 0;
+    for (const chain of this.#chains) n += chain.connectionCount;
+    return n;
+  }
+
+  /** @param listenPath path of the UNIX socket that accepted it; '' for TCP */
+  acceptSocket(socket: Socket, listenPath: string): void {
+    if (!this.settings.ignoreGlobalConnectionLimit && !this.#deps.globalConnectionCount.tryAcquire(this.#deps.globalConnectionLimit())) {
+      this.stats.globalCxOverflow.inc();
+      socket.destroy();
+      return;
+    }
+    if (!this.#count.tryAcquire(this.#deps.filters.runtime.integer(this.#limitKey, Number.POSITIVE_INFINITY))) {
+      this.stats.cxOverflow.inc();
+      this.#releaseGlobal();
+      socket.destroy();
+      return;
+    }
+    const remote = listenPath !== '' ? pipeAddress('') : socketAddress(socket.remoteAddress, socket.remotePort);
+    const local = listenPath !== '' ? pipeAddress(listenPath) : socketAddress(socket.localAddress, socket.localPort);
+    if (remote === null || local === null) {
+      // The peer has gone before we looked.
+      this.#count.release();
+      this.#releaseGlobal();
+      socket.destroy();
+      return;
+    }
+    const connection = new Connection(socket, IGNORE, local, remote);
+    connection.setBufferLimit(this.settings.bufferLimit);
+    const info = new DownstreamConnectionInfo(connection);
+    const nowMs = this.clock.nowMs();
+    if (this.#listenerFilters.length === 0) this.#newConnection(connection, info, nowMs, null);
+    else this.#filter(new PendingConnection(this, connection, info, nowMs));
+  }
+
+  /** Takes over a connection that was redirected to another listener. */
+  adopt(pending: PendingConnection): void {
+    this.#count.tryAcquire(Number.POSITIVE_INFINITY);
+    pending.listener = this;
+    pending.mayHandOff = false;
+    pending.connection.setBufferLimit(this.settings.bufferLimit);
+    this.#filter(pending);
+  }
+
+  onListenerFiltersDone(pending: PendingConnection): void {
+    this.stats.preCxActive.dec();
+    if (pending.mayHandOff && this.settings.useOriginalDst && pending.info.localAddressRestored) {
+      const target = this.#directory.findForDestination(pending.info.localAddress);
+      if (target !== null && target !== this) {
+        this.#count.release();
+        target.adopt(pending);
+        return;
+      }
+    }
+    this.#newConnection(pending.connection, pending.info, pending.startMs, pending.madeStreamInfo);
+    if (pending.bytes.length > 0 && !pending.connection.closing) pending.connection.unread(pending.bytes);
+  }
+
+  /** The connection ended before it had a filter chain. */
+  onPendingClosed(_pending: PendingConnection): void {
+    this.stats.preCxActive.dec();
+    this.#count.release();
+    this.#releaseGlobal();
+  }
+
+  originalDestination(connection: Connection): Address | null {
+    const redirected = this.#deps.originalDestination.resolve(connection.socket, connection.directLocalAddress);
+    // TPROXY leaves the packet as it is: the accepted socket's own address is where the client meant to go.
+    return redirected ?? (this.settings.transparent ? connection.directLocalAddress : null);
+  }
+
+  newStreamInfo(info: DownstreamConnectionInfo, startMs: number): StreamInfo {
+    const { clock, random } = this.#deps.filters;
+    return new StreamInfo(info, startMs, clock.wallMs() - (clock.nowMs() - startMs), random.nextU32());
+  }
+
+  shouldDrain(): boolean {
+    return this.drain.shouldClose() || this.#directory.shouldDrain(this);
+  }
+
+  onConnectionClosed(active: ActiveConnection): void {
+    active.chain.remove(active);
+    this.stats.cxActive.dec();
+    this.stats.workerCxActive.dec();
+    this.stats.cxDestroy.inc();
+    this.stats.cxLengthMs.record(this.clock.nowMs() - active.startMs);
+    this.#count.release();
+    this.#releaseGlobal();
+    if (this.#accessLogs.length > 0) this.#log(active.streamInfo);
+  }
+
+  #filter(pending: PendingConnection): void {
+    this.stats.preCxActive.inc();
+    pending.connection.handler = pending;
+    pending.connection.dispatch(() => pending.start(this.#listenerFilters));
+  }
+
+  #newConnection(connection: Connection, info: DownstreamConnectionInfo, startMs: number, streamInfo: StreamInfo | null): void {
+    if (info.transportProtocol === '') info.transportProtocol = 'raw_buffer';
+    info.listenerName = this.settings.name;
+    info.trafficDirection = this.settings.trafficDirection;
+    const chain = this.#table.find(info);
+    if (chain === null) {
+      this.stats.noFilterChainMatch.inc();
+      this.#refuse(connection);
+      if (this.#accessLogs.length > 0) {
+        const refused = streamInfo ?? this.newStreamInfo(info, startMs);
+        refused.flags |= Flag.NR;
+        refused.responseCodeDetails = 'filter_chain_not_found';
+        this.#log(refused);
+      }
+      return;
+    }
+    info.filterChainName = chain.settings.name;
+    const active = new ActiveConnection(this, connection, info, chain, startMs, streamInfo);
+    chain.add(active);
+    this.stats.cxTotal.inc();
+    this.stats.workerCxTotal.inc();
+    this.stats.cxActive.inc();
+    this.stats.workerCxActive.inc();
+    connection.handler = active;
+    if (chain.factories.length === 0) connection.close('no-flush');
+    else connection.dispatch(() => active.start());
+  }
+
+  #refuse(connection: Connection): void {
+    connection.handler = IGNORE;
+    connection.close('no-flush');
+    this.#count.release();
+    this.#releaseGlobal();
+  }
+
+  #releaseGlobal(): void {
+    if (!this.settings.ignoreGlobalConnectionLimit) this.#deps.globalConnectionCount.release();
+  }
+
+  #log(info: StreamInfo): void {
+    info.endMs = this.clock.nowMs();
+    for (const logger of this.#accessLogs) logger.log(info, 'NotSet');
+  }
+
+  #makeChain(settings: FilterChainSettings): FilterChain {
+    const factories = settings.filters.map((f) => {
+      const factory = this.#deps.newNetworkFilter(f.typeName, f.settings, this.#chainDeps);
+      if (factory === null) throw new Error(`listener '${this.settings.name}': no network filter for '${f.typeName}'`);
+      return factory;
+    });
+    return new FilterChain(settings, factories, new DrainSequence(this.#deps.filters.clock, this.#deps.filters.random));
+  }
+}
+
+function socketAddress(ip: string | undefined, port: number | undefined): Address | null {
+  return ip === undefined || port === undefined ? null : ipAddress(ip, port);
+}
+
+/** Of a connection that is not yet, or not any more, anybody's. */
+const IGNORE: ConnectionHandler = {
+  onData: () => undefined,
+  onEnd: () => undefined,
+  onClose: (_event: CloseEvent) => undefined,
+  onAboveWriteBufferHighWatermark: () => undefined,
+  onBelowWriteBufferLowWatermark: () => undefined,
+};
