@@ -107,8 +107,11 @@ export interface TerminalHttpStream extends HttpStream {
   respondTrailers(trailers: HeaderMap): void;
   /** Counted: holds the downstream request body back while upstream cannot take more. */
   pauseRequest(pause: boolean): void;
-  /** Runs the request again with changed headers through a new filter chain (internal redirect). False if that is not possible any more. */
-  recreate(headers: RequestHeaders): boolean;
+  /**
+   * Runs the request again with changed headers through a new filter chain (internal redirect). False if that is not possible any more.
+   * @param body what the terminal filter has kept of the request's body; null = none @param trailers null = none
+   */
+  recreate(headers: RequestHeaders, body: readonly Buffer[] | null, trailers: HeaderMap | null): boolean;
   /** Told when the downstream peer reads too slowly, and when it has caught up. The terminal filter registers itself. */
   setWatermarkListener(listener: WatermarkListener | null): void;
 }

@@ -302,7 +302,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
     else this.#response.trailers(trailers);
   }
 
-  recreate(headers: RequestHeaders): boolean {
+  recreate(headers: RequestHeaders, body: readonly Buffer[] | null, trailers: HeaderMap | null): boolean {
     if (this.ended || this.responseStarted || !this.requestEnded || (this.#request?.bufferedBytes ?? 0) > 0) return false;
     for (const filter of this.#filters) filter.onStreamEnd(this);
     this.#redirects++;
@@ -313,7 +313,13 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
     this.#response = null;
     this.#watermarks = null;
     this.clearRouteCache();
-    if (this.#createFilters(headers, this.route)) this.#request!.headers(headers, true);
+    if (!this.#createFilters(headers, this.route)) return true;
+    const chunks = body ?? NO_CHUNKS;
+    this.#request!.headers(headers, chunks.length === 0 && trailers === null);
+    for (let i = 0; i < chunks.length && !this.ended && !this.#request!.answered; i++) {
+      this.#request!.data(chunks[i]!, trailers === null && i === chunks.length - 1);
+    }
+    if (trailers !== null && !this.ended && !this.#request!.answered) this.#request!.trailers(trailers);
     return true;
   }
 
@@ -530,3 +536,4 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
 }
 
 const NO_FILTERS: readonly HttpFilter[] = [];
+const NO_CHUNKS: readonly Buffer[] = [];

@@ -1,0 +1,39 @@
+/** Small things the router does to requests and to the answers it gives itself. */
+import type { RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
+import type { DirectAction, Route } from '../../../route/route.ts';
+import type { HttpStream } from '../../api.ts';
+
+export function addOverloaded(headers: ResponseHeaders): void {
+  headers.add('x-envoy-overloaded', 'true');
+}
+
+/** A route that answers itself: direct_response or redirect. */
+export function answerDirectly(stream: HttpStream, route: Route, direct: DirectAction, request: RequestHeaders): void {
+  stream.localReply(direct.status, direct.body, 0, 'direct_response', (headers) => {
+    const location = direct.location(request);
+    if (location !== null) headers.add('location', location);
+    route.finalizeResponseHeaders(headers, stream.info);
+  });
+}
+
+/** auto_host_rewrite: the chosen host's name becomes the authority. */
+export function rewriteHost(headers: RequestHeaders, hostname: string, appendForwardedHost: boolean, suppressEnvoyHeaders: boolean): void {
+  const old = headers.authority;
+  if (old === hostname) return;
+  if (old !== '' && appendForwardedHost) {
+    const forwarded = headers.joined('x-forwarded-host');
+    const last = forwarded === undefined ? '' : forwarded.slice(forwarded.lastIndexOf(',') + 1).trim();
+    if (last !== old) headers.append('x-forwarded-host', old);
+  }
+  if (old !== '' && !suppressEnvoyHeaders) headers.set('x-envoy-original-host', old);
+  headers.authority = hostname;
+}
+
+/** Whether any header steers the proxy: most requests have none, and need no look-up by name. */
+export function hasEnvoyHeaders(names: readonly string[]): boolean {
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!;
+    if (name.charCodeAt(2) === 0x65 && name.startsWith('x-envoy-')) return true;
+  }
+  return false;
+}

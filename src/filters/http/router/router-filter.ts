@@ -1,0 +1,604 @@
+/**
+ * The last HTTP filter: finds cluster and host for a request, forwards it, and answers with the response, or with what Envoy answers
+ * when there is none. Behaviour: spec/resilience.md §2.1-2.3, routing.md §1.0. One object a request; one UpstreamAttempt a try.
+ */
+import type { Cluster, LbContext } from '../../../cluster/api.ts';
+import type { RequestEncoder } from '../../../http/codec.ts';
+import { isGrpcRequest } from '../../../http/grpc-status.ts';
+import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
+import { ResetReason } from '../../../http/reset-reason.ts';
+import { Flag } from '../../../http/response-flags.ts';
+import type { ConnectionInfo, StreamInfo } from '../../../http/stream-info.ts';
+import { type Host, HostResult } from '../../../lb/host.ts';
+import { createRetryState, type RetryState, RetryStatus } from '../../../resilience/retry-state.ts';
+import type { HashResult, Route, RouteAction } from '../../../route/route.ts';
+import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
+import { type HttpStream, PassThroughFilter, Status, type TerminalHttpStream, type WatermarkListener } from '../../api.ts';
+import { chargeResponse, recordTime } from './accounting.ts';
+import { addOverloaded, answerDirectly, hasEnvoyHeaders, rewriteHost } from './answers.ts';
+import { grpcToHttpStatus, readGrpcStatus } from './grpc.ts';
+import { followRedirect } from './internal-redirect.ts';
+import { RequestBody } from './request-body.ts';
+import { resetBody, resetDetails, resetFlag, resetStatus } from './reset-replies.ts';
+import type { RouterFilterFactory } from './router-filter-factory.ts';
+import type { RouteStats } from './route-stats.ts';
+import { findInvalidHeader } from './strict-headers.ts';
+import { readTimeouts, setTimeoutHeaders, type Timeouts } from './timeouts.ts';
+import { type AttemptParent, UpstreamAttempt } from './upstream-attempt.ts';
+
+const GLOBAL_TIMEOUT = 0;
+const BACK_OFF = 1;
+
+/** Fields that are set before anything else can look at them. */
+const LATER = null as never;
+
+export class RouterFilter extends PassThroughFilter implements Timeouts, AttemptParent, LbContext, TimerTarget, WatermarkListener {
+  readonly factory: RouterFilterFactory;
+  stream: TerminalHttpStream;
+  headers: RequestHeaders;
+  route: Route;
+  action: RouteAction;
+  cluster: Cluster;
+  globalTimeoutMs: number;
+  perTryTimeoutMs: number;
+  perTryIdleTimeoutMs: number;
+  upstreamStreamDurationMs: number;
+  timeoutStatus: number;
+  requestComplete: boolean;
+  responseStarted: boolean;
+  /** `x-envoy-internal`: counted apart. */
+  internal: boolean;
+  routeStats: RouteStats | null;
+  virtualClusterStats: RouteStats | null;
+  #grpc: boolean;
+  #requestCompleteMs: number;
+  #attempt: UpstreamAttempt | null;
+  #attempts: number;
+  /** The request is on its way upstream: from here on answers carry the attempt count. */
+  #forwarding: boolean;
+  #retry: RetryState | null;
+  #body: RequestBody | null;
+  #bodyOverflowed: boolean;
+  #trailers: HeaderMap | null;
+  #hash: HashResult | null;
+  #hashed: boolean;
+  #timeoutRetry: boolean;
+  #globalTimer: Timer | null;
+  #backOffTimer: Timer | null;
+
+  constructor(factory: RouterFilterFactory) {
+    super();
+    this.factory = factory;
+    this.stream = LATER;
+    this.headers = LATER;
+    this.route = LATER;
+    this.action = LATER;
+    this.cluster = LATER;
+    this.globalTimeoutMs = 0;
+    this.perTryTimeoutMs = 0;
+    this.perTryIdleTimeoutMs = 0;
+    this.upstreamStreamDurationMs = -1;
+    this.timeoutStatus = 504;
+    this.requestComplete = false;
+    this.responseStarted = false;
+    this.internal = false;
+    this.routeStats = null;
+    this.virtualClusterStats = null;
+    this.#grpc = false;
+    this.#requestCompleteMs = -1;
+    this.#attempt = null;
+    this.#attempts = 1;
+    this.#forwarding = false;
+    this.#retry = null;
+    this.#body = null;
+    this.#bodyOverflowed = false;
+    this.#trailers = null;
+    this.#hash = null;
+    this.#hashed = false;
+    this.#timeoutRetry = false;
+    this.#globalTimer = null;
+    this.#backOffTimer = null;
+  }
+
+  // ── the request, from the filters before ──
+
+  override onRequestHeaders(stream: HttpStream, headers: RequestHeaders, end: boolean): Status {
+    this.stream = stream as TerminalHttpStream;
+    this.headers = headers;
+    this.factory.stats.rqTotal.inc();
+    const route = stream.route;
+    if (route === null) {
+      this.factory.stats.noRoute.inc();
+      stream.localReply(404, '', Flag.NR, 'route_not_found');
+      return Status.Stop;
+    }
+    this.route = route;
+    if (route.direct !== null) {
+      this.factory.stats.rqDirectResponse.inc();
+      answerDirectly(stream, route, route.direct, headers);
+      return Status.Stop;
+    }
+    const cluster = stream.clusters.get(stream.clusterName);
+    if (cluster === null) {
+      this.factory.stats.noCluster.inc();
+      stream.localReply(route.action!.clusterNotFoundStatus, '', Flag.NC, 'cluster_not_found');
+      return Status.Stop;
+    }
+    this.action = route.action!;
+    this.#useCluster(cluster);
+    if (this.#admit(headers)) this.#forward(headers, end);
+    return Status.Stop;
+  }
+
+  override onRequestData(stream: HttpStream, chunk: Buffer, end: boolean): Status {
+    const body = this.#body;
+    if (body !== null) {
+      if (body.fits(chunk)) body.add(chunk);
+      else if (!this.#abandonBody()) return Status.Stop;
+    }
+    if (this.#attempt !== null) {
+      if (stream.isTunnel && !this.responseStarted && this.#rejectsEarlyData(chunk)) return Status.Stop;
+      this.#attempt.sendData(chunk, end);
+    } else if (this.#backOffTimer === null || !this.#backOffTimer.armed) {
+      this.#abort(503, 'upstream is closed prematurely during decoding data from downstream', 0, 'upstream_reset_before_response_started', false);
+      return Status.Stop;
+    }
+    if (end) this.#onRequestComplete();
+    return Status.Stop;
+  }
+
+  override onRequestTrailers(_stream: HttpStream, trailers: HeaderMap): Status {
+    this.#trailers = trailers;
+    this.#attempt?.sendTrailers(trailers);
+    this.#onRequestComplete();
+    return Status.Stop;
+  }
+
+  override onStreamEnd(_stream: HttpStream): void {
+    const attempt = this.#attempt;
+    this.#attempt = null;
+    this.#cleanUp();
+    attempt?.reset();
+  }
+
+  // ── what balancing looks at ──
+
+  get hash(): bigint | null {
+    if (!this.#hashed) {
+      this.#hashed = true;
+      this.#hash = this.action.hash(this.headers, this.stream.info);
+    }
+    return this.#hash === null ? null : this.#hash.hash;
+  }
+  get requestHeaders(): RequestHeaders {
+    return this.headers;
+  }
+  get streamInfo(): StreamInfo {
+    return this.stream.info;
+  }
+  get downstream(): ConnectionInfo {
+    return this.stream.info.connection;
+  }
+  get hostSelectionRetries(): number {
+    const policy = this.action.retryPolicy;
+    return policy === null ? 1 : policy.hostSelectionRetryMaxAttempts;
+  }
+  get metadataMatch(): Readonly<Record<string, unknown>> | null {
+    return this.action.metadataMatch;
+  }
+  shouldSelectAnotherHost(_host: Host): boolean {
+    return false;
+  }
+
+  /** suppress_grpc_request_failure_code_stats. */
+  excludesFromCodeStats(status: number): boolean {
+    return this.#grpc && this.factory.settings.suppressGrpcRequestFailureCodeStats && status >= 400;
+  }
+
+  // ── the attempt reports ──
+
+  maxStreamDurationMs(): number {
+    return this.upstreamStreamDurationMs >= 0 ? this.upstreamStreamDurationMs : this.cluster.settings.http.maxStreamDurationMs;
+  }
+
+  onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder): void {
+    const info = this.stream.info;
+    const now = this.stream.clock.nowMs();
+    const host = attempt.host!;
+    info.upstreamHost = host;
+    info.upstreamLocalAddress = encoder.connection.localAddress;
+    info.upstreamConnectionId = encoder.connection.id;
+    info.upstreamProtocol = encoder.protocol;
+    info.poolReadyMs = now;
+    info.firstUpstreamTxMs = now;
+    info.lastUpstreamTxMs = now;
+    if (this.routeStats !== null) this.routeStats.upstreamRqTotal.inc();
+    if (this.virtualClusterStats !== null) this.virtualClusterStats.upstreamRqTotal.inc();
+    if (this.action.autoHostRewrite && host.hostname !== '') {
+      rewriteHost(this.headers, host.hostname, this.action.appendXForwardedHost, this.factory.settings.suppressEnvoyHeaders);
+    }
+  }
+
+  onAttempt1xx(attempt: UpstreamAttempt, headers: ResponseHeaders): void {
+    chargeResponse(this, headers.status, headers, attempt.host);
+    // The client has seen something of this attempt: there can be no other one.
+    this.responseStarted = true;
+    this.#dropRetry();
+    this.stream.respond1xx(headers);
+  }
+
+  onAttemptHeaders(attempt: UpstreamAttempt, headers: ResponseHeaders, end: boolean): void {
+    const stream = this.stream;
+    const info = stream.info;
+    const now = stream.clock.nowMs();
+    info.firstUpstreamRxMs = now;
+    if (this.route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
+    if (this.#retry !== null && this.#retriesResponse(attempt, headers)) return;
+    if (this.action.internalRedirect !== null && this.#redirects(attempt, headers)) return;
+    this.#dropRetry();
+
+    const status = headers.status;
+    const grpcStatus = this.#grpc ? readGrpcStatus(headers) : -1;
+    if (this.#requestCompleteMs >= 0 && !this.factory.settings.suppressEnvoyHeaders) {
+      headers.set('x-envoy-upstream-service-time', String(Math.floor(now - this.#requestCompleteMs)));
+    }
+    attempt.canary = headers.get('x-envoy-upstream-canary') === 'true' || attempt.host!.canary;
+    chargeResponse(this, status, headers, attempt.host);
+    if (status < 500) this.#chargeHost(attempt, grpcStatus, end);
+    if (this.#hash !== null && this.#hash.setCookie !== null) headers.add('set-cookie', this.#hash.setCookie);
+    info.responseCodeDetails = 'via_upstream';
+    this.route.finalizeResponseHeaders(headers, info);
+    this.responseStarted = true;
+    if (stream.isTunnel && (status === 101 || (status === 200 && this.headers.method === 'CONNECT'))) this.#disarmGlobal();
+    if (end) this.#complete(attempt, now);
+    else stream.setWatermarkListener(this);
+    stream.respondHeaders(headers, end);
+  }
+
+  onAttemptData(attempt: UpstreamAttempt, chunk: Buffer, end: boolean): void {
+    if (end) {
+      // A gRPC response that ends without trailers has failed.
+      if (attempt.grpcResultPending) attempt.countResult(HostResult.Error);
+      this.#complete(attempt, this.stream.clock.nowMs());
+    }
+    this.stream.respondData(chunk, end);
+  }
+
+  onAttemptTrailers(attempt: UpstreamAttempt, trailers: HeaderMap): void {
+    if (attempt.grpcResultPending) {
+      const status = readGrpcStatus(trailers);
+      attempt.countResult(status >= 0 && grpcToHttpStatus(status) < 500 ? HostResult.Success : HostResult.Error);
+    }
+    this.#complete(attempt, this.stream.clock.nowMs());
+    this.stream.respondTrailers(trailers);
+  }
+
+  onAttemptReset(attempt: UpstreamAttempt, reason: ResetReason, transportFailure: string): void {
+    const info = this.stream.info;
+    info.upstreamHost = attempt.host;
+    if (transportFailure !== '') info.upstreamTransportFailureReason = transportFailure;
+    this.#attempt = null;
+    if (this.#retriesReset(attempt, reason, false)) return;
+    const dropped = reason === ResetReason.Overflow;
+    const status = resetStatus(reason);
+    this.#chargeAbort(status, attempt);
+    const details = resetDetails(reason, transportFailure, this.responseStarted);
+    this.#abort(status, resetBody(reason, transportFailure, this.#attempts > 1), resetFlag(reason), details, dropped);
+  }
+
+  onAttemptTimeout(attempt: UpstreamAttempt, idle: boolean): void {
+    const stats = this.cluster.stats;
+    if (idle) stats.upstreamRqPerTryIdleTimeout.inc();
+    else stats.upstreamRqPerTryTimeout.inc();
+    attempt.countResult(HostResult.Timeout);
+    this.#attempt = null;
+    attempt.reset();
+    if (this.#retriesReset(attempt, ResetReason.LocalReset, true)) return;
+    this.#chargeAbort(this.timeoutStatus, attempt);
+    this.#abortTimeout(idle ? 'upstream_per_try_idle_timeout' : 'upstream_per_try_timeout');
+  }
+
+  onAttemptMaxDuration(attempt: UpstreamAttempt): void {
+    this.cluster.stats.upstreamRqMaxDurationReached.inc();
+    this.#attempt = null;
+    attempt.reset();
+    if (this.#retriesReset(attempt, ResetReason.LocalReset, false)) return;
+    const status = this.requestComplete ? 504 : 408;
+    this.#abort(status, 'upstream max stream duration reached', Flag.UMSDR, 'upstream_max_stream_duration_reached', false);
+  }
+
+  onUpstreamBackedUp(): void {
+    this.cluster.stats.upstreamFlowControlBackedUp.inc();
+  }
+  onUpstreamDrained(): void {
+    this.cluster.stats.upstreamFlowControlDrained.inc();
+  }
+  onDownstreamAboveHighWatermark(): void {
+    if (this.#attempt === null) return;
+    this.cluster.stats.upstreamFlowControlPausedReading.inc();
+    this.#attempt.readDisable(true);
+  }
+  onDownstreamBelowLowWatermark(): void {
+    if (this.#attempt === null) return;
+    this.cluster.stats.upstreamFlowControlResumedReading.inc();
+    this.#attempt.readDisable(false);
+  }
+
+  onTimer(timer: Timer): void {
+    if (timer.kind === BACK_OFF) this.#tryAgain();
+    else this.#onGlobalTimeout();
+  }
+
+  // ── inside ──
+
+  #useCluster(cluster: Cluster): void {
+    this.cluster = cluster;
+    const info = this.stream.info;
+    info.upstreamCluster = cluster.name;
+    info.upstreamClusterObservabilityName = cluster.settings.altStatName === '' ? cluster.name : cluster.settings.altStatName;
+    info.clusterMetadata = cluster.metadata;
+    const route = this.route;
+    const host = route.virtualHost;
+    const virtualCluster = host.virtualCluster(this.headers);
+    if (virtualCluster !== '') {
+      info.virtualClusterName = virtualCluster;
+      this.virtualClusterStats = this.factory.routeStats.virtualCluster(host.name, virtualCluster);
+    }
+    if (route.statPrefix !== '') this.routeStats = this.factory.routeStats.route(host.name, route.statPrefix);
+  }
+
+  /** Refuses malformed x-envoy headers, and everything while the cluster is in maintenance mode. */
+  #admit(headers: RequestHeaders): boolean {
+    const settings = this.factory.settings;
+    const invalid = settings.strictCheckHeaders.length === 0 ? null : findInvalidHeader(headers, settings.strictCheckHeaders);
+    if (invalid !== null) {
+      const body = `invalid header '${invalid}' with value '${headers.get(invalid)}'`;
+      this.stream.localReply(400, body, Flag.IH, 'request_headers_failed_strict_check{' + invalid + '}');
+      return false;
+    }
+    const { runtime, random } = this.factory.deps;
+    if (runtime.fraction('upstream.maintenance_mode.' + this.cluster.name, 0, 100, random.nextU32())) {
+      chargeResponse(this, 503, null, null);
+      this.cluster.stats.upstreamRqMaintenanceMode.inc();
+      this.stream.localReply(503, 'maintenance mode', Flag.UO, 'maintenance_mode', settings.suppressEnvoyHeaders ? null : addOverloaded);
+      return false;
+    }
+    return true;
+  }
+
+  #forward(headers: RequestHeaders, end: boolean): void {
+    const { factory, stream, route, action, cluster } = this;
+    const settings = factory.settings;
+    const info = stream.info;
+    const host = cluster.chooseHost(this);
+    const pool = host === null ? null : cluster.httpPool(host, action.priority, this);
+    if (host === null || pool === null) {
+      this.#answerNoHost();
+      return;
+    }
+    const steered = hasEnvoyHeaders(headers.names);
+    this.#grpc = isGrpcRequest(headers);
+    if (steered) {
+      this.internal = headers.get('x-envoy-internal') === 'true';
+      headers.remove('x-envoy-upstream-alt-stat-name');
+    }
+    readTimeouts(this, action, headers, this.#grpc, steered, settings.respectExpectedRqTimeout);
+    setTimeoutHeaders(this, action, headers, this.#grpc, 0, settings.suppressEnvoyHeaders);
+    if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1');
+    info.attemptCount = 1;
+    this.#forwarding = true;
+    route.finalizeRequestHeaders(headers, info, settings.suppressEnvoyHeaders);
+    if (headers.scheme === '') headers.scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
+    this.#retry = createRetryState(action.retryPolicy, headers, cluster.circuitBreaker(action.priority).retries, cluster.stats, factory.deps);
+    if (!end && (action.internalRedirect !== null || (this.#retry !== null && this.#retry.enabled))) {
+      this.#body = new RequestBody(action.requestBufferLimit ?? (stream.bufferLimit || Number.POSITIVE_INFINITY));
+    }
+    this.#start(new UpstreamAttempt(this, stream, headers, pool, host), end);
+    if (end && !stream.ended) this.#onRequestComplete();
+  }
+
+  #start(attempt: UpstreamAttempt, end: boolean): void {
+    this.#attempt = attempt;
+    this.stream.info.upstreamHost = attempt.picked;
+    attempt.start(end);
+  }
+
+  #onRequestComplete(): void {
+    this.requestComplete = true;
+    this.#requestCompleteMs = this.stream.clock.nowMs();
+    // Nothing to bound any more if the answer has been given already.
+    if (this.#attempt === null && (this.#backOffTimer === null || !this.#backOffTimer.armed)) return;
+    this.#armGlobal();
+    this.#attempt?.onRequestComplete();
+  }
+
+  /** The body has become too large to keep: no retry and no redirect any more. False if the request cannot go on without them. */
+  #abandonBody(): boolean {
+    this.cluster.stats.retryOrShadowAbandoned.inc();
+    this.#body = null;
+    this.#bodyOverflowed = true;
+    this.#dropRetry();
+    if (this.#attempt !== null) return true;
+    this.#abort(507, 'exceeded request buffer limit while retrying upstream', 0, 'request_payload_exceeded_retry_buffer_limit', false);
+    return false;
+  }
+
+  #rejectsEarlyData(chunk: Buffer): boolean {
+    if (!this.factory.settings.rejectConnectRequestEarlyData || this.headers.method !== 'CONNECT' || chunk.length === 0) return false;
+    const attempt = this.#attempt;
+    this.#attempt = null;
+    attempt?.reset();
+    this.#abort(400, '', 0, 'early_connect_data', false);
+    return true;
+  }
+
+  #retriesResponse(attempt: UpstreamAttempt, headers: ResponseHeaders): boolean {
+    const status = this.#judge(this.#retry!.retrying, this.#retry!.onResponseHeaders(headers));
+    if (status !== RetryStatus.Yes) return false;
+    attempt.countResult(HostResult.Error);
+    this.cluster.stats.recordRetriedResponse(headers.status);
+    this.#attempt = null;
+    attempt.reset();
+    this.#waitForRetry(false);
+    return true;
+  }
+
+  #retriesReset(attempt: UpstreamAttempt, reason: ResetReason, timeout: boolean): boolean {
+    if (this.responseStarted || this.#retry === null) return false;
+    const status = this.#judge(this.#retry.retrying, this.#retry.onReset(reason, attempt.requestStarted));
+    if (status !== RetryStatus.Yes) return false;
+    attempt.countResult(HostResult.Error);
+    this.#waitForRetry(timeout);
+    return true;
+  }
+
+  /** @param retrying this was a retry already */
+  #judge(retrying: boolean, status: RetryStatus): RetryStatus {
+    const info = this.stream.info;
+    if (status === RetryStatus.NoOverflow) info.flags |= Flag.UO;
+    else if (status === RetryStatus.NoRetryLimitExceeded) info.flags |= Flag.URX;
+    if (this.routeStats !== null) this.routeStats.countRetry(status, retrying);
+    if (this.virtualClusterStats !== null) this.virtualClusterStats.countRetry(status, retrying);
+    return status;
+  }
+
+  #waitForRetry(timeout: boolean): void {
+    this.#timeoutRetry = timeout;
+    this.#backOffTimer ??= new Timer(this, BACK_OFF);
+    this.stream.clock.arm(this.#backOffTimer, this.#retry!.delayMs);
+  }
+
+  #tryAgain(): void {
+    const { stream, headers, action } = this;
+    this.#attempts++;
+    stream.info.attemptCount = this.#attempts;
+    // The cluster may have been removed or replaced meanwhile.
+    const cluster = stream.clusters.get(this.cluster.name);
+    if (cluster !== null) this.cluster = cluster;
+    const host = cluster === null ? null : cluster.chooseHost(this);
+    const pool = host === null ? null : this.cluster.httpPool(host, action.priority, this);
+    if (host === null || pool === null) {
+      this.#answerNoHost();
+      return;
+    }
+    const virtualHost = this.route.virtualHost;
+    if (virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', String(this.#attempts));
+    if (virtualHost.includeIsTimeoutRetryHeader) headers.set('x-envoy-is-timeout-retry', this.#timeoutRetry ? 'true' : 'false');
+    const elapsedMs = this.#requestCompleteMs < 0 ? 0 : Math.floor(stream.clock.nowMs() - this.#requestCompleteMs);
+    setTimeoutHeaders(this, action, headers, this.#grpc, elapsedMs, this.factory.settings.suppressEnvoyHeaders);
+
+    const body = this.#body;
+    const attempt = new UpstreamAttempt(this, stream, headers, pool, host);
+    this.#start(attempt, this.requestComplete && this.#trailers === null && (body === null || body.empty));
+    if (body !== null) body.replay(attempt, this.requestComplete, this.#trailers);
+    if (this.#trailers !== null) attempt.sendTrailers(this.#trailers);
+  }
+
+  #redirects(attempt: UpstreamAttempt, headers: ResponseHeaders): boolean {
+    const settings = this.action.internalRedirect!;
+    if (!settings.responseCodes.includes(headers.status)) return false;
+    const stats = this.cluster.stats;
+    if (!this.requestComplete || this.#bodyOverflowed || !followRedirect(this.stream, headers, settings, this.factory.stats)) {
+      stats.upstreamInternalRedirectFailed.inc();
+      return false;
+    }
+    const body = headers.status === 303 || this.#body === null ? null : this.#body.chunks;
+    this.#attempt = null;
+    attempt.reset();
+    stats.upstreamInternalRedirectSucceeded.inc();
+    this.stream.recreate(this.headers, body, this.#trailers);
+    return true;
+  }
+
+  /** gRPC says in its trailers how it went; everything else below 500 is a success. */
+  #chargeHost(attempt: UpstreamAttempt, grpcStatus: number, end: boolean): void {
+    if (this.#grpc && !end) {
+      attempt.grpcResultPending = true;
+      return;
+    }
+    const failed = this.#grpc && (grpcStatus < 0 || grpcToHttpStatus(grpcStatus) >= 500);
+    attempt.countResult(failed ? HostResult.Error : HostResult.Success);
+  }
+
+  #chargeAbort(status: number, attempt: UpstreamAttempt): void {
+    if (!this.responseStarted) {
+      chargeResponse(this, status, null, attempt.host);
+      // 204 of the alternative timeout answer: for the host it is an error all the same.
+      if (status < 500) attempt.countResult(HostResult.Error);
+    } else if (attempt.grpcResultPending) {
+      attempt.countResult(HostResult.Error);
+      this.factory.stats.rqResetAfterDownstreamResponseStarted.inc();
+    }
+  }
+
+  #complete(attempt: UpstreamAttempt, now: number): void {
+    this.#attempt = null;
+    this.stream.info.lastUpstreamRxMs = now;
+    // Takes the stream back only if a part of the request is still to be sent.
+    attempt.reset();
+    if (this.#requestCompleteMs >= 0) recordTime(this, Math.floor(now - this.#requestCompleteMs), attempt.canary);
+    this.#cleanUp();
+  }
+
+  #onGlobalTimeout(): void {
+    const attempt = this.#attempt;
+    if (attempt !== null) {
+      this.#attempt = null;
+      this.cluster.stats.upstreamRqTimeout.inc();
+      if (this.routeStats !== null) this.routeStats.upstreamRqTimeout.inc();
+      if (this.virtualClusterStats !== null) this.virtualClusterStats.upstreamRqTimeout.inc();
+      attempt.countResult(HostResult.Timeout);
+      if (attempt.awaitingHeaders) this.#chargeAbort(this.timeoutStatus, attempt);
+      attempt.reset();
+    }
+    this.#abortTimeout('response_timeout');
+  }
+
+  #abortTimeout(details: string): void {
+    this.#abort(this.timeoutStatus, this.timeoutStatus === 504 ? 'upstream request timeout' : '', Flag.UT, details, false);
+  }
+
+  /** Answers in the upstream's place; a response that has started is cut off. */
+  #abort(status: number, body: string, flag: number, details: string, dropped: boolean): void {
+    this.#cleanUp();
+    this.stream.localReply(status, body, flag, details, this.#replyEditor(dropped));
+  }
+
+  #answerNoHost(): void {
+    chargeResponse(this, 503, null, null);
+    this.#abort(503, 'no healthy upstream', Flag.UH, 'no_healthy_upstream', false);
+  }
+
+  #replyEditor(dropped: boolean): ((headers: ResponseHeaders) => void) | null {
+    const overloaded = dropped && !this.factory.settings.suppressEnvoyHeaders;
+    if (!this.#forwarding || !this.route.virtualHost.includeAttemptCountInResponse) return overloaded ? addOverloaded : null;
+    const count = String(this.#attempts);
+    return (headers) => {
+      if (overloaded) addOverloaded(headers);
+      headers.set('x-envoy-attempt-count', count);
+    };
+  }
+
+  #armGlobal(): void {
+    if (this.globalTimeoutMs === 0) return;
+    this.#globalTimer ??= new Timer(this, GLOBAL_TIMEOUT);
+    this.stream.clock.arm(this.#globalTimer, this.globalTimeoutMs);
+  }
+
+  #disarmGlobal(): void {
+    if (this.#globalTimer !== null) this.stream.clock.disarm(this.#globalTimer);
+  }
+
+  #dropRetry(): void {
+    if (this.#retry === null) return;
+    this.#retry.dispose();
+    this.#retry = null;
+    if (this.#backOffTimer !== null) this.stream.clock.disarm(this.#backOffTimer);
+  }
+
+  #cleanUp(): void {
+    this.#dropRetry();
+    this.#disarmGlobal();
+    this.#body = null;
+  }
+}
