@@ -37,6 +37,7 @@ export class RecordingUpstream {
   readonly #kind: UpstreamKind;
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
+  readonly #tunnels = new Set<net.Socket>();
   #connections = 0;
   #records: Recorded[] = [];
   #scripts: Script[] = [];
@@ -81,6 +82,18 @@ export class RecordingUpstream {
     return new Promise((resolve) => this.#waiters.push({ count, resolve }));
   }
 
+  /** Resolves when no tunnel or TCP connection is open any more; gives up after a while, then the report shows it. */
+  async tunnelsEnded(): Promise<void> {
+    const open = [...this.#tunnels].filter((socket) => !socket.destroyed);
+    if (open.length === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, 1500);
+    });
+    await Promise.race([Promise.all(open.map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())))), late]);
+    clearTimeout(timer);
+  }
+
   get arrivals(): number {
     return this.#arrived;
   }
@@ -98,12 +111,16 @@ export class RecordingUpstream {
     const number = ++this.#connections;
     this.#sockets.add(socket);
     socket.on('error', () => {});
-    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      this.#tunnels.delete(socket);
+    });
     if (this.#kind.speak === 'http') this.#serveHttp(socket, number);
     else this.#serveTcp(socket, number);
   }
 
   #serveTcp(socket: net.Socket, connection: number): void {
+    this.#tunnels.add(socket);
     let bytes: Buffer = Buffer.alloc(0);
     let ended = '';
     const record: Recorded = { connection, text: '[connection]', tunnel: () => showBody(bytes) + ended };
@@ -170,6 +187,7 @@ export class RecordingUpstream {
 
   #echo(socket: net.Socket, reader: MessageReader, record: Recorded): void {
     reader.tunnel();
+    this.#tunnels.add(socket);
     let ended = '';
     record.tunnel = () => showBody(reader.raw) + ended;
     const shout = (bytes: Buffer) => socket.write(bytes.toString('latin1').toUpperCase(), 'latin1');

@@ -94,6 +94,7 @@ export class ConfigurationRun {
     }
     for (const upstream of this.#upstreams.values()) {
       upstream.openGates();
+      await upstream.tunnelsEnded();
       const report = upstream.report();
       if (report !== '') seen.push(report);
     }
@@ -201,14 +202,10 @@ export class ConfigurationRun {
   async #admin(request: string, lines: RegExp | null): Promise<string> {
     const [method = 'GET', path = '/'] = request.split(' ');
     const answer = await this.#mustRun().admin(path, method);
-    const body =
-      lines === null
-        ? answer.body
-        : answer.body
-            .split('\n')
-            .filter((line) => lines.test(line))
-            .join('\n');
-    return `-> admin ${request}\n${answer.status} ${answer.headers['content-type'] ?? ''}\n${body}`;
+    const type = answer.headers['content-type'] ?? '';
+    const whole = type === 'application/json' && answer.status === 200 ? sortedJson(answer.body) : answer.body;
+    const shown = whole.split('\n').filter((line) => lines === null || lines.test(line));
+    return `-> admin ${request}\n${answer.status} ${type}\n${shown.join('\n')}`;
   }
 
   async #readStats(): Promise<string> {
@@ -247,5 +244,18 @@ export class ConfigurationRun {
   #mustRun(): ProxyUnderTest {
     if (this.#proxy === null) throw new Error('the proxy is not running');
     return this.#proxy;
+  }
+}
+
+/** Envoy prints the members of an object in no particular order. */
+function sortedJson(text: string): string {
+  const sort = (_key: string, value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  try {
+    return JSON.stringify(JSON.parse(text), sort, 1);
+  } catch {
+    return `[no JSON] ${text}`;
   }
 }

@@ -3,7 +3,9 @@ import { type Area, bytes, get } from '../harness/scenario.ts';
 const add = (key: string, value: string, action?: string): string =>
   `{header: {key: ${key}, value: "${value}"}${action === undefined ? '' : `, append_action: ${action}`}}`;
 
-const UPSTREAM_HEADERS = bytes('HTTP/1.1 200 OK\r\nx-up: 1\r\nX-Up: 2\r\nx-gone: z\r\nServer: real\r\nVia: up\r\ncontent-length: 0\r\n\r\n');
+const UPSTREAM_HEADERS = bytes(
+  'HTTP/1.1 200 OK\r\nx-up: 1\r\nX-Up: 2\r\nx-gone: z\r\nServer: real\r\nVia: up\r\ncontent-length: 0\r\n\r\n',
+);
 
 /** Header mutations of routes, and the operators in them. */
 export const headers: Area = {
@@ -28,8 +30,22 @@ export const headers: Area = {
       `,
       cases: [
         { name: 'on none', send: 'GET /' },
-        { name: 'on one', send: get('/', ['x-append', 'old'], ['x-absent', 'old'], ['x-over', 'old'], ['x-exists', 'old'], ['x-empty', 'old'], ['x-kept', 'old']) },
-        { name: 'on two', send: get('/', ['x-append', '1'], ['x-append', '2'], ['x-over', '1'], ['x-over', '2'], ['x-exists', '1'], ['x-exists', '2']) },
+        {
+          name: 'on one',
+          send: get(
+            '/',
+            ['x-append', 'old'],
+            ['x-absent', 'old'],
+            ['x-over', 'old'],
+            ['x-exists', 'old'],
+            ['x-empty', 'old'],
+            ['x-kept', 'old'],
+          ),
+        },
+        {
+          name: 'on two',
+          send: get('/', ['x-append', '1'], ['x-append', '2'], ['x-over', '1'], ['x-over', '2'], ['x-exists', '1'], ['x-exists', '2']),
+        },
         { name: 'on lists', send: get('/', ['accept', 'a/b'], ['cookie', 'a=b'], ['accept', 'c/d'], ['cookie', 'c=d']) },
         { name: 'removed', send: get('/', ['x-remove', '1'], ['x-remove', '2'], ['x-remove-too', '3'], ['user-agent', 'me']) },
       ],
@@ -51,7 +67,11 @@ export const headers: Area = {
       cases: [
         { name: 'all of them', send: 'GET /', upstream: { a: [UPSTREAM_HEADERS] } },
         { name: 'on a bare response', send: 'GET /' },
-        { name: 'on an error of the upstream', send: 'GET /', upstream: { a: [bytes('HTTP/1.1 500 Broken Thing\r\ncontent-length: 3\r\n\r\nerr')] } },
+        {
+          name: 'on an error of the upstream',
+          send: 'GET /',
+          upstream: { a: [bytes('HTTP/1.1 500 Broken Thing\r\ncontent-length: 3\r\n\r\nerr')] },
+        },
       ],
     },
     {
@@ -126,7 +146,11 @@ export const headers: Area = {
       `,
       cases: [
         { name: 'all', send: get('/p?q=val&r', ['x-in', 'incoming'], ['x-twice', '1'], ['x-twice', '2']) },
-        { name: 'with an upstream that sends some', send: { method: 'POST', path: '/p', headers: [['x-in', 'i']], body: '12345' }, upstream: { a: [UPSTREAM_HEADERS] } },
+        {
+          name: 'with an upstream that sends some',
+          send: { method: 'POST', path: '/p', headers: [['x-in', 'i']], body: '12345' },
+          upstream: { a: [UPSTREAM_HEADERS] },
+        },
       ],
     },
     {
@@ -183,7 +207,9 @@ export const headers: Area = {
                     stateful_formatter: {name: preserve_case, typed_config: {"@type": type.googleapis.com/envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig}}
         `,
       },
-      cases: [{ name: 'preserved both ways', send: get('/', ['X-SoMe-Thing', 'v'], ['ACCEPT', '*/*']), upstream: { a: [UPSTREAM_HEADERS] } }],
+      cases: [
+        { name: 'preserved both ways', send: get('/', ['X-SoMe-Thing', 'v'], ['ACCEPT', '*/*']), upstream: { a: [UPSTREAM_HEADERS] } },
+      ],
     },
   ],
 };

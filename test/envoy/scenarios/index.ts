@@ -1,12 +1,33 @@
 /** All areas of the comparison. */
 import type { Area } from '../harness/scenario.ts';
+import { admin } from './admin.ts';
+import { edge } from './edge.ts';
 import { framing } from './framing.ts';
 import { headers } from './headers.ts';
+import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
+import { paths } from './paths.ts';
 import { resilience } from './resilience.ts';
 import { retries } from './retries.ts';
 import { rewriting } from './rewriting.ts';
 import { routing } from './routing.ts';
+import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
+import { tunnels } from './tunnels.ts';
 
-export const areas: readonly Area[] = [routing, rewriting, headers, retries, timeouts, resilience, framing, malformed];
+export const areas: readonly Area[] = [
+  routing,
+  rewriting,
+  headers,
+  retries,
+  timeouts,
+  resilience,
+  framing,
+  malformed,
+  edge,
+  paths,
+  logs,
+  tunnels,
+  tcp,
+  admin,
+];

@@ -96,7 +96,9 @@ export const malformed: Area = {
         broken('no slash', 'GET a HTTP/1.1\r\nHost: h\r\n\r\n'),
         broken('an empty target', 'GET  HTTP/1.1\r\nHost: h\r\n\r\n'),
         broken('TLS to a plain port', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'),
-        broken('HTTP/2 preface with garbage', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ngarbage garbage garbage', { send: { raw: 'PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n' } }),
+        broken('HTTP/2 preface with garbage', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ngarbage garbage garbage', {
+          send: { raw: 'PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n' },
+        }),
       ],
     },
     {

@@ -33,34 +33,78 @@ export const resilience: Area = {
           load_assignment: {cluster_name: sick, endpoints: [{lb_endpoints: [{health_status: UNHEALTHY, endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}}}]}]}
       `,
       cases: [
-        { name: 'no route', send: ['GET /x', 'HEAD /x', { method: 'POST', path: '/x', headers: [['content-type', 'application/grpc']], body: '' }] },
+        {
+          name: 'no route',
+          send: ['GET /x', 'HEAD /x', { method: 'POST', path: '/x', headers: [['content-type', 'application/grpc']], body: '' }],
+        },
         { name: 'connection refused', send: ['GET /dead', 'HEAD /dead'] },
-        { name: 'connection refused, gRPC', send: { method: 'POST', path: '/dead', headers: [['content-type', 'application/grpc']], body: 'x' } },
+        {
+          name: 'connection refused, gRPC',
+          send: { method: 'POST', path: '/dead', headers: [['content-type', 'application/grpc']], body: 'x' },
+        },
         { name: 'a cluster without hosts', send: 'GET /empty' },
         { name: 'no healthy host', send: ['GET /sick', { method: 'POST', path: '/sick', body: 'data' }] },
         { name: 'closed before the head', send: 'GET /a', upstream: { a: [hangUp] } },
         { name: 'reset before the head', send: 'GET /a', upstream: { a: [reset] } },
         { name: 'closed inside the head', send: 'GET /a', upstream: { a: [closing(bytes('HTTP/1.1 200 OK\r\nconte'))] } },
-        { name: 'closed inside the body', send: 'GET /a', upstream: { a: [closing(bytes('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc'))] }, closes: true },
-        { name: 'closed inside a chunk', send: 'GET /a', upstream: { a: [closing(bytes('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nabc'))] }, closes: true },
-        { name: 'reset inside the body', send: 'GET /a', upstream: { a: [[...bytes('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc'), { delay: 20 }, ...reset]] }, closes: true },
+        {
+          name: 'closed inside the body',
+          send: 'GET /a',
+          upstream: { a: [closing(bytes('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc'))] },
+          closes: true,
+        },
+        {
+          name: 'closed inside a chunk',
+          send: 'GET /a',
+          upstream: { a: [closing(bytes('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nabc'))] },
+          closes: true,
+        },
+        {
+          name: 'reset inside the body',
+          send: 'GET /a',
+          upstream: { a: [[...bytes('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc'), { delay: 20 }, ...reset]] },
+          closes: true,
+        },
         { name: 'garbage', send: 'GET /a', upstream: { a: [bytes('garbage garbage\r\n\r\n')] } },
         { name: 'a bad header', send: 'GET /a', upstream: { a: [bytes('HTTP/1.1 200 OK\r\nbad header: 1\r\n\r\n')] } },
         { name: 'a bad version', send: 'GET /a', upstream: { a: [bytes('HTTP/3.7 200 OK\r\ncontent-length: 0\r\n\r\n')] } },
-        { name: 'a bad chunk', send: 'GET /a', upstream: { a: [bytes('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n')] }, closes: true },
-        { name: 'length and chunked', send: 'GET /a', upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n')] } },
-        { name: 'two lengths', send: 'GET /a', upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd')] } },
-        { name: 'too many headers', send: 'GET /a', upstream: { a: [bytes(`HTTP/1.1 200 OK\r\n${'x-h: 1\r\n'.repeat(101)}content-length: 0\r\n\r\n`)] } },
+        {
+          name: 'a bad chunk',
+          send: 'GET /a',
+          upstream: { a: [bytes('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n')] },
+          closes: true,
+        },
+        {
+          name: 'length and chunked',
+          send: 'GET /a',
+          upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n')] },
+        },
+        {
+          name: 'two lengths',
+          send: 'GET /a',
+          upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd')] },
+        },
+        {
+          name: 'too many headers',
+          send: 'GET /a',
+          upstream: { a: [bytes(`HTTP/1.1 200 OK\r\n${'x-h: 1\r\n'.repeat(101)}content-length: 0\r\n\r\n`)] },
+        },
         { name: 'closed while idle', send: ['GET /a', 'GET /a'], upstream: { a: [closing(OK)] } },
-        { name: 'an early response while the body still comes', send: { raw: ['POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc', 'def'] }, upstream: { a: [steps({ early: true }, ...reply({ body: 'early' }))] } },
+        {
+          name: 'an early response while the body still comes',
+          send: { raw: ['POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc', 'def'] },
+          upstream: { a: [steps({ early: true }, ...reply({ body: 'early' }))] },
+        },
       ],
     },
     {
       name: 'clients that leave',
       cases: [
         { name: 'before the response', parallel: [{ send: 'GET /', until: 'upstream', abort: true }], upstream: { a: [silence] } },
-        { name: 'in the middle of their body', parallel: [{ send: { raw: 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc' }, until: 'upstream', abort: true }] },
-        { name: 'half-closed after the request', send: { raw: 'GET / HTTP/1.1\r\nHost: h\r\n\r\n', afterwards: 'half-close' } },
+        {
+          name: 'in the middle of their body',
+          parallel: [{ send: { raw: 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc' }, until: 'upstream', abort: true }],
+        },
         { name: 'with nothing sent', send: { raw: '', responses: 0, afterwards: 'half-close' }, closes: true },
         { name: 'in the middle of the head', send: { raw: 'GET / HTTP/1.1\r\nHos', responses: 0, afterwards: 'half-close' }, closes: true },
       ],
@@ -90,14 +134,25 @@ export const resilience: Area = {
           upstream: { a: [gated(OK), gated(OK)] },
         },
         { name: 'then all is free again', send: 'GET /4' },
-        { name: 'in the statistics', admin: 'GET /stats', adminLines: /^cluster\.a\.(circuit_breakers\.default\.|upstream_(cx|rq)_(overflow|pending_overflow|pending_total|total):)/ },
+        {
+          name: 'in the statistics',
+          admin: 'GET /stats',
+          adminLines: /^cluster\.a\.(circuit_breakers\.default\.|upstream_(cx|rq)_(overflow|pending_overflow|pending_total|total):)/,
+        },
       ],
     },
     {
       name: 'one request at a time',
       cluster: breaker('{max_requests: 1}'),
       cases: [
-        { name: 'the second overflows', parallel: [{ send: 'GET /1', until: 'upstream' }, { send: 'GET /2', until: 'answered' }], upstream: { a: [gated(OK)] } },
+        {
+          name: 'the second overflows',
+          parallel: [
+            { send: 'GET /1', until: 'upstream' },
+            { send: 'GET /2', until: 'answered' },
+          ],
+          upstream: { a: [gated(OK)] },
+        },
       ],
     },
     {
@@ -107,7 +162,11 @@ export const resilience: Area = {
       cases: [
         {
           name: 'high passes where default overflows',
-          parallel: [{ send: 'GET /1', until: 'upstream' }, { send: 'GET /2', until: 'answered' }, { send: 'GET /high', until: 'answered' }],
+          parallel: [
+            { send: 'GET /1', until: 'upstream' },
+            { send: 'GET /2', until: 'answered' },
+            { send: 'GET /high', until: 'answered' },
+          ],
           upstream: { a: [gated(OK)] },
         },
       ],
@@ -161,21 +220,30 @@ export const resilience: Area = {
             cluster_name: ring
             endpoints: [{lb_endpoints: [{metadata: {filter_metadata: {envoy.lb: {hash_key: alpha}}}, endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}}}, {metadata: {filter_metadata: {envoy.lb: {hash_key: beta}}}, endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{b}}}}}}]}]
       `,
-      cases: [{ name: 'the same host for the same user', send: ['one', 'two', 'three', 'four', 'five', 'six', 'one'].map((user) => get('/', ['x-user', user])) }],
+      cases: [
+        {
+          name: 'the same host for the same user',
+          send: ['one', 'two', 'three', 'four', 'five', 'six', 'one'].map((user) => get('/', ['x-user', user])),
+        },
+      ],
     },
     {
       name: 'host by header of an ORIGINAL_DST cluster',
       routes: '- {match: {prefix: /}, route: {cluster: original}}',
       clusters: '[{name: original, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, original_dst_lb_config: {use_http_header: true}}]',
       cases: [
-        { name: 'the header names the host', send: { raw: 'GET / HTTP/1.1\r\nHost: h\r\nx-envoy-original-dst-host: 127.0.0.1:{{b}}\r\n\r\n' } },
+        {
+          name: 'the header names the host',
+          send: { raw: 'GET / HTTP/1.1\r\nHost: h\r\nx-envoy-original-dst-host: 127.0.0.1:{{b}}\r\n\r\n' },
+        },
         { name: 'a bad one', send: get('/', ['x-envoy-original-dst-host', 'nonsense']) },
         { name: 'none', send: 'GET /' },
       ],
     },
     {
       name: 'names resolved by DNS',
-      routes: '- {match: {prefix: /strict}, route: {cluster: strict, auto_host_rewrite: true}}\n- {match: {prefix: /logical}, route: {cluster: logical, auto_host_rewrite: true}}',
+      routes:
+        '- {match: {prefix: /strict}, route: {cluster: strict, auto_host_rewrite: true}}\n- {match: {prefix: /logical}, route: {cluster: logical, auto_host_rewrite: true}}',
       clusters: `
         - name: strict
           type: STRICT_DNS
@@ -206,7 +274,11 @@ export const resilience: Area = {
       },
       cases: [
         { name: 'after two requests', send: ['GET /1', 'GET /2', 'GET /3'] },
-        { name: 'when the upstream says so', send: ['GET /4', 'GET /5'], upstream: { a: [bytes('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')] } },
+        {
+          name: 'when the upstream says so',
+          send: ['GET /4', 'GET /5'],
+          upstream: { a: [bytes('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')] },
+        },
         { name: 'HTTP/1.0 answers', send: ['GET /6', 'GET /7'], upstream: { a: [closing(bytes('HTTP/1.0 200 OK\r\n\r\nold'))] } },
       ],
     },

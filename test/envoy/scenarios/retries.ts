@@ -22,8 +22,16 @@ export const retries: Area = {
         { name: 'closed every time', send: 'GET /', upstream: { a: [hangUp, hangUp, hangUp] } },
         { name: 'with its body again', send: { method: 'POST', body: 'some data' }, upstream: { a: [status('500 E')] } },
         { name: 'a chunked body again', send: { method: 'POST', chunks: ['some', 'data'] }, upstream: { a: [status('500 E')] } },
-        { name: 'an x-envoy-ratelimited response is final', send: 'GET /', upstream: { a: [status('503 E', ['x-envoy-ratelimited', 'true'])] } },
-        { name: 'a started response is final', send: 'GET /', upstream: { a: [closing(bytes('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc'))] } },
+        {
+          name: 'an x-envoy-ratelimited response is final',
+          send: 'GET /',
+          upstream: { a: [status('503 E', ['x-envoy-ratelimited', 'true'])] },
+        },
+        {
+          name: 'a started response is final',
+          send: 'GET /',
+          upstream: { a: [closing(bytes('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc'))] },
+        },
         { name: 'garbage is a protocol error', send: 'GET /', upstream: { a: [closing(bytes('garbage\r\n\r\n'))] } },
       ],
     },
@@ -94,7 +102,9 @@ export const retries: Area = {
         {
           name: 'each code',
           send: { method: 'POST', headers: [['content-type', 'application/grpc']], body: 'x' },
-          upstream: { a: [1, 4, 8, 13, 14, 2].map((code) => status('200 OK', ['content-type', 'application/grpc'], ['grpc-status', String(code)])) },
+          upstream: {
+            a: [1, 4, 8, 13, 14, 2].map((code) => status('200 OK', ['content-type', 'application/grpc'], ['grpc-status', String(code)])),
+          },
         },
       ],
     },
@@ -103,8 +113,16 @@ export const retries: Area = {
       hcm: TRUSTED,
       routes: '- {match: {prefix: /}, route: {cluster: a}}',
       cases: [
-        { name: 'retry-on and max-retries', send: get('/', ['x-envoy-retry-on', '5xx'], ['x-envoy-max-retries', '2']), upstream: { a: [status('500 E'), status('500 E')] } },
-        { name: 'no retries', send: get('/', ['x-envoy-retry-on', '5xx'], ['x-envoy-max-retries', '0']), upstream: { a: [status('500 E')] } },
+        {
+          name: 'retry-on and max-retries',
+          send: get('/', ['x-envoy-retry-on', '5xx'], ['x-envoy-max-retries', '2']),
+          upstream: { a: [status('500 E'), status('500 E')] },
+        },
+        {
+          name: 'no retries',
+          send: get('/', ['x-envoy-retry-on', '5xx'], ['x-envoy-max-retries', '0']),
+          upstream: { a: [status('500 E')] },
+        },
         {
           name: 'status codes',
           send: get('/', ['x-envoy-retry-on', 'retriable-status-codes'], ['x-envoy-retriable-status-codes', '404,405']),
@@ -115,14 +133,24 @@ export const retries: Area = {
           send: get('/', ['x-envoy-retry-on', 'retriable-headers'], ['x-envoy-retriable-header-names', 'x-again']),
           upstream: { a: [status('404 N', ['x-again', '1'])] },
         },
-        { name: 'gRPC', send: get('/', ['x-envoy-retry-grpc-on', 'unavailable']), upstream: { a: [status('200 OK', ['grpc-status', '14'])] } },
+        {
+          name: 'gRPC',
+          send: get('/', ['x-envoy-retry-grpc-on', 'unavailable']),
+          upstream: { a: [status('200 OK', ['grpc-status', '14'])] },
+        },
         { name: 'unknown tokens do nothing', send: get('/', ['x-envoy-retry-on', 'whatever']), upstream: { a: [status('500 E')] } },
       ],
     },
     {
       name: 'headers of strangers are ignored',
       routes: '- {match: {prefix: /}, route: {cluster: a}}',
-      cases: [{ name: 'stripped', send: get('/', ['x-envoy-retry-on', '5xx'], ['x-envoy-max-retries', '3'], ['x-envoy-upstream-rq-timeout-ms', '1']), upstream: { a: [status('500 E')] } }],
+      cases: [
+        {
+          name: 'stripped',
+          send: get('/', ['x-envoy-retry-on', '5xx'], ['x-envoy-max-retries', '3'], ['x-envoy-upstream-rq-timeout-ms', '1']),
+          upstream: { a: [status('500 E')] },
+        },
+      ],
     },
     {
       name: 'per-try time-outs',
@@ -136,12 +164,17 @@ export const retries: Area = {
         { name: 'retried until the limit', send: 'GET /retried', upstream: { a: [silence, silence] } },
         { name: 'not retried', send: 'GET /not', upstream: { a: [silence] } },
         { name: 'idle', send: 'GET /idle', upstream: { a: [silence] } },
-        { name: 'idle while the response streams', send: 'GET /idle', upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc')] } },
+        {
+          name: 'idle while the response streams',
+          send: 'GET /idle',
+          upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc')] },
+        },
       ],
     },
     {
       name: 'the overall time-out includes retries',
-      routes: '- {match: {prefix: /}, route: {cluster: a, timeout: 0.250s, retry_policy: {retry_on: 5xx, num_retries: 5, per_try_timeout: 0.150s, retry_back_off: {base_interval: 0.001s, max_interval: 0.001s}}}}',
+      routes:
+        '- {match: {prefix: /}, route: {cluster: a, timeout: 0.250s, retry_policy: {retry_on: 5xx, num_retries: 5, per_try_timeout: 0.150s, retry_back_off: {base_interval: 0.001s, max_interval: 0.001s}}}}',
       cases: [{ name: 'two tries fit', send: 'GET /', upstream: { a: [silence, silence, silence] } }],
     },
     {

@@ -12,7 +12,12 @@ export const timeouts: Area = {
       cases: [
         { name: 'no response', send: 'GET /', upstream: { a: [silence] } },
         { name: 'a response in time', send: 'GET /', upstream: { a: [after(20, reply())] } },
-        { name: 'the response has started', send: 'GET /', upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc')] }, closes: true },
+        {
+          name: 'the response has started',
+          send: 'GET /',
+          upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc')] },
+          closes: true,
+        },
         { name: 'HEAD', send: 'HEAD /', upstream: { a: [silence] } },
         { name: 'gRPC', send: { method: 'POST', headers: [['content-type', 'application/grpc']], body: 'x' }, upstream: { a: [silence] } },
         { name: 'disabled', send: 'GET /none', upstream: { a: [after(200, reply())] } },
@@ -29,8 +34,16 @@ export const timeouts: Area = {
       cases: [
         { name: 'overall', send: get('/', ['x-envoy-upstream-rq-timeout-ms', '120']), upstream: { a: [silence] } },
         { name: 'per try', send: get('/', ['x-envoy-upstream-rq-per-try-timeout-ms', '120']), upstream: { a: [silence] } },
-        { name: 'per try not below overall', send: get('/', ['x-envoy-upstream-rq-timeout-ms', '120'], ['x-envoy-upstream-rq-per-try-timeout-ms', '300']), upstream: { a: [silence] } },
-        { name: 'a 204 instead', send: get('/', ['x-envoy-upstream-rq-timeout-ms', '120'], ['x-envoy-upstream-rq-timeout-alt-response', '1']), upstream: { a: [silence] } },
+        {
+          name: 'per try not below overall',
+          send: get('/', ['x-envoy-upstream-rq-timeout-ms', '120'], ['x-envoy-upstream-rq-per-try-timeout-ms', '300']),
+          upstream: { a: [silence] },
+        },
+        {
+          name: 'a 204 instead',
+          send: get('/', ['x-envoy-upstream-rq-timeout-ms', '120'], ['x-envoy-upstream-rq-timeout-alt-response', '1']),
+          upstream: { a: [silence] },
+        },
         { name: 'none', send: get('/', ['x-envoy-upstream-rq-timeout-ms', '0']) },
         { name: 'nonsense', send: get('/', ['x-envoy-upstream-rq-timeout-ms', 'soon']) },
       ],
@@ -39,12 +52,18 @@ export const timeouts: Area = {
       name: 'expected time-out of the caller',
       hcm: TRUSTED,
       router: '{respect_expected_rq_timeout: true}',
-      cases: [{ name: 'wins over the other header', send: get('/', ['x-envoy-expected-rq-timeout-ms', '1200'], ['x-envoy-upstream-rq-timeout-ms', '3000']) }],
+      cases: [
+        {
+          name: 'wins over the other header',
+          send: get('/', ['x-envoy-expected-rq-timeout-ms', '1200'], ['x-envoy-upstream-rq-timeout-ms', '3000']),
+        },
+      ],
     },
     {
       name: 'strictly checked headers',
       hcm: TRUSTED,
-      router: '{strict_check_headers: [x-envoy-upstream-rq-timeout-ms, x-envoy-upstream-rq-per-try-timeout-ms, x-envoy-max-retries, x-envoy-retry-on, x-envoy-retry-grpc-on]}',
+      router:
+        '{strict_check_headers: [x-envoy-upstream-rq-timeout-ms, x-envoy-upstream-rq-per-try-timeout-ms, x-envoy-max-retries, x-envoy-retry-on, x-envoy-retry-grpc-on]}',
       cases: [
         { name: 'a bad number', send: get('/', ['x-envoy-upstream-rq-timeout-ms', 'soon']) },
         { name: 'a bad token', send: get('/', ['x-envoy-retry-on', '5xx,whatever']) },
@@ -59,11 +78,20 @@ export const timeouts: Area = {
         { name: 'waiting for the response', send: 'GET /', upstream: { a: [silence] } },
         { name: 'waiting for the body', send: { raw: 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab' } },
         { name: 'the route has its own', send: 'GET /route', upstream: { a: [silence] } },
-        { name: 'a response that stops', send: 'GET /', upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc')] }, closes: true },
+        {
+          name: 'a response that stops',
+          send: 'GET /',
+          upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc')] },
+          closes: true,
+        },
         {
           name: 'activity restarts it',
           send: 'GET /',
-          upstream: { a: [steps({ send: 'HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\na' }, { delay: 90 }, { send: 'b' }, { delay: 90 }, { send: 'c' })] },
+          upstream: {
+            a: [
+              steps({ send: 'HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\na' }, { delay: 90 }, { send: 'b' }, { delay: 90 }, { send: 'c' }),
+            ],
+          },
         },
       ],
     },
@@ -94,7 +122,12 @@ export const timeouts: Area = {
       cases: [
         { name: 'no response', send: 'GET /', upstream: { a: [silence] } },
         { name: 'no body', send: { raw: 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab' } },
-        { name: 'a response that goes on', send: 'GET /', upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc')] }, closes: true },
+        {
+          name: 'a response that goes on',
+          send: 'GET /',
+          upstream: { a: [bytes('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc')] },
+          closes: true,
+        },
         { name: 'the route has its own', send: 'GET /route', upstream: { a: [silence] } },
         { name: 'the route has none', send: 'GET /off', upstream: { a: [after(200, reply())] } },
         { name: 'gRPC', send: { method: 'POST', headers: [['content-type', 'application/grpc']], body: 'x' }, upstream: { a: [silence] } },
@@ -146,5 +179,13 @@ export const timeouts: Area = {
 };
 
 function grpc(path: string, timeout: string) {
-  return { method: 'POST', path, headers: [['content-type', 'application/grpc'], ['grpc-timeout', timeout]] as const, body: 'x' };
+  return {
+    method: 'POST',
+    path,
+    headers: [
+      ['content-type', 'application/grpc'],
+      ['grpc-timeout', timeout],
+    ] as const,
+    body: 'x',
+  };
 }

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { edge } from './scenarios/edge.ts';
+
+testArea(edge);

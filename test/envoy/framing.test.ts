@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { framing } from './scenarios/framing.ts';
+
+testArea(framing);

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { logs } from './scenarios/logs.ts';
+
+testArea(logs);

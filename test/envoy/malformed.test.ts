@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { malformed } from './scenarios/malformed.ts';
+
+testArea(malformed);

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { rewriting } from './scenarios/rewriting.ts';
+
+testArea(rewriting);

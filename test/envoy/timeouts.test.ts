@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { timeouts } from './scenarios/timeouts.ts';
+
+testArea(timeouts);

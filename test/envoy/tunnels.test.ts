@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { tunnels } from './scenarios/tunnels.ts';
+
+testArea(tunnels);
