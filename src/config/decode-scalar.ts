@@ -1,6 +1,6 @@
 /** JSON scalars → protobuf scalars, as lenient as the JSON reader of Envoy's protobuf library and not more. */
 import { ScalarType } from '@bufbuild/protobuf';
-import type { JsonValue } from './load-document.ts';
+import type { JsonValue } from './json-value.ts';
 
 /** Why a value was not taken. Thrown nowhere: returned, and turned into a problem with its place by the caller. */
 export class Refused {

@@ -7,7 +7,7 @@ import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
 import { packDecoded } from './any-message.ts';
 import { apiRegistry, messageTypeNames, typeNameOfUrl } from './api-registry.ts';
 import { decodeDuration, decodeScalar, describe, Refused } from './decode-scalar.ts';
-import { type JsonValue, setKey } from './load-document.ts';
+import { type JsonValue, setKey } from './json-value.ts';
 import { type AnyMessage, type FieldPlan, Kind, type MessagePlan, messagePlan, Special } from './message-plan.ts';
 import { MapKey, type PathSegment } from './path.ts';
 import { didYouMean, nearestName } from './suggest.ts';

@@ -4,7 +4,7 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import { decodedMessage, rememberDecoded } from './any-message.ts';
 import { apiRegistry, typeNameOfUrl } from './api-registry.ts';
 import { Decoder } from './decode.ts';
-import type { JsonValue } from './load-document.ts';
+import type { JsonValue } from './json-value.ts';
 import { messagePlan } from './message-plan.ts';
 import { formatPath } from './path.ts';
 
