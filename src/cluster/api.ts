@@ -6,8 +6,8 @@ import type { ConnectionInfo, StreamInfo } from '../http/stream-info.ts';
 import type { Host } from '../lb/host.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
-import type { ClusterSettings } from './config.ts';
 import type { ClusterStats } from './cluster-stats.ts';
+import type { ClusterSettings } from './settings.ts';
 
 export interface ClusterManager {
   /** null = unknown cluster. Makes the cluster's pools, statistics and balancer on first use. */
@@ -46,8 +46,11 @@ export interface LbContext {
 export interface PoolClient extends ResponseDecoder {
   /** A connection is ready: encode the request now. */
   onPoolReady(encoder: RequestEncoder, host: Host): void;
-  /** No connection came about. `reason`: Overflow, LocalConnectionFailure, RemoteConnectionFailure, ConnectionTimeout. */
-  onPoolFailure(reason: ResetReason, transportFailure: string, host: Host): void;
+  /**
+   * No connection came about. `reason`: Overflow, LocalConnectionFailure, RemoteConnectionFailure, ConnectionTimeout.
+   * `host`: null when the request was refused before it had to do with a host (max_pending_requests), as Envoy logs it.
+   */
+  onPoolFailure(reason: ResetReason, transportFailure: string, host: Host | null): void;
 }
 
 /** HTTP connections of one host on this worker. */

@@ -76,6 +76,7 @@ export class ClusterStats {
 
   readonly upstreamRqTotal: Counter;
   readonly upstreamRqActive: Gauge;
+  readonly upstreamRqActiveOverflow: Counter;
   readonly upstreamRqPendingTotal: Counter;
   readonly upstreamRqPendingActive: Gauge;
   readonly upstreamRqPendingOverflow: Counter;
@@ -145,6 +146,7 @@ export class ClusterStats {
     this.upstreamCxLengthMs = scope.histogram('upstream_cx_length_ms');
     this.upstreamRqTotal = scope.counter('upstream_rq_total');
     this.upstreamRqActive = scope.gauge('upstream_rq_active');
+    this.upstreamRqActiveOverflow = scope.counter('upstream_rq_active_overflow');
     this.upstreamRqPendingTotal = scope.counter('upstream_rq_pending_total');
     this.upstreamRqPendingActive = scope.gauge('upstream_rq_pending_active');
     this.upstreamRqPendingOverflow = scope.counter('upstream_rq_pending_overflow');

@@ -1,0 +1,99 @@
+/** All clusters of one worker. Settings come packed; a cluster is made when a request first asks for it. */
+import type { HostCounts } from '../lb/host.ts';
+import type { ClusterManager } from './api.ts';
+import { ClusterCatalog, type PackedCluster, unpackSettings } from './catalog.ts';
+import { type ClusterDeps, WorkerCluster } from './cluster.ts';
+import type { HostUpdate } from './host-update.ts';
+
+/** A host that only one worker knows of. */
+export interface OwnHostSnapshot {
+  readonly address: string;
+  readonly counts: HostCounts;
+}
+
+export class WorkerClusterManager implements ClusterManager {
+  readonly #deps: ClusterDeps;
+  readonly #catalog: ClusterCatalog;
+  readonly #clusters: Map<string, WorkerCluster>;
+  /** Last hosts of clusters that are not made yet, as JSON: most never will be. */
+  readonly #waitingHosts: Map<string, string>;
+
+  /** @param block from CatalogBuilder.finish */
+  constructor(deps: ClusterDeps, block: SharedArrayBuffer | null) {
+    this.#deps = deps;
+    this.#catalog = new ClusterCatalog(block);
+    this.#clusters = new Map();
+    this.#waitingHosts = new Map();
+  }
+
+  get(name: string): WorkerCluster | null {
+    return this.#clusters.get(name) ?? this.#make(name);
+  }
+
+  /** Clusters made so far. */
+  get active(): IterableIterator<WorkerCluster> {
+    return this.#clusters.values();
+  }
+
+  /** Adds a cluster or changes its settings. One that comes unchanged is left alone: nothing drains. */
+  addOrUpdate(cluster: PackedCluster): void {
+    const before = this.#catalog.get(cluster.name);
+    if (before !== null && before.json === cluster.json) return;
+    this.#catalog.set(cluster);
+    this.#waitingHosts.delete(cluster.name);
+    this.#retire(cluster.name);
+  }
+
+  remove(name: string): void {
+    if (!this.#catalog.delete(name)) return;
+    this.#waitingHosts.delete(name);
+    this.#retire(name);
+  }
+
+  applyHostUpdate(update: HostUpdate): void {
+    if (this.#catalog.get(update.cluster)?.id !== update.id) return;
+    const cluster = this.#clusters.get(update.cluster);
+    if (cluster === undefined) this.#waitingHosts.set(update.cluster, JSON.stringify(update));
+    else cluster.applyHosts(update);
+  }
+
+  /** The slab's health words of `name` have changed. */
+  refreshHealth(name: string): void {
+    this.#clusters.get(name)?.refreshHealth();
+  }
+
+  /** What the control thread cannot read from the slab by itself: hosts of ORIGINAL_DST clusters, by cluster name. Plain data. */
+  snapshot(): Record<string, OwnHostSnapshot[]> {
+    const all: Record<string, OwnHostSnapshot[]> = {};
+    for (const cluster of this.#clusters.values()) {
+      const hosts = cluster.ownHosts;
+      if (hosts.length > 0) all[cluster.name] = hosts.map((host) => ({ address: host.address.text, counts: host.counts() }));
+    }
+    return all;
+  }
+
+  /** Ends every upstream connection. */
+  close(): void {
+    for (const cluster of this.#clusters.values()) cluster.close();
+  }
+
+  #make(name: string): WorkerCluster | null {
+    const packed = this.#catalog.get(name);
+    if (packed === null) return null;
+    const cluster = new WorkerCluster(unpackSettings(packed.json), packed.id, this.#deps);
+    this.#clusters.set(name, cluster);
+    const hosts = this.#waitingHosts.get(name);
+    if (hosts !== undefined) {
+      this.#waitingHosts.delete(name);
+      cluster.applyHosts(JSON.parse(hosts) as HostUpdate);
+    }
+    return cluster;
+  }
+
+  #retire(name: string): void {
+    const cluster = this.#clusters.get(name);
+    if (cluster === undefined) return;
+    this.#clusters.delete(name);
+    cluster.drain();
+  }
+}

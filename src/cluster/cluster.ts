@@ -1,0 +1,273 @@
+/** One cluster on one worker, made when it is first used: its hosts, balancer, limits, statistics and pools. */
+import { Http1ClientConnection } from '../http/h1/client-connection.ts';
+import { HOST_CELLS, Host } from '../lb/host.ts';
+import { type HostSet, makeHostSet } from '../lb/host-set.ts';
+import { LeastRequestBalancer } from '../lb/least-request.ts';
+import type { BalancerDeps, LoadBalancer } from '../lb/load-balancer.ts';
+import { RandomBalancer } from '../lb/random.ts';
+import { RoundRobinBalancer } from '../lb/round-robin.ts';
+import type { SharedSlab } from '../lb/shared-slab.ts';
+import type { Address } from '../net/address.ts';
+import { BREAKER_CELLS, CircuitBreaker } from '../resilience/circuit-breaker.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import type { RuntimeSnapshot } from '../runtime/runtime.ts';
+import type { StatsScope } from '../stats/scope.ts';
+import type { Cluster, HttpPool, LbContext, TcpClient, TcpConnect } from './api.ts';
+import { ClusterStats } from './cluster-stats.ts';
+import { countEndpoints, type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
+import { OriginalDstBalancer } from './original-dst.ts';
+import { type ConnectOptions, type Connector, connectSocket } from './pool/connect.ts';
+import { Http1Pool } from './pool/h1-pool.ts';
+import type { ClientCodecFactory, PoolOwner } from './pool/pool-owner.ts';
+import { TcpConnecting } from './pool/tcp-connect.ts';
+import type { ClusterSettings, UpstreamHttpSettings } from './settings.ts';
+
+export interface ClusterDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly runtime: RuntimeSnapshot;
+  readonly rootScope: StatsScope;
+  readonly slab: SharedSlab;
+  /** Tests replace it. */
+  readonly connect?: Connector;
+}
+
+/** Cells of a cluster in the slab: its limits at both priorities; those of fixed hosts follow. */
+export const CLUSTER_CELLS = 2 * BREAKER_CELLS;
+
+/** Cells that a cluster's block in the slab takes. */
+export function clusterBlockCells(settings: ClusterSettings): number {
+  return CLUSTER_CELLS + (settings.type === 'STATIC' ? countEndpoints(settings) * HOST_CELLS : 0);
+}
+
+/** A host with this worker's pools to it, by routing priority. */
+export class PooledHost extends Host {
+  defaultPool: Http1Pool | null = null;
+  highPool: Http1Pool | null = null;
+}
+
+export class WorkerCluster implements Cluster, PoolOwner {
+  readonly name: string;
+  readonly id: number;
+  readonly settings: ClusterSettings;
+  readonly stats: ClusterStats;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+  readonly clock: Clock;
+  readonly connect: Connector;
+  readonly connectOptions: ConnectOptions;
+  readonly connectTimeoutMs: number;
+  readonly perHostMaxConnections: number;
+  readonly http: UpstreamHttpSettings;
+  readonly newHttp1Codec: ClientCodecFactory;
+  readonly #cells: Int32Array;
+  readonly #sharedCells: Int32Array;
+  readonly #defaultBreaker: CircuitBreaker;
+  readonly #highBreaker: CircuitBreaker;
+  readonly #balancer: LoadBalancer;
+  readonly #pools: Set<Http1Pool>;
+  #sets: readonly HostSet[];
+
+  constructor(settings: ClusterSettings, id: number, deps: ClusterDeps) {
+    this.name = settings.name;
+    this.id = id;
+    this.settings = settings;
+    const statName = settings.altStatName === '' ? settings.name : settings.altStatName;
+    this.stats = new ClusterStats(deps.rootScope.tagged('cluster', 'envoy.cluster_name', statName.replaceAll(':', '_')));
+    this.metadata = settings.metadata;
+    this.clock = deps.clock;
+    this.connect = deps.connect ?? connectSocket;
+    this.connectOptions = {
+      bufferLimit: settings.perConnectionBufferLimit,
+      tcpKeepAlive: settings.tcpKeepAlive,
+      bindAddress: settings.bindAddress,
+    };
+    this.connectTimeoutMs = settings.connectTimeoutMs;
+    this.perHostMaxConnections = settings.perHostMaxConnections;
+    this.http = settings.http;
+    this.newHttp1Codec = (connection, callbacks) => new Http1ClientConnection(connection, settings.http.http1, callbacks);
+
+    const cellCount = clusterBlockCells(settings);
+    const block = deps.slab.block(id, cellCount);
+    this.#sharedCells = deps.slab.cells;
+    // A full slab: limits and loads then hold per worker.
+    this.#cells = block < 0 ? new Int32Array(cellCount) : deps.slab.cells;
+    const base = Math.max(block, 0);
+    const breaker = (priority: 0 | 1) =>
+      new CircuitBreaker(
+        this.#cells,
+        base + priority * BREAKER_CELLS,
+        settings.breakers[priority],
+        deps.runtime,
+        'circuit_breakers.' + settings.name + (priority === 0 ? '.default.' : '.high.'),
+      );
+    this.#defaultBreaker = breaker(0);
+    this.#highBreaker = breaker(1);
+    this.#pools = new Set();
+    this.#sets = [];
+    this.#balancer =
+      settings.type === 'ORIGINAL_DST'
+        ? new OriginalDstBalancer(
+            settings.originalDst,
+            this.stats,
+            deps.clock,
+            deps.slab,
+            (address, cells, slot) => new PooledHost(address, '', cells, slot),
+            (host) => this.#dropHost(host as PooledHost),
+          )
+        : makeBalancer(settings, {
+            random: deps.random,
+            runtime: deps.runtime,
+            panicThreshold: settings.panicThreshold,
+            failTrafficOnPanic: settings.failTrafficOnPanic,
+            healthyPanic: this.stats.lbHealthyPanic,
+          });
+    if (settings.type === 'STATIC') this.#setHosts(staticHosts(settings, id, base + CLUSTER_CELLS, HOST_CELLS), this.#cells);
+  }
+
+  circuitBreaker(priority: 0 | 1): CircuitBreaker {
+    return priority === 0 ? this.#defaultBreaker : this.#highBreaker;
+  }
+
+  chooseHost(context: LbContext): Host | null {
+    const host = this.#balancer.chooseHost(context);
+    if (host === null) this.stats.upstreamCxNoneHealthy.inc();
+    return host;
+  }
+
+  httpPool(host: Host, priority: 0 | 1, _context: LbContext): HttpPool | null {
+    const pooled = host as PooledHost;
+    const pool = priority === 0 ? pooled.defaultPool : pooled.highPool;
+    return pool ?? this.#newPool(pooled, priority);
+  }
+
+  connectTcp(host: Host, priority: 0 | 1, client: TcpClient, _context: LbContext): TcpConnect {
+    return new TcpConnecting(host, priority, this, client);
+  }
+
+  /** Hosts by priority, as balancing sees them now. */
+  get hostSets(): readonly HostSet[] {
+    return this.#sets;
+  }
+
+  /** Hosts that were made from traffic (ORIGINAL_DST): only this worker knows of them. */
+  get ownHosts(): readonly Host[] {
+    return this.#balancer instanceof OriginalDstBalancer ? this.#balancer.hosts() : [];
+  }
+
+  /** The control thread found other hosts, or other health or weights. */
+  applyHosts(update: HostUpdate): void {
+    this.#setHosts(update, this.#sharedCells);
+  }
+
+  /** Health words in the slab have changed: the lists are sorted again. */
+  refreshHealth(): void {
+    this.#sets = this.#sets.map((set) => makeHostSet(set.priority, set.hosts, set.overprovisioningFactor));
+    this.#balancer.update(this.#sets);
+  }
+
+  /** The cluster is gone: requests in flight end, idle connections close. */
+  drain(): void {
+    for (const pool of [...this.#pools]) pool.drain();
+    if (this.#balancer instanceof OriginalDstBalancer) this.#balancer.stop();
+  }
+
+  /** Ends everything at once. */
+  close(): void {
+    for (const pool of [...this.#pools]) pool.close();
+    if (this.#balancer instanceof OriginalDstBalancer) this.#balancer.stop();
+  }
+
+  #setHosts(update: HostUpdate, cells: Int32Array): void {
+    const before = new Map<number, PooledHost>();
+    const unnamed: PooledHost[] = [];
+    for (const set of this.#sets) {
+      for (const host of set.hosts as readonly PooledHost[]) {
+        if (host.cells === cells) before.set(host.base, host);
+        else unnamed.push(host);
+      }
+    }
+    let changed = unnamed.length > 0;
+    const sets = update.priorities.map(({ hosts }, priority) =>
+      makeHostSet(
+        priority,
+        hosts.map((record) => {
+          const known = before.get(record.slot);
+          before.delete(record.slot);
+          changed ||= known === undefined;
+          return placeHost(known ?? newHost(record, cells), record, priority);
+        }),
+        update.overprovisioningFactor,
+      ),
+    );
+    changed ||= before.size > 0;
+    this.#sets = sets;
+    this.#balancer.update(sets);
+    for (const host of before.values()) this.#dropHost(host);
+    for (const host of unnamed) this.#dropHost(host);
+    if (changed && this.settings.closeConnectionsOnHostSetChange) for (const pool of [...this.#pools]) pool.drainConnections();
+  }
+
+  #dropHost(host: PooledHost): void {
+    host.member = false;
+    host.defaultPool?.drain();
+    host.highPool?.drain();
+  }
+
+  #newPool(host: PooledHost, priority: 0 | 1): HttpPool | null {
+    const pools = this.circuitBreaker(priority).connectionPools;
+    if (!pools.tryInc() && !(this.#reclaimPool() && pools.tryInc())) {
+      this.stats.upstreamCxPoolOverflow.inc();
+      return null;
+    }
+    const pool = new Http1Pool(host, priority, this, (empty) => {
+      if (!this.#pools.delete(empty)) return;
+      pools.dec();
+      if (host.defaultPool === empty) host.defaultPool = null;
+      else if (host.highPool === empty) host.highPool = null;
+    });
+    this.#pools.add(pool);
+    if (priority === 0) host.defaultPool = pool;
+    else host.highPool = pool;
+    return pool;
+  }
+
+  /** Closes one pool that has only idle connections, to make room for another. */
+  #reclaimPool(): boolean {
+    for (const pool of this.#pools) {
+      if (!pool.idle) continue;
+      pool.close();
+      return true;
+    }
+    return false;
+  }
+}
+
+function newHost(record: HostRecord, cells: Int32Array): PooledHost {
+  return record.slot < 0
+    ? new PooledHost(recordAddress(record), record.hostname, new Int32Array(HOST_CELLS), 0)
+    : new PooledHost(recordAddress(record), record.hostname, cells, record.slot);
+}
+
+function placeHost(host: PooledHost, record: HostRecord, priority: number): PooledHost {
+  // A logical host (LOGICAL_DNS) keeps its identity while its address changes.
+  const address: Address = recordAddress(record);
+  if (host.address.text !== address.text) host.address = address;
+  host.weight = record.weight;
+  host.metadata = record.metadata;
+  host.locality = record.locality;
+  host.endpointHealth = record.health;
+  host.priority = priority;
+  return host;
+}
+
+function makeBalancer(settings: ClusterSettings, deps: BalancerDeps): LoadBalancer {
+  switch (settings.balancer.policy) {
+    case 'LEAST_REQUEST':
+      return new LeastRequestBalancer(deps, settings.balancer);
+    case 'RANDOM':
+      return new RandomBalancer(deps);
+    default:
+      return new RoundRobinBalancer(deps);
+  }
+}

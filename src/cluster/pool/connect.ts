@@ -1,0 +1,137 @@
+/** Opens one upstream socket: TCP over IPv4 or IPv6, or UNIX. The only place that does. */
+import net from 'node:net';
+import { ResetReason } from '../../http/reset-reason.ts';
+import type { HostAddress } from '../../lb/host.ts';
+import { type Address, ipAddress, pipeAddress } from '../../net/address.ts';
+import { Connection, type ConnectionHandler } from '../../net/connection.ts';
+import type { TcpKeepAliveSettings } from '../settings.ts';
+
+export interface ConnectOptions {
+  readonly bufferLimit: number;
+  readonly tcpKeepAlive: TcpKeepAliveSettings | null;
+  /** "ip:port"; ''. */
+  readonly bindAddress: string;
+}
+
+/** Whoever waits for the connection. Exactly one of the two is called, never from inside `connect`; none after `abort`. */
+export interface ConnectListener {
+  onConnected(connection: Connection): void;
+  /** @param reason LocalConnectionFailure or RemoteConnectionFailure @param text the transport's words, e.g. "delayed connect error: Connection refused" */
+  onConnectFailed(reason: ResetReason, text: string): void;
+}
+
+export interface ConnectAttempt {
+  abort(): void;
+}
+
+/** How a cluster gets its sockets; tests put another one in. */
+export type Connector = (target: HostAddress, options: ConnectOptions, listener: ConnectListener) => ConnectAttempt;
+
+/** strerror(3) texts, which Envoy prints; Node has libuv's. */
+const ERROR_TEXTS: Readonly<Record<string, string>> = {
+  EACCES: 'Permission denied',
+  EADDRINUSE: 'Address already in use',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  EAFNOSUPPORT: 'Address family not supported by protocol',
+  EAGAIN: 'Resource temporarily unavailable',
+  ECONNABORTED: 'Software caused connection abort',
+  ECONNREFUSED: 'Connection refused',
+  ECONNRESET: 'Connection reset by peer',
+  EHOSTUNREACH: 'No route to host',
+  EINVAL: 'Invalid argument',
+  EMFILE: 'Too many open files',
+  ENETDOWN: 'Network is down',
+  ENETUNREACH: 'Network is unreachable',
+  ENOENT: 'No such file or directory',
+  ENOTSOCK: 'Socket operation on non-socket',
+  EPERM: 'Operation not permitted',
+  EPIPE: 'Broken pipe',
+  EPROTOTYPE: 'Protocol wrong type for socket',
+  ETIMEDOUT: 'Connection timed out',
+};
+
+/** Errors that the kernel gives later, when a TCP handshake fails; all others come from connect(2) itself. */
+const DELAYED = new Set(['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ETIMEDOUT']);
+
+const NO_HANDLER: ConnectionHandler = {
+  onData: () => undefined,
+  onEnd: () => undefined,
+  onClose: () => undefined,
+  onAboveWriteBufferHighWatermark: () => undefined,
+  onBelowWriteBufferLowWatermark: () => undefined,
+};
+
+export const connectSocket: Connector = (target, options, listener) => new SocketAttempt(target, options, listener);
+
+class SocketAttempt implements ConnectAttempt {
+  readonly #target: HostAddress;
+  readonly #options: ConnectOptions;
+  readonly #listener: ConnectListener;
+  readonly #socket: net.Socket;
+  #settled = false;
+
+  constructor(target: HostAddress, options: ConnectOptions, listener: ConnectListener) {
+    this.#target = target;
+    this.#options = options;
+    this.#listener = listener;
+    this.#socket = net.connect(socketOptions(target, options));
+    this.#socket.once('connect', this.#onConnect);
+    this.#socket.once('error', this.#onError);
+  }
+
+  abort(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    // An error may still come from a connect under way; it stays without effect.
+    this.#socket.removeListener('connect', this.#onConnect);
+    this.#socket.destroy();
+  }
+
+  readonly #onConnect = (): void => {
+    if (this.#settled) return;
+    this.#settled = true;
+    const socket = this.#socket;
+    const remote = this.#target as Address;
+    const local =
+      this.#target.kind === 'pipe' || socket.localAddress === undefined
+        ? pipeAddress('')
+        : ipAddress(socket.localAddress, socket.localPort ?? 0);
+    if (this.#options.tcpKeepAlive !== null && this.#target.kind === 'ip') setKeepAlive(socket, this.#options.tcpKeepAlive);
+    const connection = new Connection(socket, NO_HANDLER, local, remote);
+    socket.removeListener('error', this.#onError);
+    connection.setBufferLimit(this.#options.bufferLimit);
+    connection.dispatch(() => this.#listener.onConnected(connection));
+  };
+
+  readonly #onError = (error: NodeJS.ErrnoException): void => {
+    if (this.#settled) return;
+    this.#settled = true;
+    const code = error.code ?? '';
+    const words = ERROR_TEXTS[code] ?? code;
+    if (error.syscall === 'bind') {
+      this.#listener.onConnectFailed(ResetReason.LocalConnectionFailure, 'failed to bind to ' + this.#options.bindAddress + ': ' + words);
+    } else if (this.#target.kind === 'ip' && DELAYED.has(code)) {
+      this.#listener.onConnectFailed(ResetReason.RemoteConnectionFailure, 'delayed connect error: ' + words);
+    } else {
+      this.#listener.onConnectFailed(
+        ResetReason.RemoteConnectionFailure,
+        'immediate connect error: ' + words + '|remote address:' + this.#target.text,
+      );
+    }
+  };
+}
+
+function socketOptions(target: HostAddress, options: ConnectOptions): net.NetConnectOpts {
+  if (target.kind === 'pipe') return { path: target.path.startsWith('@') ? '\0' + target.path.slice(1) : target.path, allowHalfOpen: true };
+  const base = { host: target.ip, port: target.port, noDelay: true, allowHalfOpen: true };
+  if (options.bindAddress === '') return base;
+  const colon = options.bindAddress.lastIndexOf(':');
+  const localAddress = options.bindAddress.slice(0, colon).replace(/^\[|\]$/g, '');
+  const localPort = Number(options.bindAddress.slice(colon + 1));
+  return localPort === 0 ? { ...base, localAddress } : { ...base, localAddress, localPort };
+}
+
+function setKeepAlive(socket: net.Socket, settings: TcpKeepAliveSettings): void {
+  // 0 = not given: Linux's own values, since Node would put in others.
+  socket.setKeepAlive(true, (settings.timeS || 7200) * 1000, (settings.intervalS || 75) * 1000, settings.probes || 9);
+}

@@ -1,0 +1,262 @@
+/**
+ * HTTP/1.1 connections to one host. A request takes the connection used last, or waits in order of arrival; a connection is opened when
+ * more requests wait than connections are on their way. Rules: Envoy's ConnPoolImplBase.
+ */
+import { ResetReason } from '../../http/reset-reason.ts';
+import type { Host } from '../../lb/host.ts';
+import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
+import { Timer, type TimerTarget } from '../../runtime/clock.ts';
+import type { HttpPool, PoolClient } from '../api.ts';
+import { Http1PoolConnection, State } from './h1-connection.ts';
+import type { PoolOwner } from './pool-owner.ts';
+
+/** Connections opened at most per event; Envoy's bound. */
+const MAX_CONNECTS_PER_TRIGGER = 3;
+
+export class Http1Pool implements HttpPool, TimerTarget {
+  readonly host: Host;
+  readonly owner: PoolOwner;
+  readonly #breaker: CircuitBreaker;
+  /** Told when nothing is left: no connection, no request. */
+  readonly #onEmpty: (pool: Http1Pool) => void;
+  /** Idle connections, the one used last at the end. */
+  readonly #ready: Http1PoolConnection[];
+  readonly #connections: Http1PoolConnection[];
+  #connecting: number;
+  /** Requests that wait, the oldest first. */
+  readonly #pending: PoolClient[];
+  #activeRequests: number;
+  readonly #idleTimer: Timer;
+  #idleTimerDueMs: number;
+  #draining: boolean;
+  #reportedEmpty: boolean;
+
+  constructor(host: Host, priority: 0 | 1, owner: PoolOwner, onEmpty: (pool: Http1Pool) => void) {
+    this.host = host;
+    this.owner = owner;
+    this.#breaker = owner.circuitBreaker(priority);
+    this.#onEmpty = onEmpty;
+    this.#ready = [];
+    this.#connections = [];
+    this.#connecting = 0;
+    this.#pending = [];
+    this.#activeRequests = 0;
+    this.#idleTimer = new Timer(this, 0);
+    this.#idleTimerDueMs = Number.POSITIVE_INFINITY;
+    this.#draining = false;
+    this.#reportedEmpty = false;
+  }
+
+  /** Neither requests in flight nor waiting. */
+  get idle(): boolean {
+    return this.#activeRequests === 0 && this.#pending.length === 0;
+  }
+
+  acquire(client: PoolClient): void {
+    const ready = this.#ready.pop();
+    if (ready !== undefined) {
+      if (this.#tryAttach(ready, client)) return;
+      this.#ready.push(ready);
+      client.onPoolFailure(ResetReason.Overflow, '', this.host);
+      return;
+    }
+    const stats = this.owner.stats;
+    if (!this.#breaker.pendingRequests.tryInc()) {
+      stats.upstreamRqPendingOverflow.inc();
+      client.onPoolFailure(ResetReason.Overflow, '', null);
+      return;
+    }
+    stats.upstreamRqPendingTotal.inc();
+    stats.upstreamRqPendingActive.inc();
+    this.#pending.push(client);
+    this.#openConnections();
+  }
+
+  cancel(client: PoolClient): void {
+    const i = this.#pending.indexOf(client);
+    if (i < 0) return;
+    this.#pending.splice(i, 1);
+    this.#leftPending();
+    this.owner.stats.upstreamRqCancelled.inc();
+    this.#checkEmpty();
+  }
+
+  drain(): void {
+    this.#draining = true;
+    this.drainConnections();
+    this.#checkEmpty();
+  }
+
+  /** Present connections take no further requests; new ones may be opened. */
+  drainConnections(): void {
+    for (const connection of this.#connections.slice()) if (connection.state !== State.Connecting) connection.retire();
+    if (this.#pending.length > 0) this.#openConnections();
+    this.#checkEmpty();
+  }
+
+  close(): void {
+    this.#draining = true;
+    this.#failPending(ResetReason.LocalConnectionFailure, '');
+    for (const connection of this.#connections.slice()) connection.close();
+    this.#checkEmpty();
+  }
+
+  // Called by the pool's connections.
+
+  onConnected(connection: Http1PoolConnection): void {
+    this.#connecting--;
+    this.onIdle(connection);
+  }
+
+  /** `connection` can carry a request. */
+  onIdle(connection: Http1PoolConnection): void {
+    for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
+      this.#leftPending();
+      if (this.#tryAttach(connection, next)) return;
+      next.onPoolFailure(ResetReason.Overflow, '', this.host);
+      if (connection.state === State.Closed) return;
+    }
+    if (this.#draining) {
+      connection.close();
+      this.#checkEmpty();
+      return;
+    }
+    connection.state = State.Ready;
+    this.#ready.push(connection);
+    this.#watchIdle(connection);
+  }
+
+  onConnectFailed(reason: ResetReason, text: string): void {
+    this.#failPending(reason, text);
+    if (this.#pending.length > 0) this.#openConnections();
+    this.#checkEmpty();
+  }
+
+  onConnectionGone(): void {
+    if (this.#pending.length > 0) this.#openConnections();
+    this.#checkEmpty();
+  }
+
+  onRequestEnded(): void {
+    this.#activeRequests--;
+    this.host.requestEnded();
+    this.owner.stats.upstreamRqActive.dec();
+    this.#breaker.requests.dec();
+  }
+
+  /** `connection` is closed. @param before the state it was in */
+  forget(connection: Http1PoolConnection, before: State): void {
+    if (before === State.Connecting) this.#connecting--;
+    else if (before === State.Ready) remove(this.#ready, connection);
+    remove(this.#connections, connection);
+    this.host.connectionClosed();
+    this.owner.stats.upstreamCxActive.dec();
+    this.#breaker.connections.dec();
+  }
+
+  onTimer(): void {
+    this.#idleTimerDueMs = Number.POSITIVE_INFINITY;
+    const now = this.owner.clock.nowMs();
+    for (const connection of this.#ready.slice()) {
+      if (connection.idleDeadlineMs > now) continue;
+      this.owner.stats.upstreamCxIdleTimeout.inc();
+      connection.close();
+    }
+    for (const connection of this.#ready) this.#armIdle(connection.idleDeadlineMs, now);
+    this.#checkEmpty();
+  }
+
+  /** False when the cluster has max_requests in flight. */
+  #tryAttach(connection: Http1PoolConnection, client: PoolClient): boolean {
+    const stats = this.owner.stats;
+    if (!this.#breaker.requests.tryInc()) {
+      stats.upstreamRqActiveOverflow.inc();
+      return false;
+    }
+    this.#activeRequests++;
+    this.host.requestStarted();
+    stats.upstreamRqTotal.inc();
+    stats.upstreamRqActive.inc();
+    connection.attach(client);
+    return true;
+  }
+
+  #openConnections(): void {
+    for (let i = 0; i < MAX_CONNECTS_PER_TRIGGER; i++) {
+      if (this.#pending.length <= this.#connecting || !this.#openConnection()) return;
+    }
+  }
+
+  #openConnection(): boolean {
+    const stats = this.owner.stats;
+    const connections = this.#breaker.connections;
+    // A host without any connection always gets one: nothing else would ever serve its requests.
+    const first = this.#connections.length === 0;
+    if (!connections.tryInc()) {
+      stats.upstreamCxOverflow.inc();
+      if (!first) return false;
+      connections.inc();
+      this.host.connectionOpened();
+    } else if (!this.host.tryOpenConnection(this.owner.perHostMaxConnections)) {
+      stats.upstreamCxOverflow.inc();
+      if (!first) {
+        connections.dec();
+        return false;
+      }
+      this.host.connectionOpened();
+    }
+    stats.upstreamCxTotal.inc();
+    stats.upstreamCxHttp1Total.inc();
+    stats.upstreamCxActive.inc();
+    const connection = new Http1PoolConnection(this);
+    this.#connections.push(connection);
+    this.#connecting++;
+    connection.connect();
+    return true;
+  }
+
+  #failPending(reason: ResetReason, text: string): void {
+    // Those who wait now; one that comes back for another try is not failed with them.
+    const waiting = this.#pending.splice(0);
+    for (let i = 0; i < waiting.length; i++) this.#leftPending();
+    for (const client of waiting) {
+      this.owner.stats.upstreamRqPendingFailureEject.inc();
+      client.onPoolFailure(reason, text, this.host);
+    }
+  }
+
+  #leftPending(): void {
+    this.#breaker.pendingRequests.dec();
+    this.owner.stats.upstreamRqPendingActive.dec();
+  }
+
+  #watchIdle(connection: Http1PoolConnection): void {
+    const limit = connection.idleLimitMs;
+    if (limit === Number.POSITIVE_INFINITY) {
+      connection.idleDeadlineMs = limit;
+      return;
+    }
+    const now = this.owner.clock.nowMs();
+    connection.idleDeadlineMs = now + limit;
+    this.#armIdle(connection.idleDeadlineMs, now);
+  }
+
+  /** One timer for all idle connections, due when the first of them is. It is not taken back when a connection gets to work. */
+  #armIdle(deadlineMs: number, nowMs: number): void {
+    if (deadlineMs >= this.#idleTimerDueMs) return;
+    this.#idleTimerDueMs = deadlineMs;
+    this.owner.clock.arm(this.#idleTimer, deadlineMs - nowMs);
+  }
+
+  #checkEmpty(): void {
+    if (this.#reportedEmpty || this.#connections.length > 0 || this.#pending.length > 0) return;
+    this.#reportedEmpty = true;
+    this.owner.clock.disarm(this.#idleTimer);
+    this.#onEmpty(this);
+  }
+}
+
+function remove<T>(list: T[], item: T): void {
+  const i = list.lastIndexOf(item);
+  if (i >= 0) list.splice(i, 1);
+}

@@ -1,0 +1,22 @@
+/** What a pool needs of its cluster. */
+import type { ClientCallbacks, ClientConnection } from '../../http/codec.ts';
+import type { Connection } from '../../net/connection.ts';
+import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { ClusterStats } from '../cluster-stats.ts';
+import type { UpstreamHttpSettings } from '../settings.ts';
+import type { ConnectOptions, Connector } from './connect.ts';
+
+export type ClientCodecFactory = (connection: Connection, callbacks: ClientCallbacks) => ClientConnection;
+
+export interface PoolOwner {
+  readonly clock: Clock;
+  readonly stats: ClusterStats;
+  readonly connect: Connector;
+  readonly connectOptions: ConnectOptions;
+  readonly connectTimeoutMs: number;
+  readonly perHostMaxConnections: number;
+  readonly http: UpstreamHttpSettings;
+  readonly newHttp1Codec: ClientCodecFactory;
+  circuitBreaker(priority: 0 | 1): CircuitBreaker;
+}

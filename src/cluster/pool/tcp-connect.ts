@@ -1,0 +1,133 @@
+/** One upstream TCP connection for one downstream one, as tcp_proxy wants it. Envoy's TCP pool, without reuse: a used connection cannot be used again. */
+import { ResetReason } from '../../http/reset-reason.ts';
+import type { Host } from '../../lb/host.ts';
+import type { Connection } from '../../net/connection.ts';
+import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
+import { Timer, type TimerTarget } from '../../runtime/clock.ts';
+import type { TcpClient, TcpConnect } from '../api.ts';
+import type { ConnectAttempt, ConnectListener } from './connect.ts';
+import type { PoolOwner } from './pool-owner.ts';
+
+/** The answer never comes from inside the constructor. */
+export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget {
+  readonly #host: Host;
+  readonly #owner: PoolOwner;
+  readonly #breaker: CircuitBreaker;
+  readonly #startedMs: number;
+  readonly #timer: Timer;
+  #client: TcpClient | null;
+  #attempt: ConnectAttempt | null;
+
+  constructor(host: Host, priority: 0 | 1, owner: PoolOwner, client: TcpClient) {
+    this.#host = host;
+    this.#owner = owner;
+    this.#breaker = owner.circuitBreaker(priority);
+    this.#startedMs = owner.clock.nowMs();
+    this.#timer = new Timer(this, 0);
+    this.#client = client;
+    this.#attempt = null;
+    const stats = owner.stats;
+    if (!this.#breaker.connections.tryInc()) {
+      stats.upstreamCxOverflow.inc();
+      this.#refuse();
+      return;
+    }
+    if (!host.tryOpenConnection(owner.perHostMaxConnections)) {
+      stats.upstreamCxOverflow.inc();
+      this.#breaker.connections.dec();
+      this.#refuse();
+      return;
+    }
+    if (!this.#breaker.pendingRequests.tryInc()) {
+      stats.upstreamRqPendingOverflow.inc();
+      this.#breaker.connections.dec();
+      host.connectionClosed();
+      this.#refuse();
+      return;
+    }
+    stats.upstreamRqPendingTotal.inc();
+    stats.upstreamRqPendingActive.inc();
+    stats.upstreamCxTotal.inc();
+    stats.upstreamCxActive.inc();
+    if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
+    this.#attempt = owner.connect(host.address, owner.connectOptions, this);
+  }
+
+  cancel(): void {
+    if (this.#client === null) return;
+    this.#client = null;
+    if (this.#attempt === null) return;
+    this.#owner.stats.upstreamRqCancelled.inc();
+    this.#attempt.abort();
+    this.#leavePending();
+    this.#closed(false, 0, 0);
+  }
+
+  onConnected(connection: Connection): void {
+    const { stats, clock } = this.#owner;
+    this.#leavePending();
+    stats.upstreamCxConnectMs.record(clock.nowMs() - this.#startedMs);
+    stats.upstreamRqTotal.inc();
+    stats.upstreamRqActive.inc();
+    this.#breaker.requests.inc();
+    this.#host.requestStarted();
+    connection.handler = this.#client!.onTcpConnected(connection);
+    this.#client = null;
+    connection.socket.once('close', () => {
+      stats.upstreamRqActive.dec();
+      this.#breaker.requests.dec();
+      this.#host.requestEnded();
+      // Whoever sent FIN first ended it; our own close comes after the peer's FIN when that was forwarded.
+      this.#closed(connection.readEnded || !connection.closing, connection.bytesReceived, connection.bytesSent);
+    });
+  }
+
+  onConnectFailed(reason: ResetReason, text: string): void {
+    if (reason === ResetReason.LocalConnectionFailure) this.#owner.stats.bindErrors.inc();
+    this.#fail(reason, text);
+  }
+
+  onTimer(): void {
+    this.#owner.stats.upstreamCxConnectTimeout.inc();
+    this.#attempt?.abort();
+    this.#fail(ResetReason.ConnectionTimeout, '');
+  }
+
+  #fail(reason: ResetReason, text: string): void {
+    const client = this.#client!;
+    this.#client = null;
+    this.#leavePending();
+    this.#owner.stats.upstreamCxConnectFail.inc();
+    this.#host.connectFailed();
+    this.#owner.stats.upstreamRqPendingFailureEject.inc();
+    this.#closed(reason === ResetReason.RemoteConnectionFailure, 0, 0);
+    client.onTcpFailure(reason, text);
+  }
+
+  #leavePending(): void {
+    this.#attempt = null;
+    this.#owner.clock.disarm(this.#timer);
+    this.#breaker.pendingRequests.dec();
+    this.#owner.stats.upstreamRqPendingActive.dec();
+  }
+
+  #closed(remote: boolean, rxBytes: number, txBytes: number): void {
+    const stats = this.#owner.stats;
+    stats.upstreamCxActive.dec();
+    stats.upstreamCxDestroy.inc();
+    (remote ? stats.upstreamCxDestroyRemote : stats.upstreamCxDestroyLocal).inc();
+    stats.upstreamCxRxBytesTotal.add(rxBytes);
+    stats.upstreamCxTxBytesTotal.add(txBytes);
+    stats.upstreamCxLengthMs.record(this.#owner.clock.nowMs() - this.#startedMs);
+    this.#breaker.connections.dec();
+    this.#host.connectionClosed();
+  }
+
+  #refuse(): void {
+    queueMicrotask(() => {
+      const client = this.#client;
+      this.#client = null;
+      client?.onTcpFailure(ResetReason.Overflow, '');
+    });
+  }
+}

@@ -1,0 +1,181 @@
+/** What a cluster is told: plain data, made from the Cluster message on the control thread. Every default is stated here, once. */
+import { DEFAULT_HTTP1_SETTINGS, type Http1Settings } from '../http/h1/settings.ts';
+import type { LeastRequestSettings } from '../lb/least-request.ts';
+import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
+
+export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'ORIGINAL_DST';
+export type DnsLookupFamily = 'AUTO' | 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED' | 'ALL';
+
+export interface BalancerSettings extends LeastRequestSettings {
+  readonly policy: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'CLUSTER_PROVIDED';
+}
+
+/** One `lb_endpoint`. Exactly one of `host` and `path` is set. */
+export interface EndpointSettings {
+  /** IP address in text, or a DNS name for DNS clusters. */
+  readonly host: string;
+  readonly port: number;
+  /** UNIX socket. */
+  readonly path: string;
+  readonly hostname: string;
+  readonly weight: number;
+  /** HealthFlag bits that the endpoint's health_status stands for. */
+  readonly health: number;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+}
+
+export interface LocalitySettings {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+  readonly priority: number;
+  /** 0 = absent. */
+  readonly weight: number;
+  readonly endpoints: readonly EndpointSettings[];
+}
+
+/** Source: envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit HTTP/1.1. All times in ms, 0 = off. */
+export interface UpstreamHttpSettings {
+  readonly idleTimeoutMs: number;
+  readonly maxConnectionDurationMs: number;
+  /** Bound on one request-response exchange as the router sees it. */
+  readonly maxStreamDurationMs: number;
+  /** 0 = no limit. */
+  readonly maxRequestsPerConnection: number;
+  readonly http1: Http1Settings;
+}
+
+export interface TcpKeepAliveSettings {
+  /** 0 = the system's default. */
+  readonly probes: number;
+  readonly timeS: number;
+  readonly intervalS: number;
+}
+
+export interface DnsSettings {
+  readonly refreshMs: number;
+  readonly failureRefreshMs: number;
+  readonly failureRefreshMaxMs: number;
+  readonly jitterMs: number;
+  readonly respectTtl: boolean;
+  readonly lookupFamily: DnsLookupFamily;
+  /** Servers as "ip:port"; empty = the system's. */
+  readonly resolvers: readonly string[];
+}
+
+export interface OriginalDstSettings {
+  readonly useHttpHeader: boolean;
+  readonly httpHeaderName: string;
+  /** 0 = none. */
+  readonly portOverride: number;
+  readonly cleanupIntervalMs: number;
+  /** [namespace, key, …] of dynamic metadata that holds the address; empty = none. */
+  readonly metadataPath: readonly string[];
+}
+
+export interface ClusterSettings {
+  readonly name: string;
+  /** Name in statistics; '' = `name`. */
+  readonly altStatName: string;
+  readonly type: DiscoveryType;
+  /** eds_cluster_config.service_name; ''. */
+  readonly edsServiceName: string;
+  readonly connectTimeoutMs: number;
+  readonly perConnectionBufferLimit: number;
+  readonly balancer: BalancerSettings;
+  /** Percent. */
+  readonly panicThreshold: number;
+  readonly failTrafficOnPanic: boolean;
+  readonly closeConnectionsOnHostSetChange: boolean;
+  readonly overprovisioningFactor: number;
+  readonly localities: readonly LocalitySettings[];
+  /** By routing priority: default, high. */
+  readonly breakers: readonly [ThresholdSettings, ThresholdSettings];
+  readonly perHostMaxConnections: number;
+  readonly http: UpstreamHttpSettings;
+  readonly tcpIdleTimeoutMs: number;
+  readonly tcpKeepAlive: TcpKeepAliveSettings | null;
+  /** Source address of upstream connections, "ip:port" (port 0 = any); ''. */
+  readonly bindAddress: string;
+  readonly dns: DnsSettings;
+  readonly originalDst: OriginalDstSettings;
+  readonly metadata: Readonly<Record<string, unknown>> | null;
+}
+
+export const DEFAULT_ENDPOINT: EndpointSettings = Object.freeze({
+  host: '',
+  port: 0,
+  path: '',
+  hostname: '',
+  weight: 1,
+  health: 0,
+  metadata: null,
+});
+
+export const DEFAULT_LOCALITY: LocalitySettings = Object.freeze({
+  region: '',
+  zone: '',
+  subZone: '',
+  priority: 0,
+  weight: 0,
+  endpoints: [],
+});
+
+export const DEFAULT_BALANCER: BalancerSettings = Object.freeze({
+  policy: 'ROUND_ROBIN',
+  choiceCount: 2,
+  activeRequestBias: 1,
+  activeRequestBiasKey: '',
+  fullScan: false,
+});
+
+export const DEFAULT_UPSTREAM_HTTP: UpstreamHttpSettings = Object.freeze({
+  idleTimeoutMs: 3_600_000,
+  maxConnectionDurationMs: 0,
+  maxStreamDurationMs: 0,
+  maxRequestsPerConnection: 0,
+  http1: DEFAULT_HTTP1_SETTINGS,
+});
+
+export const DEFAULT_DNS: DnsSettings = Object.freeze({
+  refreshMs: 5000,
+  failureRefreshMs: 5000,
+  failureRefreshMaxMs: 5000,
+  jitterMs: 0,
+  respectTtl: false,
+  lookupFamily: 'AUTO',
+  resolvers: [],
+});
+
+export const DEFAULT_ORIGINAL_DST: OriginalDstSettings = Object.freeze({
+  useHttpHeader: false,
+  httpHeaderName: 'x-envoy-original-dst-host',
+  portOverride: 0,
+  cleanupIntervalMs: 5000,
+  metadataPath: [],
+});
+
+/** A cluster of which nothing but the name was said. */
+export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
+  name: '',
+  altStatName: '',
+  type: 'STATIC',
+  edsServiceName: '',
+  connectTimeoutMs: 5000,
+  perConnectionBufferLimit: 1 << 20,
+  balancer: DEFAULT_BALANCER,
+  panicThreshold: 50,
+  failTrafficOnPanic: false,
+  closeConnectionsOnHostSetChange: false,
+  overprovisioningFactor: 140,
+  localities: [],
+  breakers: [DEFAULT_THRESHOLDS, DEFAULT_THRESHOLDS] as const,
+  perHostMaxConnections: UNLIMITED,
+  http: DEFAULT_UPSTREAM_HTTP,
+  tcpIdleTimeoutMs: 600_000,
+  tcpKeepAlive: null,
+  bindAddress: '',
+  dns: DEFAULT_DNS,
+  originalDst: DEFAULT_ORIGINAL_DST,
+  metadata: null,
+});
