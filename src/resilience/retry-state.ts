@@ -3,8 +3,9 @@
  * Envoy's: spec/resilience.md §2.2. It exists only for requests that may be retried at all, and holds a slot of the cluster's retry
  * breaker from the decision to retry until the outcome of that retry is known.
  */
-import { buildHeaderMatcher, matchesAny, type HeaderMatcher } from '../http/header-matcher.ts';
+
 import type { RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
+import { buildHeaderMatcher, type HeaderMatcher, matchesAny } from '../http/header-matcher.ts';
 import { ResetReason } from '../http/reset-reason.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
@@ -81,7 +82,10 @@ function matchersOf(policy: RetryPolicySettings): PolicyMatchers {
   if (policy.retriableHeaders.length === 0 && policy.retriableRequestHeaders.length === 0) return NO_MATCHERS;
   let matchers = compiledMatchers.get(policy);
   if (matchers === undefined) {
-    matchers = { response: policy.retriableHeaders.map(buildHeaderMatcher), request: policy.retriableRequestHeaders.map(buildHeaderMatcher) };
+    matchers = {
+      response: policy.retriableHeaders.map(buildHeaderMatcher),
+      request: policy.retriableRequestHeaders.map(buildHeaderMatcher),
+    };
     compiledMatchers.set(policy, matchers);
   }
   return matchers;
@@ -251,7 +255,7 @@ export class RetryState {
   }
 
   #isRetriableStatus(status: number): boolean {
-    return this.#policy.retriableStatusCodes.includes(status) || (this.#extraStatusCodes !== null && this.#extraStatusCodes.includes(status));
+    return this.#policy.retriableStatusCodes.includes(status) || this.#extraStatusCodes?.includes(status) === true;
   }
 
   #hasRetriableHeader(response: ResponseHeaders): boolean {
@@ -277,7 +281,9 @@ export class RetryState {
 
 function isConnectFailure(reason: ResetReason): boolean {
   return (
-    reason === ResetReason.LocalConnectionFailure || reason === ResetReason.RemoteConnectionFailure || reason === ResetReason.ConnectionTimeout
+    reason === ResetReason.LocalConnectionFailure ||
+    reason === ResetReason.RemoteConnectionFailure ||
+    reason === ResetReason.ConnectionTimeout
   );
 }
 

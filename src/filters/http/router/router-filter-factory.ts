@@ -1,8 +1,8 @@
 /** What all requests of one router entry share, made when configuration is applied on a worker. */
 import type { FilterDeps, HttpFilter, HttpFilterFactory } from '../../api.ts';
+import { RouteStatsTable } from './route-stats.ts';
 import { RouterFilter } from './router-filter.ts';
 import { RouterStats } from './router-stats.ts';
-import { RouteStatsTable } from './route-stats.ts';
 import type { RouterSettings } from './settings.ts';
 
 export class RouterFilterFactory implements HttpFilterFactory {

@@ -1,19 +1,12 @@
-/**
- * The last HTTP filter: finds cluster and host for a request, forwards it, and answers with the response, or with what Envoy answers
- * when there is none. Behaviour: spec/resilience.md §2.1-2.3, routing.md §1.0. One object a request; one UpstreamAttempt a try.
- */
-import type { Cluster, LbContext } from '../../../cluster/api.ts';
 import type { RequestEncoder } from '../../../http/codec.ts';
 import { isGrpcRequest } from '../../../http/grpc-status.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
-import type { ConnectionInfo, StreamInfo } from '../../../http/stream-info.ts';
-import { type Host, HostResult } from '../../../lb/host.ts';
+import { HostResult } from '../../../lb/host.ts';
 import { createRetryState, type RetryState, RetryStatus } from '../../../resilience/retry-state.ts';
-import type { HashResult, Route, RouteAction } from '../../../route/route.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
-import { type HttpStream, PassThroughFilter, Status, type TerminalHttpStream, type WatermarkListener } from '../../api.ts';
+import { type HttpStream, Status, type TerminalHttpStream, type WatermarkListener } from '../../api.ts';
 import { chargeResponse, recordTime } from './accounting.ts';
 import { addOverloaded, answerDirectly, hasEnvoyHeaders, rewriteHost } from './answers.ts';
 import { grpcToHttpStatus, readGrpcStatus } from './grpc.ts';
@@ -21,36 +14,16 @@ import { followRedirect } from './internal-redirect.ts';
 import { RequestBody } from './request-body.ts';
 import { resetBody, resetDetails, resetFlag, resetStatus } from './reset-replies.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
-import type { RouteStats } from './route-stats.ts';
-import { findInvalidHeader } from './strict-headers.ts';
-import { readTimeouts, setTimeoutHeaders, type Timeouts } from './timeouts.ts';
+import { RouterRequest } from './router-request.ts';
+import { readTimeouts, setTimeoutHeaders } from './timeouts.ts';
 import { type AttemptParent, UpstreamAttempt } from './upstream-attempt.ts';
 
 const GLOBAL_TIMEOUT = 0;
 const BACK_OFF = 1;
 
-/** Fields that are set before anything else can look at them. */
-const LATER = null as never;
-
-export class RouterFilter extends PassThroughFilter implements Timeouts, AttemptParent, LbContext, TimerTarget, WatermarkListener {
-  readonly factory: RouterFilterFactory;
-  stream: TerminalHttpStream;
-  headers: RequestHeaders;
-  route: Route;
-  action: RouteAction;
-  cluster: Cluster;
-  globalTimeoutMs: number;
-  perTryTimeoutMs: number;
-  perTryIdleTimeoutMs: number;
-  upstreamStreamDurationMs: number;
-  timeoutStatus: number;
+export class RouterFilter extends RouterRequest implements AttemptParent, TimerTarget, WatermarkListener {
   requestComplete: boolean;
   responseStarted: boolean;
-  /** `x-envoy-internal`: counted apart. */
-  internal: boolean;
-  routeStats: RouteStats | null;
-  virtualClusterStats: RouteStats | null;
-  #grpc: boolean;
   #requestCompleteMs: number;
   #attempt: UpstreamAttempt | null;
   #attempts: number;
@@ -60,31 +33,14 @@ export class RouterFilter extends PassThroughFilter implements Timeouts, Attempt
   #body: RequestBody | null;
   #bodyOverflowed: boolean;
   #trailers: HeaderMap | null;
-  #hash: HashResult | null;
-  #hashed: boolean;
   #timeoutRetry: boolean;
   #globalTimer: Timer | null;
   #backOffTimer: Timer | null;
 
   constructor(factory: RouterFilterFactory) {
-    super();
-    this.factory = factory;
-    this.stream = LATER;
-    this.headers = LATER;
-    this.route = LATER;
-    this.action = LATER;
-    this.cluster = LATER;
-    this.globalTimeoutMs = 0;
-    this.perTryTimeoutMs = 0;
-    this.perTryIdleTimeoutMs = 0;
-    this.upstreamStreamDurationMs = -1;
-    this.timeoutStatus = 504;
+    super(factory);
     this.requestComplete = false;
     this.responseStarted = false;
-    this.internal = false;
-    this.routeStats = null;
-    this.virtualClusterStats = null;
-    this.#grpc = false;
     this.#requestCompleteMs = -1;
     this.#attempt = null;
     this.#attempts = 1;
@@ -93,8 +49,6 @@ export class RouterFilter extends PassThroughFilter implements Timeouts, Attempt
     this.#body = null;
     this.#bodyOverflowed = false;
     this.#trailers = null;
-    this.#hash = null;
-    this.#hashed = false;
     this.#timeoutRetry = false;
     this.#globalTimer = null;
     this.#backOffTimer = null;
@@ -125,8 +79,8 @@ export class RouterFilter extends PassThroughFilter implements Timeouts, Attempt
       return Status.Stop;
     }
     this.action = route.action!;
-    this.#useCluster(cluster);
-    if (this.#admit(headers)) this.#forward(headers, end);
+    this.useCluster(cluster);
+    if (this.admit(headers)) this.#forward(headers, end);
     return Status.Stop;
   }
 
@@ -140,7 +94,13 @@ export class RouterFilter extends PassThroughFilter implements Timeouts, Attempt
       if (stream.isTunnel && !this.responseStarted && this.#rejectsEarlyData(chunk)) return Status.Stop;
       this.#attempt.sendData(chunk, end);
     } else if (this.#backOffTimer === null || !this.#backOffTimer.armed) {
-      this.#abort(503, 'upstream is closed prematurely during decoding data from downstream', 0, 'upstream_reset_before_response_started', false);
+      this.#abort(
+        503,
+        'upstream is closed prematurely during decoding data from downstream',
+        0,
+        'upstream_reset_before_response_started',
+        false,
+      );
       return Status.Stop;
     }
     if (end) this.#onRequestComplete();
@@ -159,40 +119,6 @@ export class RouterFilter extends PassThroughFilter implements Timeouts, Attempt
     this.#attempt = null;
     this.#cleanUp();
     attempt?.reset();
-  }
-
-  // ── what balancing looks at ──
-
-  get hash(): bigint | null {
-    if (!this.#hashed) {
-      this.#hashed = true;
-      this.#hash = this.action.hash(this.headers, this.stream.info);
-    }
-    return this.#hash === null ? null : this.#hash.hash;
-  }
-  get requestHeaders(): RequestHeaders {
-    return this.headers;
-  }
-  get streamInfo(): StreamInfo {
-    return this.stream.info;
-  }
-  get downstream(): ConnectionInfo {
-    return this.stream.info.connection;
-  }
-  get hostSelectionRetries(): number {
-    const policy = this.action.retryPolicy;
-    return policy === null ? 1 : policy.hostSelectionRetryMaxAttempts;
-  }
-  get metadataMatch(): Readonly<Record<string, unknown>> | null {
-    return this.action.metadataMatch;
-  }
-  shouldSelectAnotherHost(_host: Host): boolean {
-    return false;
-  }
-
-  /** suppress_grpc_request_failure_code_stats. */
-  excludesFromCodeStats(status: number): boolean {
-    return this.#grpc && this.factory.settings.suppressGrpcRequestFailureCodeStats && status >= 400;
   }
 
   // ── the attempt reports ──
@@ -238,14 +164,14 @@ export class RouterFilter extends PassThroughFilter implements Timeouts, Attempt
     this.#dropRetry();
 
     const status = headers.status;
-    const grpcStatus = this.#grpc ? readGrpcStatus(headers) : -1;
+    const grpcStatus = this.grpc ? readGrpcStatus(headers) : -1;
     if (this.#requestCompleteMs >= 0 && !this.factory.settings.suppressEnvoyHeaders) {
       headers.set('x-envoy-upstream-service-time', String(Math.floor(now - this.#requestCompleteMs)));
     }
     attempt.canary = headers.get('x-envoy-upstream-canary') === 'true' || attempt.host!.canary;
     chargeResponse(this, status, headers, attempt.host);
     if (status < 500) this.#chargeHost(attempt, grpcStatus, end);
-    if (this.#hash !== null && this.#hash.setCookie !== null) headers.add('set-cookie', this.#hash.setCookie);
+    if (this.setCookie !== null) headers.add('set-cookie', this.setCookie);
     info.responseCodeDetails = 'via_upstream';
     this.route.finalizeResponseHeaders(headers, info);
     this.responseStarted = true;
@@ -331,41 +257,6 @@ export class RouterFilter extends PassThroughFilter implements Timeouts, Attempt
 
   // ── inside ──
 
-  #useCluster(cluster: Cluster): void {
-    this.cluster = cluster;
-    const info = this.stream.info;
-    info.upstreamCluster = cluster.name;
-    info.upstreamClusterObservabilityName = cluster.settings.altStatName === '' ? cluster.name : cluster.settings.altStatName;
-    info.clusterMetadata = cluster.metadata;
-    const route = this.route;
-    const host = route.virtualHost;
-    const virtualCluster = host.virtualCluster(this.headers);
-    if (virtualCluster !== '') {
-      info.virtualClusterName = virtualCluster;
-      this.virtualClusterStats = this.factory.routeStats.virtualCluster(host.name, virtualCluster);
-    }
-    if (route.statPrefix !== '') this.routeStats = this.factory.routeStats.route(host.name, route.statPrefix);
-  }
-
-  /** Refuses malformed x-envoy headers, and everything while the cluster is in maintenance mode. */
-  #admit(headers: RequestHeaders): boolean {
-    const settings = this.factory.settings;
-    const invalid = settings.strictCheckHeaders.length === 0 ? null : findInvalidHeader(headers, settings.strictCheckHeaders);
-    if (invalid !== null) {
-      const body = `invalid header '${invalid}' with value '${headers.get(invalid)}'`;
-      this.stream.localReply(400, body, Flag.IH, 'request_headers_failed_strict_check{' + invalid + '}');
-      return false;
-    }
-    const { runtime, random } = this.factory.deps;
-    if (runtime.fraction('upstream.maintenance_mode.' + this.cluster.name, 0, 100, random.nextU32())) {
-      chargeResponse(this, 503, null, null);
-      this.cluster.stats.upstreamRqMaintenanceMode.inc();
-      this.stream.localReply(503, 'maintenance mode', Flag.UO, 'maintenance_mode', settings.suppressEnvoyHeaders ? null : addOverloaded);
-      return false;
-    }
-    return true;
-  }
-
   #forward(headers: RequestHeaders, end: boolean): void {
     const { factory, stream, route, action, cluster } = this;
     const settings = factory.settings;
@@ -377,20 +268,26 @@ export class RouterFilter extends PassThroughFilter implements Timeouts, Attempt
       return;
     }
     const steered = hasEnvoyHeaders(headers.names);
-    this.#grpc = isGrpcRequest(headers);
+    this.grpc = isGrpcRequest(headers);
     if (steered) {
       this.internal = headers.get('x-envoy-internal') === 'true';
       headers.remove('x-envoy-upstream-alt-stat-name');
     }
-    readTimeouts(this, action, headers, this.#grpc, steered, settings.respectExpectedRqTimeout);
-    setTimeoutHeaders(this, action, headers, this.#grpc, 0, settings.suppressEnvoyHeaders);
+    readTimeouts(this, action, headers, this.grpc, steered, settings.respectExpectedRqTimeout);
+    setTimeoutHeaders(this, action, headers, this.grpc, 0, settings.suppressEnvoyHeaders);
     if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1');
     info.attemptCount = 1;
     this.#forwarding = true;
     route.finalizeRequestHeaders(headers, info, settings.suppressEnvoyHeaders);
     if (headers.scheme === '') headers.scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
-    this.#retry = createRetryState(action.retryPolicy, headers, cluster.circuitBreaker(action.priority).retries, cluster.stats, factory.deps);
-    if (!end && (action.internalRedirect !== null || (this.#retry !== null && this.#retry.enabled))) {
+    this.#retry = createRetryState(
+      action.retryPolicy,
+      headers,
+      cluster.circuitBreaker(action.priority).retries,
+      cluster.stats,
+      factory.deps,
+    );
+    if (!end && (action.internalRedirect !== null || this.#retry?.enabled === true)) {
       this.#body = new RequestBody(action.requestBufferLimit ?? (stream.bufferLimit || Number.POSITIVE_INFINITY));
     }
     this.#start(new UpstreamAttempt(this, stream, headers, pool, host), end);
@@ -485,7 +382,7 @@ export class RouterFilter extends PassThroughFilter implements Timeouts, Attempt
     if (virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', String(this.#attempts));
     if (virtualHost.includeIsTimeoutRetryHeader) headers.set('x-envoy-is-timeout-retry', this.#timeoutRetry ? 'true' : 'false');
     const elapsedMs = this.#requestCompleteMs < 0 ? 0 : Math.floor(stream.clock.nowMs() - this.#requestCompleteMs);
-    setTimeoutHeaders(this, action, headers, this.#grpc, elapsedMs, this.factory.settings.suppressEnvoyHeaders);
+    setTimeoutHeaders(this, action, headers, this.grpc, elapsedMs, this.factory.settings.suppressEnvoyHeaders);
 
     const body = this.#body;
     const attempt = new UpstreamAttempt(this, stream, headers, pool, host);
@@ -512,11 +409,11 @@ export class RouterFilter extends PassThroughFilter implements Timeouts, Attempt
 
   /** gRPC says in its trailers how it went; everything else below 500 is a success. */
   #chargeHost(attempt: UpstreamAttempt, grpcStatus: number, end: boolean): void {
-    if (this.#grpc && !end) {
+    if (this.grpc && !end) {
       attempt.grpcResultPending = true;
       return;
     }
-    const failed = this.#grpc && (grpcStatus < 0 || grpcToHttpStatus(grpcStatus) >= 500);
+    const failed = this.grpc && (grpcStatus < 0 || grpcToHttpStatus(grpcStatus) >= 500);
     attempt.countResult(failed ? HostResult.Error : HostResult.Success);
   }
 
