@@ -8,8 +8,8 @@ export interface ListenerDeps {
   /** `scope` is the root scope. */
   readonly filters: FilterDeps;
   /** null = no implementation of this configuration message. */
-  newNetworkFilter(typeName: string, settings: unknown, deps: NetworkFilterDeps): NetworkFilterFactory | null;
-  newListenerFilter(typeName: string, settings: unknown, deps: FilterDeps): ListenerFilterFactory | null;
+  newNetworkFilter(type: string, settings: unknown, deps: NetworkFilterDeps): NetworkFilterFactory | null;
+  newListenerFilter(type: string, settings: unknown, deps: FilterDeps): ListenerFilterFactory | null;
   newAccessLogger(settings: unknown): AccessLogger;
   /** Open connections of a listener, over all workers. */
   connectionCount(listenerKey: string): ConnectionCount;

@@ -22,7 +22,7 @@ export interface KeepaliveSettings {
 export interface ExtensionSettings {
   readonly name: string;
   /** Full protobuf name of its configuration message; names the implementation. */
-  readonly typeName: string;
+  readonly type: string;
   readonly settings: unknown;
 }
 

@@ -16,9 +16,9 @@ import { DownstreamConnectionInfo } from './connection-info.ts';
 import type { ListenerDeps } from './deps.ts';
 import { DrainSequence } from './drain.ts';
 import { FilterChain } from './filter-chain.ts';
-import { FilterChainTable } from './filter-chain-match.ts';
 import { isFilterDisabled } from './filter-disabled.ts';
 import { ListenerStats } from './listener-stats.ts';
+import { FilterChainTable } from './match/filter-chain-match.ts';
 import { type ListenerFilterEntry, PendingConnection } from './pending-connection.ts';
 import type { FilterChainSettings, ListenerSettings } from './settings.ts';
 
@@ -71,8 +71,8 @@ export class TcpListener implements ConnectionOwner {
     this.#count = deps.connectionCount(key);
     this.#limitKey = `envoy.resource_limits.listener.${settings.name}.connection_limit`;
     this.#listenerFilters = settings.listenerFilters.map((f) => {
-      const factory = deps.newListenerFilter(f.typeName, f.settings, deps.filters);
-      if (factory === null) throw new Error(`listener '${settings.name}': no listener filter for '${f.typeName}'`);
+      const factory = deps.newListenerFilter(f.type, f.settings, deps.filters);
+      if (factory === null) throw new Error(`listener '${settings.name}': no listener filter for '${f.type}'`);
       const rule = f.disabled;
       return { factory, disabled: rule === null ? null : (destination) => isFilterDisabled(rule, destination) };
     });
@@ -252,8 +252,8 @@ export class TcpListener implements ConnectionOwner {
 
   #makeChain(settings: FilterChainSettings): FilterChain {
     const factories = settings.filters.map((f) => {
-      const factory = this.#deps.newNetworkFilter(f.typeName, f.settings, this.#chainDeps);
-      if (factory === null) throw new Error(`listener '${this.settings.name}': no network filter for '${f.typeName}'`);
+      const factory = this.#deps.newNetworkFilter(f.type, f.settings, this.#chainDeps);
+      if (factory === null) throw new Error(`listener '${this.settings.name}': no network filter for '${f.type}'`);
       return factory;
     });
     return new FilterChain(settings, factories, new DrainSequence(this.#deps.filters.clock, this.#deps.filters.random));

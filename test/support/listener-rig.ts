@@ -167,7 +167,7 @@ export function chain(
     name,
     match: { ...MATCH_ANYTHING, ...match },
     filters: filters.map((f) =>
-      typeof f === 'string' ? { name: f, typeName: f, settings: {} } : { name: f[0], typeName: f[0], settings: f[1] },
+      typeof f === 'string' ? { name: f, type: f, settings: {} } : { name: f[0], type: f[0], settings: f[1] },
     ),
     transportSocket: null,
     transportSocketConnectTimeoutMs: 0,

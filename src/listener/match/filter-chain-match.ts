@@ -2,10 +2,10 @@
  * Picks a filter chain. The criteria are looked at in Envoy's fixed order; each keeps only the most specific entries, and what was
  * left behind is never tried again. So a match is one walk through nested tables built when the configuration is applied.
  */
-import { type Address, isLoopback } from '../net/address.ts';
-import { parseCidr } from '../net/cidr.ts';
-import { CidrTable } from '../net/cidr-table.ts';
-import type { FilterChainMatchSettings, SourceType } from './settings.ts';
+import { type Address, isLoopback } from '../../net/address.ts';
+import { parseCidr } from '../../net/cidr.ts';
+import { CidrTable } from '../../net/cidr-table.ts';
+import type { FilterChainMatchSettings, SourceType } from '../settings.ts';
 
 /** What is known of a connection when its chain is picked. */
 export interface ConnectionFacts {

@@ -1,0 +1,41 @@
+/** Source: envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol. */
+
+import type { CompileContext } from '../../../config/context.ts';
+import { ProxyProtocolConfig_Version as Version } from '../../../config/gen/envoy/config/core/v3/proxy_protocol_pb.js';
+import type { ProxyProtocol } from '../../../config/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js';
+
+export interface TlvRuleSettings {
+  readonly type: number;
+  readonly namespace: string;
+  readonly key: string;
+}
+
+export interface ProxyProtocolSettings {
+  /** '' = none. */
+  readonly statPrefix: string;
+  readonly allowWithoutHeader: boolean;
+  readonly disallowV1: boolean;
+  readonly disallowV2: boolean;
+  readonly rules: readonly TlvRuleSettings[];
+}
+
+const DEFAULT_NAMESPACE = 'envoy.filters.listener.proxy_protocol';
+
+export function compileProxyProtocol(message: ProxyProtocol, at: CompileContext): ProxyProtocolSettings {
+  message.rules.forEach((rule, i) => {
+    if (rule.tlvType > 255) at.field('rules', i).field('tlv_type').error('value must be less than 256');
+  });
+  return {
+    statPrefix: message.statPrefix,
+    allowWithoutHeader: message.allowRequestsWithoutProxyProtocol,
+    disallowV1: message.disallowedVersions.includes(Version.V1),
+    disallowV2: message.disallowedVersions.includes(Version.V2),
+    rules: message.rules
+      .filter((rule) => rule.onTlvPresent !== undefined)
+      .map((rule) => ({
+        type: rule.tlvType,
+        namespace: rule.onTlvPresent!.metadataNamespace || DEFAULT_NAMESPACE,
+        key: rule.onTlvPresent!.key,
+      })),
+  };
+}

@@ -1,0 +1,4 @@
+/** Source: envoy.extensions.filters.network.echo.v3.Echo, which has no fields. */
+export function compileEcho(): object {
+  return {};
+}
