@@ -53,7 +53,8 @@ class FastYaml {
 
   document(): JsonValue {
     this.#findLine(0);
-    if (this.#text.startsWith('---', this.#pos) && this.#column === 0) {
+    if (this.#column === 0 && this.#isMarker(this.#pos)) {
+      if (this.#text.charCodeAt(this.#pos) !== DASH) throw GIVE_UP;
       this.#pos += 3;
       this.#endLine();
     }
@@ -93,8 +94,7 @@ class FastYaml {
 
   #isMarker(at: number): boolean {
     if (!this.#text.startsWith('---', at) && !this.#text.startsWith('...', at)) return false;
-    const after = this.#text.charCodeAt(at + 3);
-    return Number.isNaN(after) || after === SPACE || after === NEWLINE;
+    return isBreakOrSpace(this.#text.charCodeAt(at + 3));
   }
 
   /** Past the end of a value: only a comment may follow on its line. */
@@ -112,8 +112,7 @@ class FastYaml {
 
   #isDash(): boolean {
     if (this.#text.charCodeAt(this.#pos) !== DASH) return false;
-    const next = this.#text.charCodeAt(this.#pos + 1);
-    return next === SPACE || next === NEWLINE || Number.isNaN(next);
+    return isBreakOrSpace(this.#text.charCodeAt(this.#pos + 1));
   }
 
   #block(column: number): JsonValue {
@@ -197,7 +196,9 @@ class FastYaml {
       if (!expression.test(text)) throw GIVE_UP;
       let at = expression.lastIndex;
       while (text.charCodeAt(at) === SPACE) at++;
-      return text.charCodeAt(at) === COLON ? at : -1;
+      if (text.charCodeAt(at) !== COLON) return -1;
+      if (!isBreakOrSpace(text.charCodeAt(at + 1))) throw GIVE_UP;
+      return at;
     }
     if (c === OPEN_BRACE || c === OPEN_BRACKET) return -1;
     for (let at = this.#pos; ; at++) {
@@ -205,8 +206,7 @@ class FastYaml {
       if (d === NEWLINE || Number.isNaN(d)) return -1;
       if (d === HASH && text.charCodeAt(at - 1) === SPACE) return -1;
       if (d !== COLON) continue;
-      const next = text.charCodeAt(at + 1);
-      if (next === SPACE || next === NEWLINE || Number.isNaN(next)) return at;
+      if (isBreakOrSpace(text.charCodeAt(at + 1))) return at;
     }
   }
 
@@ -317,8 +317,13 @@ class FastYaml {
   }
 }
 
+/** Or the end of the text. */
+function isBreakOrSpace(c: number): boolean {
+  return c === SPACE || c === NEWLINE || Number.isNaN(c);
+}
+
 function isColonEnd(next: number): boolean {
-  return next === SPACE || next === COMMA || next === CLOSE_BRACE || next === CLOSE_BRACKET || next === NEWLINE || Number.isNaN(next);
+  return isBreakOrSpace(next) || next === COMMA || next === CLOSE_BRACE || next === CLOSE_BRACKET;
 }
 
 /** Letters, digits and what never is an indicator. */
@@ -331,6 +336,6 @@ function isWordStart(c: number): boolean {
 /** Also signs, tildes and the like; an indicator, or a dash or colon with a space, is not handled here. */
 function isPlainStart(c: number, next: number): boolean {
   if (isWordStart(c)) return true;
-  if (c === DASH) return next !== SPACE && next !== NEWLINE && next !== DASH && next !== COMMA;
+  if (c === DASH) return !isBreakOrSpace(next) && next !== DASH && next !== COMMA;
   return c === 0x2b || c === 0x7e || c === 0x5e || c === 0x28 || c === 0x5c;
 }

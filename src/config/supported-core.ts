@@ -22,6 +22,9 @@ envoy.config.bootstrap.v3.RuntimeLayer
   + name static_layer admin_layer
 envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer
   + *
+envoy.service.discovery.v3.DiscoveryResponse
+  + version_info resources type_url nonce
+  ~ canary control_plane resource_errors
 envoy.config.metrics.v3.StatsConfig
   + stats_tags use_all_default_tags stats_matcher histogram_bucket_settings
   ~ allow_default_tag_overrides
@@ -249,7 +252,7 @@ envoy.config.cluster.v3.Cluster
   + use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config wait_for_warm_on_init cleanup_interval upstream_bind_config
   + original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata
   + upstream_connection_options load_balancing_policy
-  ~ track_cluster_stats
+  ~ track_cluster_stats ignore_health_on_host_removal close_connections_on_host_health_failure
 envoy.config.cluster.v3.Cluster.EdsClusterConfig
   + *
 envoy.config.cluster.v3.Cluster.RefreshRate
