@@ -154,7 +154,8 @@ function parseJson(text: string, file: string): SourceDocument {
     failure = error as SyntaxError;
   }
   // Envoy's JSON reader also takes trailing commas, single quotes and bare keys, and YAML's flow style covers these; no comments.
-  if (/^\s*\{/.test(text) && !/(^|\s)#/m.test(text)) {
+  const bare = text.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, '""');
+  if (/^[ \t\r\n]*\{/.test(text) && !/#|\/[/*]/.test(bare)) {
     const lenient = parseYaml(text, file);
     if (lenient.problems.length === 0) return lenient;
   }
@@ -206,15 +207,27 @@ export function parseCompleteYaml(text: string, file: string): SourceDocument {
     }
     return new SourceDocument(file, text, null, problems);
   }
-  return new SourceDocument(file, text, new YamlConverter().convert(document.contents), problems);
+  const converter = new YamlConverter();
+  const value = converter.convert(document.contents);
+  if (converter.unresolved.length > 0) {
+    const lines = new LineCounter();
+    firstDocument(text, lines);
+    for (const alias of converter.unresolved) {
+      const { line, col } = lines.linePos(alias.range?.[0] ?? 0);
+      problems.push({ line, column: col, message: `not valid YAML: there is no anchor "${alias.source}" before this` });
+    }
+  }
+  return new SourceDocument(file, text, value, problems);
 }
 
 class YamlConverter {
+  /** Aliases without an anchor before them. */
+  readonly unresolved: Alias[] = [];
   readonly #anchors = new Map<string, JsonValue>();
 
   convert(node: unknown): JsonValue {
     if (isScalar(node)) return this.#keep(node, scalarValue(node));
-    if (isAlias(node)) return this.#anchors.get(node.source) ?? null;
+    if (isAlias(node)) return this.#alias(node);
     if (isSeq(node))
       return this.#keep(
         node,
@@ -228,6 +241,12 @@ class YamlConverter {
       else setKey(object, keyText(pair.key), this.convert(pair.value));
     }
     return this.#keep(node, object);
+  }
+
+  #alias(node: Alias): JsonValue {
+    const value = this.#anchors.get(node.source);
+    if (value === undefined) this.unresolved.push(node);
+    return value ?? null;
   }
 
   #keep(node: Node, value: JsonValue): JsonValue {
