@@ -11,27 +11,6 @@ export function isGrpcRequest(headers: RequestHeaders): boolean {
   return isGrpcContentType(headers.get('content-type'));
 }
 
-/** gRPC status for an HTTP status that came without one. */
-export function grpcStatusOfHttp(code: number): number {
-  switch (code) {
-    case 400:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return code === 200 ? 0 : 2;
-  }
-}
-
 const DIGITS = /^\d+$/;
 
 /** Value of `grpc-status`: undefined if absent, -1 if it is no number. */
@@ -49,10 +28,10 @@ export function grpcStatusOf(
   responseCode: number,
 ): number | null {
   if (request === null || !isGrpcRequest(request)) return null;
-  return grpcStatusHeader(trailers) ?? grpcStatusHeader(response) ?? (responseCode === 0 ? null : grpcStatusOfHttp(responseCode));
+  return grpcStatusHeader(trailers) ?? grpcStatusHeader(response) ?? (responseCode === 0 ? null : responseCode === 200 ? 0 : httpToGrpcStatus(responseCode));
 }
 
-/** grpc-status for an HTTP status. */
+/** grpc-status for an HTTP status that came without one; for error statuses. */
 export function httpToGrpcStatus(httpStatus: number): number {
   switch (httpStatus) {
     case 400:

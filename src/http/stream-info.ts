@@ -70,11 +70,30 @@ export class StreamInfo {
   localReplyBody: string;
   dynamicMetadata: Map<string, Record<string, unknown>> | null;
   filterState: Map<string, unknown> | null;
+  /** Metadata of the route that was picked. */
+  routeMetadata: Readonly<Record<string, unknown>> | null;
+  /** Identifies what has no x-request-id: a TCP connection. */
+  streamId: string;
+  traceId: string;
+  customFlags: string;
+  downstreamTransportFailureReason: string;
+  /** Header sections on the wire, start line included. */
+  downstreamHeaderBytesReceived: number;
+  downstreamHeaderBytesSent: number;
+  upstreamHeaderBytesReceived: number;
+  upstreamHeaderBytesSent: number;
   lastDownstreamRxMs: number;
+  /** A pool was asked for a connection. */
+  poolRequestMs: number;
   poolReadyMs: number;
   firstUpstreamTxMs: number;
   lastUpstreamTxMs: number;
+  /** Of the upstream connection that carried the request. */
+  upstreamConnectBeginMs: number;
+  upstreamConnectEndMs: number;
+  upstreamHandshakeEndMs: number;
   firstUpstreamRxMs: number;
+  firstUpstreamBodyRxMs: number;
   lastUpstreamRxMs: number;
   firstDownstreamTxMs: number;
   lastDownstreamTxMs: number;
@@ -117,11 +136,25 @@ export class StreamInfo {
     this.localReplyBody = '';
     this.dynamicMetadata = null;
     this.filterState = null;
+    this.routeMetadata = null;
+    this.streamId = '';
+    this.traceId = '';
+    this.customFlags = '';
+    this.downstreamTransportFailureReason = '';
+    this.downstreamHeaderBytesReceived = 0;
+    this.downstreamHeaderBytesSent = 0;
+    this.upstreamHeaderBytesReceived = 0;
+    this.upstreamHeaderBytesSent = 0;
     this.lastDownstreamRxMs = -1;
+    this.poolRequestMs = -1;
     this.poolReadyMs = -1;
     this.firstUpstreamTxMs = -1;
     this.lastUpstreamTxMs = -1;
+    this.upstreamConnectBeginMs = -1;
+    this.upstreamConnectEndMs = -1;
+    this.upstreamHandshakeEndMs = -1;
     this.firstUpstreamRxMs = -1;
+    this.firstUpstreamBodyRxMs = -1;
     this.lastUpstreamRxMs = -1;
     this.firstDownstreamTxMs = -1;
     this.lastDownstreamTxMs = -1;

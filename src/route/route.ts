@@ -45,6 +45,8 @@ export interface DirectAction {
   readonly body: string;
   /** Absolute URI for `location`; null when the answer carries none. */
   location(headers: RequestHeaders): string | null;
+  /** What prefix_rewrite or regex_rewrite of a redirect do to the request's own path, as the access log shows it. Call it after `location`. */
+  rewritePath(headers: RequestHeaders, suppressEnvoyHeaders: boolean): void;
 }
 
 export interface RouteAction {
@@ -98,4 +100,6 @@ export interface MirrorSettings {
   /** Runtime key, numerator, denominator. */
   shouldMirror(runtime: RuntimeSnapshot, random: number): boolean;
   readonly disableShadowHostSuffixAppend: boolean;
+  /** Authority of the shadow request; '' for none. */
+  readonly hostRewrite: string;
 }

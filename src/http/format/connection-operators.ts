@@ -1,0 +1,132 @@
+/** Operators on addresses, connections, cluster and upstream host, and those of TLS, which print nothing on plain text connections. */
+import type { Address } from '../../net/address.ts';
+import { type FormatContext, type OperatorMaker, plainNumber, plainString, stringOperator, textOrNull } from './operator.ts';
+
+function withoutPort(address: Address): string {
+  return address.kind === 'ip' ? address.ip : address.text;
+}
+
+/** NAME_ADDRESS, NAME_ADDRESS_WITHOUT_PORT and NAME_PORT. */
+function addressOperators(name: string, source: (ctx: FormatContext) => Address | null): (readonly [string, OperatorMaker])[] {
+  return [
+    [`${name}_ADDRESS`, plainString((ctx) => source(ctx)?.text ?? null)],
+    [
+      `${name}_ADDRESS_WITHOUT_PORT`,
+      plainString((ctx) => {
+        const address = source(ctx);
+        return address === null ? null : withoutPort(address);
+      }),
+    ],
+    [
+      `${name}_PORT`,
+      plainNumber((ctx) => {
+        const address = source(ctx);
+        return address === null || address.kind !== 'ip' ? null : address.port;
+      }),
+    ],
+  ];
+}
+
+function upstreamHostName(ctx: FormatContext): string | null {
+  const host = ctx.info.upstreamHost;
+  return host === null ? null : host.hostname === '' ? host.address.text : host.hostname;
+}
+
+function hostNameWithoutPort(ctx: FormatContext): string | null {
+  const host = ctx.info.upstreamHost;
+  if (host === null) return null;
+  if (host.hostname === '') return withoutPort(host.address);
+  const colon = host.hostname.lastIndexOf(':');
+  return colon > 0 && /^\d+$/.test(host.hostname.slice(colon + 1)) ? host.hostname.slice(0, colon) : host.hostname;
+}
+
+const TLS_NAMES = [
+  'TLS_VERSION',
+  'TLS_CIPHER',
+  'TLS_SESSION_ID',
+  'PEER_SUBJECT',
+  'PEER_ISSUER',
+  'PEER_SERIAL',
+  'PEER_FINGERPRINT_256',
+  'PEER_FINGERPRINT_1',
+  'PEER_CERT',
+  'PEER_CERT_V_START',
+  'PEER_CERT_V_END',
+  'LOCAL_SUBJECT',
+  'PEER_URI_SAN',
+  'PEER_DNS_SAN',
+  'PEER_IP_SAN',
+  'PEER_EMAIL_SAN',
+  'PEER_OTHERNAME_SAN',
+  'LOCAL_URI_SAN',
+  'LOCAL_DNS_SAN',
+  'LOCAL_IP_SAN',
+  'LOCAL_EMAIL_SAN',
+  'LOCAL_OTHERNAME_SAN',
+  'PEER_CHAIN_FINGERPRINTS_256',
+  'PEER_CHAIN_FINGERPRINTS_1',
+  'PEER_CHAIN_SERIALS',
+] as const;
+
+/** Peculiarities of connections that nothing here records. */
+const UNRECORDED = [
+  'TLS_JA3_FINGERPRINT',
+  'TLS_JA4_FINGERPRINT',
+  'UPSTREAM_DETECTED_CLOSE_TYPE',
+  'DOWNSTREAM_DETECTED_CLOSE_TYPE',
+  'DOWNSTREAM_LOCAL_CLOSE_REASON',
+  'UPSTREAM_LOCAL_CLOSE_REASON',
+  'UPSTREAM_HOSTS_ATTEMPTED',
+] as const;
+
+const nothing: OperatorMaker = () => stringOperator(() => null);
+
+function tlsOperators(): (readonly [string, OperatorMaker])[] {
+  const names = TLS_NAMES.flatMap((name) => [`DOWNSTREAM_${name}`, `UPSTREAM_${name}`]);
+  return [...names, ...UNRECORDED].map((name) => [name, nothing] as const);
+}
+
+export const CONNECTION_OPERATORS: readonly (readonly [string, OperatorMaker])[] = [
+  ...addressOperators('DOWNSTREAM_REMOTE', (ctx) => ctx.info.remoteAddress),
+  ...addressOperators('DOWNSTREAM_DIRECT_REMOTE', (ctx) => ctx.info.connection.directRemoteAddress),
+  ...addressOperators('DOWNSTREAM_LOCAL', (ctx) => ctx.info.connection.localAddress),
+  ...addressOperators('DOWNSTREAM_DIRECT_LOCAL', (ctx) => ctx.info.connection.directLocalAddress),
+  ...addressOperators('UPSTREAM_LOCAL', (ctx) => ctx.info.upstreamLocalAddress),
+  ...addressOperators('UPSTREAM_REMOTE', (ctx) => ctx.info.upstreamHost?.address ?? null),
+  ['UPSTREAM_HOST', plainString((ctx) => ctx.info.upstreamHost?.address.text ?? null)],
+  ['UPSTREAM_HOST_NAME', plainString(upstreamHostName)],
+  ['UPSTREAM_HOST_NAME_WITHOUT_PORT', plainString(hostNameWithoutPort)],
+  ['UPSTREAM_PROTOCOL', plainString((ctx) => textOrNull(ctx.info.upstreamProtocol))],
+  ['UPSTREAM_CLUSTER', plainString((ctx) => textOrNull(ctx.info.upstreamClusterObservabilityName) ?? textOrNull(ctx.info.upstreamCluster))],
+  ['UPSTREAM_CLUSTER_RAW', plainString((ctx) => textOrNull(ctx.info.upstreamCluster))],
+  ['UPSTREAM_CONNECTION_ID', plainNumber((ctx) => ctx.info.upstreamConnectionId)],
+  ['UPSTREAM_REQUEST_ATTEMPT_COUNT', plainNumber((ctx) => ctx.info.attemptCount)],
+  ['UPSTREAM_TRANSPORT_FAILURE_REASON', plainString((ctx) => withoutSpaces(ctx.info.upstreamTransportFailureReason))],
+  ['DOWNSTREAM_TRANSPORT_FAILURE_REASON', plainString((ctx) => withoutSpaces(ctx.info.downstreamTransportFailureReason))],
+  ['CONNECTION_ID', plainNumber((ctx) => ctx.info.connection.id)],
+  ['CONNECTION_TERMINATION_DETAILS', plainString((ctx) => textOrNull(ctx.info.connectionTerminationDetails))],
+  ['REQUESTED_SERVER_NAME', plainString((ctx) => textOrNull(ctx.info.connection.requestedServerName))],
+  ['FILTER_CHAIN_NAME', plainString((ctx) => textOrNull(ctx.info.connection.filterChainName))],
+  ['ROUTE_NAME', plainString((ctx) => textOrNull(ctx.info.routeName))],
+  ['VIRTUAL_CLUSTER_NAME', plainString((ctx) => textOrNull(ctx.info.virtualClusterName))],
+  ['CUSTOM_FLAGS', plainString((ctx) => textOrNull(ctx.info.customFlags))],
+  ['DOWNSTREAM_WIRE_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.wireBytesReceived)],
+  ['DOWNSTREAM_WIRE_BYTES_SENT', plainNumber((ctx) => ctx.info.wireBytesSent)],
+  ['UPSTREAM_WIRE_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.upstreamWireBytesReceived)],
+  ['UPSTREAM_WIRE_BYTES_SENT', plainNumber((ctx) => ctx.info.upstreamWireBytesSent)],
+  ['DOWNSTREAM_HEADER_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.downstreamHeaderBytesReceived)],
+  ['DOWNSTREAM_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.info.downstreamHeaderBytesSent)],
+  ['UPSTREAM_HEADER_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.upstreamHeaderBytesReceived)],
+  ['UPSTREAM_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.info.upstreamHeaderBytesSent)],
+  // HTTP/1 headers are not compressed: both counts are one.
+  ['DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.downstreamHeaderBytesReceived)],
+  ['DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.info.downstreamHeaderBytesSent)],
+  ['UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.upstreamHeaderBytesReceived)],
+  ['UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.info.upstreamHeaderBytesSent)],
+  ...tlsOperators(),
+];
+
+/** A reason is one word in a log line. */
+function withoutSpaces(reason: string): string | null {
+  return reason === '' ? null : reason.indexOf(' ') < 0 ? reason : reason.replaceAll(' ', '_');
+}

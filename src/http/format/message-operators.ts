@@ -1,0 +1,162 @@
+/** Operators on request, response and trailers. */
+import { grpcStatusOf } from '../grpc-status.ts';
+import { canonicalName, firstValue } from '../header-lookup.ts';
+import type { HeaderMap } from '../header-map.ts';
+import { queryParameter } from '../query.ts';
+import { longFlags, shortFlags } from '../response-flags.ts';
+import {
+  type FormatContext,
+  FormatError,
+  numberOperator,
+  type OperatorMaker,
+  plainNumber,
+  plainString,
+  requireArgs,
+  stringOperator,
+  textOrNull,
+  truncated,
+} from './operator.ts';
+
+/** The first value alone, as Envoy's formatter looks headers up. */
+function headerValue(headers: HeaderMap | null, name: string): string | undefined {
+  return headers === null || name === '' ? undefined : firstValue(headers, name);
+}
+
+/** NAME(X?Y):Z of the headers that `source` gives. */
+function headerOperator(source: (ctx: FormatContext) => HeaderMap | null): OperatorMaker {
+  return (call) => {
+    const names = requireArgs(call).split('?').map(canonicalName);
+    if (names.length > 2) throw new FormatError(`More than 1 alternative header specified in token: ${call.args}`);
+    const main = names[0]!;
+    const alternative = names[1] ?? '';
+    const text = (ctx: FormatContext): string | null => {
+      const headers = source(ctx);
+      return headerValue(headers, main) ?? headerValue(headers, alternative) ?? null;
+    };
+    return stringOperator(truncated(text, call.maxLength));
+  };
+}
+
+const pathOperator: OperatorMaker = (call) => {
+  const [query = '', which = '', ...rest] = (call.args ?? '').split(':');
+  if (rest.length > 0) throw new FormatError(`Invalid PATH option: '${call.args}'`);
+  if (!['', 'WQ', 'NQ'].includes(query)) throw new FormatError(`Invalid PATH option: '${query}', only 'WQ'/'NQ' are allowed`);
+  if (!['', 'ORIG', 'PATH', 'ORIG_OR_PATH'].includes(which)) {
+    throw new FormatError(`Invalid PATH option: '${which}', only 'ORIG'/'PATH'/'ORIG_OR_PATH' are allowed`);
+  }
+  const text = (ctx: FormatContext): string | null => {
+    const headers = ctx.requestHeaders;
+    if (headers === null) return null;
+    let path = which === 'PATH' ? undefined : headers.get('x-envoy-original-path');
+    if (path === undefined && which !== 'ORIG') path = textOrNull(headers.path) ?? undefined;
+    if (path === undefined) return null;
+    const mark = query === 'NQ' ? path.indexOf('?') : -1;
+    return mark < 0 ? path : path.slice(0, mark);
+  };
+  return stringOperator(truncated(text, call.maxLength));
+};
+
+const queryParameterOperator: OperatorMaker = (call) => {
+  const name = requireArgs(call);
+  const text = (ctx: FormatContext): string | null => {
+    const value = ctx.requestHeaders === null ? undefined : queryParameter(ctx.requestHeaders.path, name);
+    return value === undefined ? null : percentDecoded(value);
+  };
+  return stringOperator(truncated(text, call.maxLength));
+};
+
+function percentDecoded(text: string): string {
+  return text.indexOf('%') < 0
+    ? text
+    : text.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+const CAMEL = [
+  'OK',
+  'Canceled',
+  'Unknown',
+  'InvalidArgument',
+  'DeadlineExceeded',
+  'NotFound',
+  'AlreadyExists',
+  'PermissionDenied',
+  'ResourceExhausted',
+  'FailedPrecondition',
+  'Aborted',
+  'OutOfRange',
+  'Unimplemented',
+  'Internal',
+  'Unavailable',
+  'DataLoss',
+  'Unauthenticated',
+] as const;
+const SNAKE = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+] as const;
+
+function grpcStatus(ctx: FormatContext): number | null {
+  return grpcStatusOf(ctx.requestHeaders, ctx.responseHeaders, ctx.responseTrailers, ctx.info.responseCode);
+}
+
+const grpcStatusOperator: OperatorMaker = (call) => {
+  const form = call.args === null || call.args === '' ? 'CAMEL_STRING' : call.args;
+  if (form === 'NUMBER') return numberOperator(grpcStatus);
+  if (form !== 'CAMEL_STRING' && form !== 'SNAKE_STRING') {
+    throw new FormatError(`GrpcStatusFormatter only supports CAMEL_STRING, SNAKE_STRING or NUMBER. Got: ${form}`);
+  }
+  const names: readonly string[] = form === 'CAMEL_STRING' ? CAMEL : SNAKE;
+  return stringOperator((ctx) => {
+    const status = grpcStatus(ctx);
+    return status === null ? null : (names[status] ?? String(status));
+  });
+};
+
+const responseCodeDetails: OperatorMaker = (call) => {
+  const keep = call.args === 'ALLOW_WHITESPACES';
+  return stringOperator((ctx) => {
+    const details = ctx.info.responseCodeDetails;
+    if (details === '') return null;
+    return keep || details.indexOf(' ') < 0 ? details : details.replace(/\s/g, '_');
+  });
+};
+
+export const MESSAGE_OPERATORS: readonly (readonly [string, OperatorMaker])[] = [
+  ['REQ', headerOperator((ctx) => ctx.requestHeaders)],
+  ['RESP', headerOperator((ctx) => ctx.responseHeaders)],
+  ['TRAILER', headerOperator((ctx) => ctx.responseTrailers)],
+  ['PATH', pathOperator],
+  ['QUERY_PARAM', queryParameterOperator],
+  ['REQUEST_HEADERS_BYTES', plainNumber((ctx) => ctx.requestHeaders?.byteSize() ?? 0)],
+  ['RESPONSE_HEADERS_BYTES', plainNumber((ctx) => ctx.responseHeaders?.byteSize() ?? 0)],
+  ['RESPONSE_TRAILERS_BYTES', plainNumber((ctx) => ctx.responseTrailers?.byteSize() ?? 0)],
+  ['PROTOCOL', plainString((ctx) => textOrNull(ctx.info.protocol))],
+  ['RESPONSE_CODE', plainNumber((ctx) => ctx.info.responseCode)],
+  ['RESPONSE_CODE_DETAILS', responseCodeDetails],
+  ['RESPONSE_FLAGS', plainString((ctx) => (ctx.info.flags === 0 ? '-' : shortFlags(ctx.info.flags)))],
+  ['RESPONSE_FLAGS_LONG', plainString((ctx) => (ctx.info.flags === 0 ? '-' : longFlags(ctx.info.flags)))],
+  ['GRPC_STATUS', grpcStatusOperator],
+  ['GRPC_STATUS_NUMBER', plainNumber(grpcStatus)],
+  ['LOCAL_REPLY_BODY', plainString((ctx) => ctx.info.localReplyBody)],
+  ['BYTES_RECEIVED', plainNumber((ctx) => ctx.info.bytesReceived)],
+  ['BYTES_SENT', plainNumber((ctx) => ctx.info.bytesSent)],
+  ['STREAM_ID', plainString((ctx) => ctx.requestHeaders?.get('x-request-id') ?? textOrNull(ctx.info.streamId))],
+  ['TRACE_ID', plainString((ctx) => textOrNull(ctx.info.traceId))],
+  ['UNIQUE_ID', (_call, env) => stringOperator(() => env.random.uuid())],
+  ['ACCESS_LOG_TYPE', plainString((ctx) => ctx.accessLogType)],
+];

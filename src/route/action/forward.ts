@@ -1,0 +1,92 @@
+/** RouteAction: where a request goes, and within which limits. */
+import { firstValue } from '../../http/header-lookup.ts';
+import type { RequestHeaders } from '../../http/header-map.ts';
+import type { StreamInfo } from '../../http/stream-info.ts';
+import type { RetryPolicySettings } from '../../resilience/retry-policy.ts';
+import type { RuntimeSnapshot } from '../../runtime/runtime.ts';
+import type { HashResult, InternalRedirectSettings, MirrorSettings, RouteAction } from '../route.ts';
+import type { ForwardSettings, Metadata, MirrorPolicySettings } from '../settings.ts';
+import type { HashPolicies } from './hash-policy.ts';
+
+/** Name of a cluster, or of the header that names it. */
+export interface ClusterSource {
+  readonly name: string;
+  readonly header: string;
+}
+
+export class ForwardAction implements RouteAction {
+  readonly clusterNotFoundStatus: number;
+  readonly timeoutMs: number;
+  readonly idleTimeoutMs: number | null;
+  readonly maxStreamDurationMs: number | null;
+  readonly grpcTimeoutHeaderMaxMs: number | null;
+  readonly grpcTimeoutHeaderOffsetMs: number;
+  readonly maxGrpcTimeoutMs: number | null;
+  readonly grpcTimeoutOffsetMs: number;
+  readonly retryPolicy: RetryPolicySettings | null;
+  readonly priority: 0 | 1;
+  readonly autoHostRewrite: boolean;
+  readonly appendXForwardedHost: boolean;
+  readonly upgrades: ReadonlyMap<string, boolean> | null;
+  readonly connectTerminates: boolean;
+  readonly internalRedirect: InternalRedirectSettings | null;
+  readonly requestBufferLimit: number | null;
+  readonly mirrors: readonly MirrorSettings[];
+  readonly metadataMatch: Metadata | null;
+  readonly #cluster: ClusterSource;
+  readonly #hashPolicies: HashPolicies | null;
+
+  constructor(settings: ForwardSettings, cluster: ClusterSource, metadataMatch: Metadata | null, hashPolicies: HashPolicies | null) {
+    this.clusterNotFoundStatus = settings.clusterNotFoundStatus;
+    this.timeoutMs = settings.timeoutMs;
+    this.idleTimeoutMs = settings.idleTimeoutMs;
+    this.maxStreamDurationMs = settings.maxStreamDurationMs;
+    this.grpcTimeoutHeaderMaxMs = settings.grpcTimeoutHeaderMaxMs;
+    this.grpcTimeoutHeaderOffsetMs = settings.grpcTimeoutHeaderOffsetMs;
+    this.maxGrpcTimeoutMs = settings.maxGrpcTimeoutMs;
+    this.grpcTimeoutOffsetMs = settings.grpcTimeoutOffsetMs;
+    this.retryPolicy = settings.retryPolicy;
+    this.priority = settings.priority;
+    this.autoHostRewrite = settings.rewrite.autoHost;
+    this.appendXForwardedHost = settings.rewrite.appendXForwardedHost;
+    this.upgrades = settings.upgrades === null ? null : new Map(Object.entries(settings.upgrades));
+    this.connectTerminates = settings.connectTerminates;
+    this.internalRedirect = settings.internalRedirect;
+    this.requestBufferLimit = settings.requestBufferLimit;
+    this.mirrors = settings.mirrors.length === 0 ? NO_MIRRORS : settings.mirrors.map((mirror) => new MirrorPolicy(mirror));
+    this.metadataMatch = metadataMatch;
+    this.#cluster = cluster;
+    this.#hashPolicies = hashPolicies;
+  }
+
+  clusterName(headers: RequestHeaders): string {
+    return this.#cluster.header === '' ? this.#cluster.name : (firstValue(headers, this.#cluster.header) ?? '');
+  }
+
+  hash(headers: RequestHeaders, info: StreamInfo): HashResult | null {
+    return this.#hashPolicies === null ? null : this.#hashPolicies.hash(headers, info);
+  }
+}
+
+const NO_MIRRORS: readonly MirrorSettings[] = [];
+
+class MirrorPolicy implements MirrorSettings {
+  readonly cluster: string;
+  readonly clusterHeader: string;
+  readonly disableShadowHostSuffixAppend: boolean;
+  readonly hostRewrite: string;
+  readonly #fraction: MirrorPolicySettings['fraction'];
+
+  constructor(settings: MirrorPolicySettings) {
+    this.cluster = settings.cluster;
+    this.clusterHeader = settings.clusterHeader;
+    this.disableShadowHostSuffixAppend = settings.disableShadowHostSuffixAppend;
+    this.hostRewrite = settings.hostRewrite;
+    this.#fraction = settings.fraction;
+  }
+
+  shouldMirror(runtime: RuntimeSnapshot, random: number): boolean {
+    const fraction = this.#fraction;
+    return fraction === null || runtime.fraction(fraction.runtimeKey, fraction.numerator, fraction.denominator, random);
+  }
+}
