@@ -1,5 +1,6 @@
 /** Text of a configuration → plain JSON value, and, only when something is wrong, where in the text a value stands. */
 import {
+  type Alias,
   Composer,
   type Document,
   isAlias,
