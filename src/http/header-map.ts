@@ -15,7 +15,7 @@ export const SINGLE_LINE: ReadonlySet<string> = new Set([
   'content-length',
   'content-type',
   'expect',
-  'forwarded',
+
   'grpc-accept-encoding',
   'grpc-status',
   'grpc-timeout',

@@ -3,9 +3,9 @@
 import type { CodecError } from '../codec.ts';
 import { HeaderMap } from '../header-map.ts';
 import { CR, HEX_VALUE, LF, SPACE, TAB } from './char-table.ts';
-import { CODEC_ERROR, HEADERS_TOO_LARGE, TOO_MANY_HEADERS } from './codec-errors.ts';
+import { CODEC_ERROR, HEADERS_TOO_LARGE, INVALID_CHARACTERS, TOO_MANY_HEADERS } from './codec-errors.ts';
 import { fillHeaders, HeadFacts } from './field-list.ts';
-import { FieldTable, scanFields } from './field-scan.ts';
+import { BAD_CHARACTER, FieldTable, scanFields } from './field-scan.ts';
 import { BodyKind } from './framing.ts';
 import { PartialHead } from './partial-head.ts';
 import type { Http1Settings } from './settings.ts';
@@ -18,11 +18,10 @@ export interface BodySink {
 
 export const EMPTY = Buffer.alloc(0);
 
-const Step = { Size: 0, SizeDone: 1, Extension: 2, SizeLf: 3, Data: 4, DataCr: 5, DataLf: 6, Trailers: 7 } as const;
+const Step = { Size: 0, SizeDone: 1, Extension: 2, SizeLf: 3, Data: 4, DataEnd: 5, DataLf: 6, Trailers: 7 } as const;
 type Step = (typeof Step)[keyof typeof Step];
 
-/** Larger sizes are refused: no real chunk has them, and they stay exact as doubles. */
-const MAX_SIZE_DIGITS = 13;
+const TOO_LARGE = 2 ** 64;
 
 const table = new FieldTable();
 const facts = new HeadFacts();
@@ -74,7 +73,7 @@ export class BodyDecoder {
     switch (this.kind) {
       case BodyKind.Length: {
         const available = bytes.length - start;
-        const take = available < this.#remaining ? available : this.#remaining;
+        const take = Math.min(available, this.#remaining);
         this.#remaining -= take;
         this.done = this.#remaining === 0;
         this.#sink.onBodyData(take === bytes.length ? bytes : bytes.subarray(start, start + take), this.done);
@@ -99,8 +98,8 @@ export class BodyDecoder {
         case Step.Size: {
           const digit = HEX_VALUE[c]!;
           if (digit !== 255) {
-            if (++this.#digits > MAX_SIZE_DIGITS) return this.#fail(p);
-            this.#remaining = this.#digits === 1 ? digit : this.#remaining * 16 + digit;
+            this.#remaining = this.#digits++ === 0 ? digit : this.#remaining * 16 + digit;
+            if (this.#remaining >= TOO_LARGE) return this.#fail(p);
             p++;
             break;
           }
@@ -111,8 +110,6 @@ export class BodyDecoder {
         case Step.SizeDone:
           if (c === CR) {
             this.#step = Step.SizeLf;
-          } else if (c === LF && !this.#settings.strict) {
-            this.#sizeLineEnd();
           } else if (c === 0x3b || c === SPACE || c === TAB) {
             this.#step = Step.Extension;
           } else return this.#fail(p);
@@ -120,10 +117,7 @@ export class BodyDecoder {
           break;
         case Step.Extension:
           if (c === CR) this.#step = Step.SizeLf;
-          else if (c === LF) {
-            if (this.#settings.strict) return this.#fail(p);
-            this.#sizeLineEnd();
-          }
+          else if (c === LF) return this.#fail(p);
           p++;
           break;
         case Step.SizeLf:
@@ -133,7 +127,7 @@ export class BodyDecoder {
           break;
         case Step.Data: {
           const available = end - p;
-          const take = available < this.#remaining ? available : this.#remaining;
+          const take = Math.min(available, this.#remaining);
           this.#remaining -= take;
           if (this.#remaining > 0) {
             this.#sink.onBodyData(bytes.subarray(p, p + take), false);
@@ -145,17 +139,17 @@ export class BodyDecoder {
             this.#sink.onBodyData(bytes.subarray(p, next), true);
             return next + 7;
           }
-          this.#step = Step.DataCr;
+          this.#step = Step.DataEnd;
           this.#sink.onBodyData(bytes.subarray(p, next), false);
           p = next;
           break;
         }
-        case Step.DataCr:
-          if (c === CR) {
+        case Step.DataEnd:
+          // Envoy skips whatever stands between the data and the end of the line; it goes no further.
+          if (this.#settings.strict) {
+            if (c !== CR) return this.#fail(p);
             this.#step = Step.DataLf;
-          } else if (c === LF && !this.#settings.strict) {
-            this.#step = Step.Size;
-          } else return this.#fail(p);
+          } else if (c === LF) this.#step = Step.Size;
           p++;
           break;
         case Step.DataLf:
@@ -197,8 +191,9 @@ export class BodyDecoder {
     }
     const position = start + sectionEnd - before;
     if (sectionEnd > limit) this.error = HEADERS_TOO_LARGE;
-    else if (scanFields(section.bytes, 0, sectionEnd, table) !== sectionEnd) this.error = CODEC_ERROR;
-    else if (table.count > this.#settings.maxHeadersCount) this.error = TOO_MANY_HEADERS;
+    else this.error = fieldError(scanFields(section.bytes, 0, sectionEnd, table));
+    if (this.error !== null) return this.#fail(position);
+    if (table.count > this.#settings.maxHeadersCount) this.error = TOO_MANY_HEADERS;
     else if (this.#settings.strict && (table.messy || table.bareLf)) this.error = CODEC_ERROR;
     if (this.error !== null) return this.#fail(position);
     this.done = true;
@@ -228,6 +223,10 @@ export class BodyDecoder {
     this.done = true;
     return position;
   }
+}
+
+function fieldError(scanned: number): CodecError | null {
+  return scanned >= 0 ? null : scanned === BAD_CHARACTER ? INVALID_CHARACTERS : CODEC_ERROR;
 }
 
 /** Whether CRLF, the last chunk and the end of an empty trailer section stand at `p`: then the data before is the last. */

@@ -13,8 +13,11 @@ export const TOKEN = table((code) => isAlpha(code) || isDigit(code) || (code > 0
 /** `field-vchar`, space and tab of RFC 9110 §5.5, obs-text included. */
 export const FIELD_VALUE = table((code) => code === 0x09 || (code >= 0x20 && code !== 0x7f));
 
-/** Path and query of a request target as Envoy takes them. */
-export const TARGET = table((code) => code === 0x09 || code === 0x0c || (code >= 0x21 && code <= 0x7e));
+/** A request target: every visible character. Envoy is as lax. */
+export const TARGET = table((code) => code >= 0x21 && code <= 0x7e);
+
+/** Bytes that no header section may hold at all. */
+export const CONTROL = table((code) => (code < 0x20 && code !== 0x09 && code !== 0x0a && code !== 0x0d) || code === 0x7f);
 
 /** The authority of an absolute or CONNECT target. */
 export const HOST = table(
@@ -38,3 +41,8 @@ export const LF = 0x0a;
 export const SPACE = 0x20;
 export const TAB = 0x09;
 export const COLON = 0x3a;
+
+/** Between the parts of a start line, where Envoy takes a tab or a stray CR for a space. */
+export function isSeparator(code: number): boolean {
+  return code === SPACE || code === TAB || code === CR;
+}

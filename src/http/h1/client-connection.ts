@@ -8,7 +8,7 @@ import type { ClientCallbacks, ClientConnection, RequestEncoder, ResponseDecoder
 import type { HeaderMap } from '../header-map.ts';
 import { ResetReason } from '../reset-reason.ts';
 import { BodyDecoder, EMPTY } from './body.ts';
-import { CODEC_ERROR } from './codec-errors.ts';
+import { CODEC_ERROR, INVALID_CHARACTERS } from './codec-errors.ts';
 import { INCOMPLETE } from './field-scan.ts';
 import { BodyKind } from './framing.ts';
 import { PartialHead } from './partial-head.ts';
@@ -139,7 +139,10 @@ export class Http1ClientConnection implements ClientConnection {
       this.#startResponse();
       return next;
     }
-    if (parsed === Parsed.Failed && (parser.error !== CODEC_ERROR || !this.#headIsOpen(chunk, start))) {
+    if (
+      parsed === Parsed.Failed &&
+      ((parser.error !== CODEC_ERROR && parser.error !== INVALID_CHARACTERS) || !this.#headIsOpen(chunk, start))
+    ) {
       this.#protocolError();
       return chunk.length;
     }
@@ -148,7 +151,7 @@ export class Http1ClientConnection implements ClientConnection {
   }
 
   #headIsOpen(chunk: Buffer, start: number): boolean {
-    if (parser.parseStatusLine(chunk, start, chunk.length) < 0) return false;
+    if (parser.parseStatusLine(chunk, start, chunk.length, this.settings) < 0) return false;
     const partial = new PartialHead(true);
     partial.append(chunk, start, chunk.length);
     return partial.findEnd() < 0;
@@ -160,7 +163,7 @@ export class Http1ClientConnection implements ClientConnection {
     partial.append(chunk, start, chunk.length);
     const headEnd = partial.findEnd();
     if (headEnd < 0) {
-      const line = parser.parseStatusLine(partial.bytes, 0, partial.length);
+      const line = parser.parseStatusLine(partial.bytes, 0, partial.length, this.settings);
       if ((line < 0 && line !== INCOMPLETE) || partial.length > this.settings.maxHeadersKb * 1024) this.#protocolError();
       return chunk.length;
     }

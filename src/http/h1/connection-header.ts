@@ -1,5 +1,5 @@
 /** The Connection header names fields that are meant for this hop only: they are removed here. Source: Envoy's Http::Utility::sanitizeConnectionHeader. */
-import type { HeaderMap } from '../header-map.ts';
+import type { RequestHeaders } from '../header-map.ts';
 
 const MAX_NOMINATED = 10;
 const MAX_TE_LENGTH = 256;
@@ -30,7 +30,7 @@ function endsItem(list: string, index: number, step: number): boolean {
  * @param value the Connection header's value
  * @returns false when the header must be refused
  */
-export function sanitizeConnection(headers: HeaderMap, value: string, dropUpgrade: boolean): boolean {
+export function sanitizeConnection(headers: RequestHeaders, value: string, dropUpgrade: boolean): boolean {
   // Nearly always one of these, and nothing to do.
   if (!dropUpgrade && (value === 'keep-alive' || value === 'close' || value === 'Upgrade' || value === 'upgrade' || value === 'Keep-Alive'))
     return true;
@@ -69,6 +69,9 @@ export function sanitizeConnection(headers: HeaderMap, value: string, dropUpgrad
   if (kept.length === tokens.length) return true;
   if (kept.length === 0) headers.remove('connection');
   else headers.set('connection', kept.join(','));
-  for (const name of removed) headers.remove(name);
+  for (const name of removed) {
+    if (name === 'host') headers.authority = '';
+    else headers.remove(name);
+  }
   return true;
 }

@@ -1,6 +1,7 @@
 /** Turns scanned field lines into a header map, and notes what the codec must know of them to frame the message. */
 
 import type { HeaderMap, RequestHeaders } from '../header-map.ts';
+import { CR, LF, SPACE, TAB } from './char-table.ts';
 import { FieldKind, fieldName } from './field-names.ts';
 import type { FieldTable } from './field-scan.ts';
 
@@ -12,6 +13,7 @@ export class HeadFacts {
   contentLength: string;
   contentLengths: number;
   transferEncoding: string;
+  transferEncodings: number;
   connection: string;
   upgrade: string;
   underscores: number;
@@ -22,6 +24,7 @@ export class HeadFacts {
     this.contentLength = '';
     this.contentLengths = 0;
     this.transferEncoding = '';
+    this.transferEncodings = 0;
     this.connection = '';
     this.upgrade = '';
     this.underscores = 0;
@@ -33,6 +36,7 @@ export class HeadFacts {
     this.contentLength = '';
     this.contentLengths = 0;
     this.transferEncoding = '';
+    this.transferEncodings = 0;
     this.connection = '';
     this.upgrade = '';
     this.underscores = 0;
@@ -83,7 +87,8 @@ export function fillHeaders(
         facts.contentLengths++;
         break;
       case FieldKind.TransferEncoding:
-        facts.transferEncoding = facts.transferEncoding === '' ? value : facts.transferEncoding + ',' + value;
+        facts.transferEncoding = value;
+        facts.transferEncodings++;
         break;
       case FieldKind.Connection:
         facts.connection = facts.connection === '' ? value : facts.connection + ',' + value;
@@ -110,20 +115,20 @@ export function fillHeaders(
   headers.rawNames = spellings;
 }
 
-/** Folded lines become one, a CR inside the value is dropped: what goes on is one clean line. */
+/** Line ends inside the value (a folded line, a stray CR) are dropped: what goes on is one clean line. */
 function cleanValue(value: string): string {
   let clean = '';
-  let line = true;
   for (let i = 0; i < value.length; i++) {
     const c = value.charCodeAt(i);
-    if (c === 0x0a) {
-      line = false;
-    } else if (c !== 0x0d) {
-      if (!line && (c === 0x20 || c === 0x09)) continue;
-      if (!line) clean += ' ';
-      line = true;
-      clean += value[i]!;
-    }
+    if (c !== CR && c !== LF) clean += value[i]!;
   }
-  return clean;
+  let start = 0;
+  let end = clean.length;
+  while (start < end && isBlank(clean.charCodeAt(start))) start++;
+  while (end > start && isBlank(clean.charCodeAt(end - 1))) end--;
+  return clean.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB;
 }

@@ -3,11 +3,13 @@
  * (RFC 9112 §5). Positions go to a table that is used again and again; strings are sliced afterwards, once the section is known to
  * be whole and good.
  */
-import { COLON, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './char-table.ts';
+import { COLON, CONTROL, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './char-table.ts';
 
 /** Results of a scan that found no end. */
 export const INCOMPLETE = -1;
 export const BAD_FIELD = -2;
+/** A control character, wherever it stands. */
+export const BAD_CHARACTER = -3;
 
 const STRIDE = 4;
 
@@ -36,7 +38,7 @@ export class FieldTable {
 }
 
 /**
- * @returns the position after the empty line that ends the section, `INCOMPLETE`, or `BAD_FIELD`
+ * @returns the position after the empty line that ends the section, `INCOMPLETE`, `BAD_FIELD` or `BAD_CHARACTER`
  */
 export function scanFields(bytes: Buffer, start: number, end: number, table: FieldTable): number {
   let p = start;
@@ -53,7 +55,7 @@ export function scanFields(bytes: Buffer, start: number, end: number, table: Fie
         if (++p >= end) return INCOMPLETE;
         c = bytes[p]!;
       } while (TOKEN[c] === 1);
-      if (c !== COLON) return BAD_FIELD;
+      if (c !== COLON) return CONTROL[c] === 1 ? BAD_CHARACTER : BAD_FIELD;
       const nameEnd = p;
       do {
         if (++p >= end) return INCOMPLETE;
@@ -78,7 +80,7 @@ export function scanFields(bytes: Buffer, start: number, end: number, table: Fie
       // obs-fold: the line goes on with the value before it.
       table.messy = true;
     } else {
-      return BAD_FIELD;
+      return CONTROL[c] === 1 ? BAD_CHARACTER : BAD_FIELD;
     }
     // The rest of the line is value.
     for (;;) {
@@ -90,7 +92,7 @@ export function scanFields(bytes: Buffer, start: number, end: number, table: Fie
         table.bareLf = true;
         break;
       }
-      if (c !== CR) return BAD_FIELD;
+      if (c !== CR) return BAD_CHARACTER;
       if (p + 1 >= end) return INCOMPLETE;
       c = bytes[p + 1]!;
       if (c === LF) break;

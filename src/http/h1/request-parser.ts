@@ -2,14 +2,14 @@
 
 import type { CodecError } from '../codec.ts';
 import { RequestHeaders } from '../header-map.ts';
-import { ALPHA, CR, HOST, LF, SCHEME, SPACE, TARGET, TOKEN } from './char-table.ts';
+import { ALPHA, CR, HOST, isSeparator, LF, SCHEME, SPACE, TARGET, TOKEN } from './char-table.ts';
 import {
   BODY_DISALLOWED,
   CHUNKED_CONTENT_LENGTH,
   CODEC_ERROR,
   CONNECTION_HEADER_REJECTED,
   HEADERS_TOO_LARGE,
-  HTTPS_IN_PLAINTEXT,
+  INVALID_CHARACTERS,
   INVALID_TRANSFER_ENCODING,
   INVALID_URL,
   LOW_VERSION,
@@ -18,7 +18,7 @@ import {
 } from './codec-errors.ts';
 import { hasToken, sanitizeConnection } from './connection-header.ts';
 import { fillHeaders, HeadFacts } from './field-list.ts';
-import { BAD_FIELD, FieldTable, INCOMPLETE, scanFields } from './field-scan.ts';
+import { BAD_CHARACTER, BAD_FIELD, FieldTable, INCOMPLETE, scanFields } from './field-scan.ts';
 import { BodyKind, parseContentLength } from './framing.ts';
 import type { Http1Settings } from './settings.ts';
 
@@ -26,11 +26,13 @@ import type { Http1Settings } from './settings.ts';
 export const Parsed = { Incomplete: 0, Complete: 1, Failed: 2 } as const;
 export type Parsed = (typeof Parsed)[keyof typeof Parsed];
 
-const METHODS = new Set(
+const METHODS: ReadonlyMap<string, string> = new Map(
   (
-    'ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE M-SEARCH NOTIFY OPTIONS PATCH POST ' +
+    'ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE MSEARCH NOTIFY OPTIONS PATCH POST ' +
     'PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE'
-  ).split(' '),
+  )
+    .split(' ')
+    .map((method) => [method, method]),
 );
 
 /**
@@ -52,10 +54,10 @@ export class RequestParser {
   droppedUnderscores: number;
   readonly #table: FieldTable;
   readonly #facts: HeadFacts;
-  #methodEnd: number;
+  #method: string;
   #targetStart: number;
   #targetEnd: number;
-  #versionMinor11: boolean;
+  #is11: boolean;
 
   constructor() {
     this.headers = new RequestHeaders();
@@ -69,14 +71,14 @@ export class RequestParser {
     this.droppedUnderscores = 0;
     this.#table = new FieldTable();
     this.#facts = new HeadFacts();
-    this.#methodEnd = 0;
+    this.#method = '';
     this.#targetStart = 0;
     this.#targetEnd = 0;
-    this.#versionMinor11 = false;
+    this.#is11 = false;
   }
 
   /** @param start first byte of the request line; empty lines before it have been skipped */
-  parse(bytes: Buffer, start: number, end: number, settings: Http1Settings, secure: boolean): Parsed {
+  parse(bytes: Buffer, start: number, end: number, settings: Http1Settings): Parsed {
     const fieldsStart = this.parseRequestLine(bytes, start, end, settings);
     if (fieldsStart === INCOMPLETE) return Parsed.Incomplete;
     if (fieldsStart < 0) return Parsed.Failed;
@@ -84,13 +86,13 @@ export class RequestParser {
     const headEnd = scanFields(bytes, fieldsStart, end, table);
     const limit = settings.maxHeadersKb * 1024;
     if (headEnd === INCOMPLETE) return end - start > limit ? this.#fail(HEADERS_TOO_LARGE) : Parsed.Incomplete;
-    if (headEnd === BAD_FIELD) return this.#fail(CODEC_ERROR);
+    if (headEnd < 0) return this.#fail(headEnd === BAD_CHARACTER ? INVALID_CHARACTERS : CODEC_ERROR);
     if (headEnd - start > limit) return this.#fail(HEADERS_TOO_LARGE);
     if (table.count > settings.maxHeadersCount) return this.#fail(TOO_MANY_HEADERS);
-    if (settings.strict && (table.messy || table.bareLf || bytes[fieldsStart - 2] !== CR)) return this.#fail(CODEC_ERROR);
+    if (settings.strict && (table.messy || table.bareLf)) return this.#fail(CODEC_ERROR);
 
     const text = bytes.latin1Slice(start, headEnd);
-    const method = text.slice(0, this.#methodEnd - start);
+    const method = this.#method;
     const headers = new RequestHeaders(method);
     const facts = this.#facts;
     fillHeaders(
@@ -110,7 +112,7 @@ export class RequestParser {
     if (facts.underscores > 0 && settings.headersWithUnderscores === 'reject') return this.#fail(UNEXPECTED_UNDERSCORE);
     if (settings.strict && facts.hosts > 1) return this.#fail(CODEC_ERROR);
 
-    const http10 = !this.#versionMinor11;
+    const http10 = !this.#is11;
     this.http10 = http10;
     if (http10) {
       if (!settings.acceptHttp10) return this.#fail(LOW_VERSION);
@@ -132,66 +134,77 @@ export class RequestParser {
     }
 
     if (!this.#frameBody(settings, isConnect)) return Parsed.Failed;
-    if (!this.#setTarget(text.slice(this.#targetStart - start, this.#targetEnd - start), settings, isConnect, secure)) return Parsed.Failed;
+    if (!this.#setTarget(text.slice(this.#targetStart - start, this.#targetEnd - start), settings, isConnect)) return Parsed.Failed;
     return Parsed.Complete;
   }
 
-  /** Checks the request line alone, which is refused as soon as it is there. @returns where the fields begin, INCOMPLETE, or BAD_FIELD with `error` set */
+  /**
+   * Checks the request line alone, which is refused as soon as it is whole.
+   * @returns where the fields begin, INCOMPLETE, or BAD_FIELD with `error` set
+   */
   parseRequestLine(bytes: Buffer, start: number, end: number, settings: Http1Settings): number {
     let p = start;
     while (p < end && TOKEN[bytes[p]!] === 1) p++;
-    if (p === end) return INCOMPLETE;
-    if (bytes[p] !== SPACE || p === start) return this.#badLine(bytes, p, end, CODEC_ERROR);
-    this.#methodEnd = p;
-    while (p < end && bytes[p] === SPACE) p++;
+    const methodEnd = p;
+    if (p < end && !isSeparator(bytes[p]!)) return this.#badLine(bytes, p, end);
+    while (p < end && isSeparator(bytes[p]!)) p++;
     const targetStart = p;
     while (p < end && TARGET[bytes[p]!] === 1) p++;
-    if (p === end) return INCOMPLETE;
-    this.#targetStart = targetStart;
-    this.#targetEnd = p;
-    if (p === targetStart) return this.#badLine(bytes, p, end, CODEC_ERROR);
-    if (!settings.allowCustomMethods && !METHODS.has(bytes.latin1Slice(start, this.#methodEnd))) {
-      return this.#badLine(bytes, p, end, CODEC_ERROR);
-    }
-    while (p < end && bytes[p] === SPACE) p++;
+    const targetEnd = p;
+    if (p < end && !isSeparator(bytes[p]!) && bytes[p] !== LF) return this.#badLine(bytes, p, end);
+    while (p < end && isSeparator(bytes[p]!)) p++;
     const versionStart = p;
     while (p < end && bytes[p] !== LF) p++;
     if (p === end) return INCOMPLETE;
     let versionEnd = p;
-    if (bytes[versionEnd - 1] === CR) versionEnd--;
-    const length = versionEnd - versionStart;
-    // "HTTP/d.d", or nothing for HTTP/0.9.
-    this.#versionMinor11 = false;
-    if (length === 8 && bytes.latin1Slice(versionStart, versionStart + 5) === 'HTTP/' && bytes[versionStart + 6] === 0x2e) {
-      const major = bytes[versionStart + 5]! - 0x30;
-      const minor = bytes[versionStart + 7]! - 0x30;
-      if (major < 0 || major > 9 || minor < 0 || minor > 9) return this.#refuse(CODEC_ERROR);
-      this.#versionMinor11 = major === 1 && minor === 1;
-    } else if (length !== 0) {
-      return this.#refuse(CODEC_ERROR);
-    }
-    if (
-      !isValidTarget(
-        bytes,
-        targetStart,
-        this.#targetEnd,
-        bytes[start] === 0x43 && this.#methodEnd - start === 7 && bytes.latin1Slice(start, this.#methodEnd) === 'CONNECT',
-      )
-    ) {
-      return this.#refuse(CODEC_ERROR);
+    while (versionEnd > versionStart && isSeparator(bytes[versionEnd - 1]!)) versionEnd--;
+    this.#targetStart = targetStart;
+    this.#targetEnd = targetEnd;
+    if (methodEnd === start || targetEnd === targetStart) return this.#refuse();
+    if (!this.#setMethod(bytes, start, methodEnd, settings)) return this.#refuse();
+    if (!isValidTarget(bytes, targetStart, targetEnd, this.#method === 'CONNECT')) return this.#refuse();
+    if (!this.#setVersion(bytes, versionStart, versionEnd)) return this.#refuse();
+    if (settings.strict) {
+      const plain =
+        bytes[methodEnd] === SPACE && targetStart === methodEnd + 1 && bytes[targetEnd] === SPACE && versionStart === targetEnd + 1;
+      if (!plain || p !== versionEnd + 1 || bytes[versionEnd] !== CR) return this.#refuse();
     }
     return p + 1;
   }
 
-  /** A bad line is refused when it is whole, however its bytes came. */
-  #badLine(bytes: Buffer, from: number, end: number, error: CodecError): number {
-    const lineEnd = bytes.indexOf(LF, from);
-    if (lineEnd < 0 || lineEnd >= end) return INCOMPLETE;
-    return this.#refuse(error);
+  #setMethod(bytes: Buffer, start: number, end: number, settings: Http1Settings): boolean {
+    const length = end - start;
+    if (length === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) {
+      this.#method = 'GET';
+      return true;
+    }
+    const text = bytes.latin1Slice(start, end);
+    const known = METHODS.get(text);
+    this.#method = known ?? text;
+    return known !== undefined || settings.allowCustomMethods;
   }
 
-  #refuse(error: CodecError): number {
-    this.error = error;
+  /** "HTTP/d.d", or nothing for HTTP/0.9. */
+  #setVersion(bytes: Buffer, start: number, end: number): boolean {
+    this.#is11 = false;
+    if (end === start) return true;
+    if (end - start !== 8 || bytes[start] !== 0x48 || bytes[start + 1] !== 0x54 || bytes[start + 2] !== 0x54 || bytes[start + 3] !== 0x50)
+      return false;
+    if (bytes[start + 4] !== 0x2f || bytes[start + 6] !== 0x2e) return false;
+    const major = bytes[start + 5]! - 0x30;
+    const minor = bytes[start + 7]! - 0x30;
+    this.#is11 = major === 1 && minor === 1;
+    return major >= 0 && major <= 9 && minor >= 0 && minor <= 9;
+  }
+
+  /** A bad line is refused when it is whole, however its bytes came. */
+  #badLine(bytes: Buffer, from: number, end: number): number {
+    const lineEnd = bytes.indexOf(LF, from);
+    return lineEnd < 0 || lineEnd >= end ? INCOMPLETE : this.#refuse();
+  }
+
+  #refuse(): number {
+    this.error = CODEC_ERROR;
     return BAD_FIELD;
   }
 
@@ -204,8 +217,8 @@ export class RequestParser {
     const facts = this.#facts;
     this.body = BodyKind.None;
     this.contentLength = 0;
-    if (facts.transferEncoding !== '') {
-      if (facts.transferEncoding.toLowerCase() !== 'chunked' || isConnect) {
+    if (facts.transferEncodings > 0) {
+      if (facts.transferEncodings > 1 || facts.transferEncoding.toLowerCase() !== 'chunked' || isConnect) {
         this.error = INVALID_TRANSFER_ENCODING;
         return false;
       }
@@ -234,39 +247,49 @@ export class RequestParser {
     return true;
   }
 
-  #setTarget(target: string, settings: Http1Settings, isConnect: boolean, secure: boolean): boolean {
+  #setTarget(target: string, settings: Http1Settings, isConnect: boolean): boolean {
     const headers = this.headers;
     if (isConnect) {
       headers.authority = target;
-      return true;
+      if (isHostWithPort(target, true)) return true;
+      this.error = INVALID_URL;
+      return false;
     }
     const first = target.charCodeAt(0);
-    if (first === 0x2f || !settings.allowAbsoluteUrl || first === 0x2a) {
+    if (first === 0x2f || !settings.allowAbsoluteUrl || (first === 0x2a && target.length === 1 && headers.method === 'OPTIONS')) {
       headers.path = target;
       return true;
     }
-    const colon = target.indexOf('://');
-    const scheme = target.slice(0, colon).toLowerCase();
-    if (scheme !== 'http' && scheme !== 'https') {
-      this.error = INVALID_URL;
-      return false;
-    }
-    let hostEnd = colon + 3;
+    const schemeEnd = target.indexOf('://');
+    const scheme = target.slice(0, schemeEnd).toLowerCase();
+    let hostStart = schemeEnd + 3;
+    let hostEnd = hostStart;
     while (hostEnd < target.length && target[hostEnd] !== '/' && target[hostEnd] !== '?') hostEnd++;
-    if (hostEnd === colon + 3) {
+    const at = target.lastIndexOf('@', hostEnd);
+    if (at >= hostStart) hostStart = at + 1;
+    const authority = target.slice(hostStart, hostEnd);
+    if ((scheme !== 'http' && scheme !== 'https') || !isHostWithPort(authority, false)) {
       this.error = INVALID_URL;
-      return false;
-    }
-    if (scheme === 'https' && !secure) {
-      this.error = HTTPS_IN_PLAINTEXT;
       return false;
     }
     headers.scheme = scheme;
-    headers.authority = target.slice(colon + 3, hostEnd);
-    const path = target.slice(hostEnd);
-    headers.path = path.startsWith('/') ? path : '/' + path;
+    headers.authority = authority;
+    headers.path = hostEnd === target.length ? '/' : target.slice(hostEnd);
     return true;
   }
+}
+
+/** `host` or `host:port` with a port that exists. */
+function isHostWithPort(authority: string, portNeeded: boolean): boolean {
+  const colon = authority.lastIndexOf(':');
+  if (colon < 0 || authority.endsWith(']')) return authority !== '' && !portNeeded;
+  const digits = authority.length - colon - 1;
+  if (colon === 0 || digits === 0 || digits > 5) return false;
+  for (let i = colon + 1; i < authority.length; i++) {
+    const c = authority.charCodeAt(i);
+    if (c < 0x30 || c > 0x39) return false;
+  }
+  return Number(authority.slice(colon + 1)) <= 65535;
 }
 
 /** As Envoy's own check of the target: origin form, asterisk, absolute form, and authority form for CONNECT. The bytes are known to be TARGET. */

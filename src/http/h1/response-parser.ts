@@ -2,18 +2,20 @@
 
 import type { CodecError } from '../codec.ts';
 import { ResponseHeaders } from '../header-map.ts';
-import { CR, LF, SPACE } from './char-table.ts';
+import { CONTROL, isSeparator, LF } from './char-table.ts';
 import {
   CHUNKED_CONTENT_LENGTH,
   CODEC_ERROR,
-  CONNECTION_HEADER_REJECTED,
+  CONTENT_LENGTH_NOT_ALLOWED,
   HEADERS_TOO_LARGE,
+  INVALID_CHARACTERS,
   INVALID_TRANSFER_ENCODING,
   TOO_MANY_HEADERS,
+  TRANSFER_ENCODING_NOT_ALLOWED,
 } from './codec-errors.ts';
-import { hasToken, sanitizeConnection } from './connection-header.ts';
+import { hasToken } from './connection-header.ts';
 import { fillHeaders, HeadFacts } from './field-list.ts';
-import { BAD_FIELD, FieldTable, INCOMPLETE, scanFields } from './field-scan.ts';
+import { BAD_CHARACTER, BAD_FIELD, FieldTable, INCOMPLETE, scanFields } from './field-scan.ts';
 import { BodyKind, parseContentLength } from './framing.ts';
 import { Parsed } from './request-parser.ts';
 import type { Http1Settings } from './settings.ts';
@@ -31,7 +33,7 @@ export class ResponseParser {
   contentLength: number;
   /** The connection carries no further request after this response. */
   close: boolean;
-  /** 1xx other than an accepted 101: another head follows. */
+  /** 1xx other than 101: another head follows. */
   informational: boolean;
   droppedUnderscores: number;
   readonly #table: FieldTable;
@@ -55,17 +57,17 @@ export class ResponseParser {
   }
 
   parse(bytes: Buffer, start: number, end: number, settings: Http1Settings, answering: Answering): Parsed {
-    const fieldsStart = this.parseStatusLine(bytes, start, end);
+    const fieldsStart = this.parseStatusLine(bytes, start, end, settings);
     if (fieldsStart === INCOMPLETE) return Parsed.Incomplete;
     if (fieldsStart < 0) return Parsed.Failed;
     const table = this.#table;
     const headEnd = scanFields(bytes, fieldsStart, end, table);
     const limit = settings.maxHeadersKb * 1024;
     if (headEnd === INCOMPLETE) return end - start > limit ? this.#fail(HEADERS_TOO_LARGE) : Parsed.Incomplete;
-    if (headEnd === BAD_FIELD) return this.#fail(CODEC_ERROR);
+    if (headEnd < 0) return this.#fail(headEnd === BAD_CHARACTER ? INVALID_CHARACTERS : CODEC_ERROR);
     if (headEnd - start > limit) return this.#fail(HEADERS_TOO_LARGE);
     if (table.count > settings.maxHeadersCount) return this.#fail(TOO_MANY_HEADERS);
-    if (settings.strict && (table.messy || table.bareLf || bytes[fieldsStart - 2] !== CR)) return this.#fail(CODEC_ERROR);
+    if (settings.strict && (table.messy || table.bareLf)) return this.#fail(CODEC_ERROR);
 
     const headers = new ResponseHeaders(this.#status);
     const facts = this.#facts;
@@ -79,29 +81,23 @@ export class ResponseParser {
     if (facts.connection !== '') {
       if (hasToken(facts.connection, 'close')) this.close = true;
       else if (this.#http10) this.close = !hasToken(facts.connection, 'keep-alive');
-      if (!sanitizeConnection(headers, facts.connection, false)) return this.#fail(CONNECTION_HEADER_REJECTED);
     }
     return this.#frameBody(settings, answering);
   }
 
   /** @returns where the fields begin, INCOMPLETE, or BAD_FIELD with `error` set */
-  parseStatusLine(bytes: Buffer, start: number, end: number): number {
-    // "HTTP/1.1 200 Reason": all but the reason has a fixed place.
-    if (bytes[start] !== 0x48) return this.#refuse();
-    let lineEnd = start + 12;
+  parseStatusLine(bytes: Buffer, start: number, end: number, settings: Http1Settings): number {
+    let lineEnd = start;
     while (lineEnd < end && bytes[lineEnd] !== LF) lineEnd++;
-    if (lineEnd >= end) {
-      const early = bytes.indexOf(LF, start);
-      if (early < 0 || early >= end) return INCOMPLETE;
-      return this.#refuse();
-    }
+    if (lineEnd === end) return bytes[start] === 0x48 ? INCOMPLETE : this.#refuse();
     if (
+      lineEnd - start < 12 ||
+      bytes[start] !== 0x48 ||
       bytes[start + 1] !== 0x54 ||
       bytes[start + 2] !== 0x54 ||
       bytes[start + 3] !== 0x50 ||
       bytes[start + 4] !== 0x2f ||
-      bytes[start + 6] !== 0x2e ||
-      bytes[start + 8] !== SPACE
+      bytes[start + 6] !== 0x2e
     ) {
       return this.#refuse();
     }
@@ -109,12 +105,20 @@ export class ResponseParser {
     const minor = bytes[start + 7]! - 0x30;
     if (major < 0 || major > 9 || minor < 0 || minor > 9) return this.#refuse();
     this.#http10 = major !== 1 || minor !== 1;
-    const a = bytes[start + 9]! - 0x30;
-    const b = bytes[start + 10]! - 0x30;
-    const c = bytes[start + 11]! - 0x30;
-    if (a < 1 || a > 9 || b < 0 || b > 9 || c < 0 || c > 9) return this.#refuse();
-    const after = bytes[start + 12]!;
-    if (after !== SPACE && after !== CR && after !== LF) return this.#refuse();
+    let p = start + 8;
+    if (!isSeparator(bytes[p]!)) return this.#refuse();
+    while (isSeparator(bytes[p]!)) p++;
+    if (settings.strict && (p !== start + 9 || bytes[start + 8] !== 0x20 || bytes[lineEnd - 1] !== 0x0d)) return this.#refuse();
+    // Three digits (RFC 9112 §4), nothing else, and a class that exists. The bytes looked at lie before or on the line's LF.
+    const a = bytes[p]! - 0x30;
+    if (a < 1 || a > 9) return this.#refuse();
+    const b = bytes[p + 1]! - 0x30;
+    if (b < 0 || b > 9) return this.#refuse();
+    const c = bytes[p + 2]! - 0x30;
+    if (c < 0 || c > 9) return this.#refuse();
+    p += 3;
+    if (bytes[p] !== LF && !isSeparator(bytes[p]!)) return this.#refuse();
+    for (; p < lineEnd; p++) if (CONTROL[bytes[p]!] === 1) return this.#refuse();
     this.#status = a * 100 + b * 10 + c;
     return lineEnd + 1;
   }
@@ -124,12 +128,27 @@ export class ResponseParser {
     const status = this.#status;
     this.body = BodyKind.None;
     this.contentLength = 0;
-    this.informational = status < 200 && !(status === 101 && answering === Answering.Upgrade);
-    const tunnel =
-      (status === 101 && answering === Answering.Upgrade) || (answering === Answering.Connect && status >= 200 && status < 300);
+    this.informational = status < 200 && status !== 101;
+    const upgraded =
+      status === 101 &&
+      answering === Answering.Upgrade &&
+      facts.upgrade !== '' &&
+      facts.connection !== '' &&
+      hasToken(facts.connection, 'upgrade');
+    const tunnel = upgraded || (answering === Answering.Connect && status >= 200 && status < 300);
+    if (!tunnel || upgraded) {
+      if (status < 200 || status === 204) {
+        // RFC 9112 §6.1, §6.3: these have no body. A length of zero is papered over, as in Envoy.
+        if (facts.transferEncodings > 0) return this.#fail(TRANSFER_ENCODING_NOT_ALLOWED);
+        if (facts.contentLengths > 0) {
+          if (facts.contentLength !== '0') return this.#fail(CONTENT_LENGTH_NOT_ALLOWED);
+          this.headers.remove('content-length');
+        }
+      }
+    }
     let kind: BodyKind = BodyKind.UntilClose;
-    if (facts.transferEncoding !== '') {
-      if (facts.transferEncoding.toLowerCase() !== 'chunked') return this.#fail(INVALID_TRANSFER_ENCODING);
+    if (facts.transferEncodings > 0) {
+      if (facts.transferEncodings > 1 || facts.transferEncoding.toLowerCase() !== 'chunked') return this.#fail(INVALID_TRANSFER_ENCODING);
       if (facts.contentLengths > 0) {
         if (!settings.allowChunkedLength) return this.#fail(CHUNKED_CONTENT_LENGTH);
         this.headers.remove('content-length');
@@ -141,12 +160,12 @@ export class ResponseParser {
       this.contentLength = length;
       kind = length === 0 ? BodyKind.None : BodyKind.Length;
     }
-    if (tunnel) this.body = BodyKind.UntilClose;
-    else if (answering !== Answering.Head && status >= 200 && status !== 204 && status !== 304) {
+    if (tunnel) {
+      this.body = BodyKind.UntilClose;
+    } else if (answering !== Answering.Head && status >= 200 && status !== 204 && status !== 304) {
       this.body = kind;
-      if (kind === BodyKind.UntilClose) this.close = true;
     }
-    if (tunnel) this.close = true;
+    if (this.body === BodyKind.UntilClose || status === 101) this.close = true;
     return Parsed.Complete;
   }
 

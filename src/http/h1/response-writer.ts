@@ -73,28 +73,35 @@ export class Http1Exchange implements ResponseEncoder {
     const owner = this.#owner;
     const format = owner.settings.headerKeyFormat;
     const status = headers.status;
-    const tunnel = this.isUpgrade ? status === 101 : this.isConnect && status >= 200 && status < 300;
-    let text = (this.protocol === 'HTTP/1.0' ? 'HTTP/1.0 ' : 'HTTP/1.1 ') + statusLine(status) + fieldLines(headers, format);
+    const tunnel = this.isUpgrade ? status === 101 && !end : this.isConnect && status >= 200 && status < 300;
+    const http10 = this.protocol === 'HTTP/1.0';
+    let text = (http10 ? 'HTTP/1.0 ' : 'HTTP/1.1 ') + statusLine(status) + fieldLines(headers, format);
     if (!tunnel) {
-      this.#bodyless = this.isHead || status === 204 || status === 304 || status < 200;
-      if (headers.has('content-length')) {
-        this.#chunked = false;
-      } else if (end) {
-        if (!this.isHead && status >= 200 && status !== 204 && status !== 304) text += spell('content-length', headers, format) + ': 0\r\n';
-      } else if (status < 200 || status === 204) {
-        this.#chunked = false;
-      } else if (this.protocol === 'HTTP/1.0') {
-        this.closeDelimited = !this.#bodyless;
-        this.close = this.close || this.closeDelimited;
-      } else {
-        text += spell('transfer-encoding', headers, format) + ': chunked\r\n';
-        this.#chunked = !this.#bodyless;
-      }
+      const hasLength = headers.has('content-length');
+      const mayHaveBody = status >= 200 && status !== 204 && status !== 304;
+      this.#bodyless = this.isHead || !mayHaveBody;
+      this.closeDelimited = http10 && !hasLength && !end && !this.#bodyless;
       const connection = headers.get('connection');
-      if (connection !== undefined && hasToken(connection, 'close')) this.close = true;
-      else if (this.close || owner.closing || (end && !this.requestComplete)) {
+      if (
+        this.closeDelimited ||
+        owner.closing ||
+        (end && !this.requestComplete) ||
+        (connection !== undefined && hasToken(connection, 'close'))
+      ) {
         this.close = true;
-        if (connection === undefined) text += spell('connection', headers, format) + ': close\r\n';
+      }
+      if (connection === undefined) {
+        if (this.close) text += spell('connection', headers, format) + ': close\r\n';
+        else if (http10) text += spell('connection', headers, format) + ': keep-alive\r\n';
+      }
+      if (!hasLength && mayHaveBody) {
+        if (end && !this.isHead) {
+          text += spell('content-length', headers, format) + ': 0\r\n';
+        } else if (!http10) {
+          // To HEAD too, as Envoy does: what a GET would be answered with.
+          text += spell('transfer-encoding', headers, format) + ': chunked\r\n';
+          this.#chunked = !this.isHead;
+        }
       }
     }
     owner.connection.writeText(text + '\r\n');

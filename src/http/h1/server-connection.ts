@@ -8,8 +8,8 @@ import type { CodecError, ServerCallbacks, ServerConnection } from '../codec.ts'
 import type { HeaderMap } from '../header-map.ts';
 import { ResetReason } from '../reset-reason.ts';
 import { BodyDecoder } from './body.ts';
-import { CR, LF, TOKEN } from './char-table.ts';
-import { CODEC_ERROR, HEADERS_TOO_LARGE } from './codec-errors.ts';
+import { CR, LF, SPACE } from './char-table.ts';
+import { CODEC_ERROR, HEADERS_TOO_LARGE, INVALID_CHARACTERS } from './codec-errors.ts';
 import { INCOMPLETE } from './field-scan.ts';
 import { BodyKind } from './framing.ts';
 import { PartialHead } from './partial-head.ts';
@@ -32,7 +32,6 @@ export class Http1ServerConnection implements ServerConnection {
   closing: boolean;
   readonly #callbacks: ServerCallbacks;
   readonly #stats: Http1Stats | null;
-  readonly #secure: boolean;
   readonly #body: BodyDecoder;
   #state: State;
   #exchange: Http1Exchange | null;
@@ -43,20 +42,12 @@ export class Http1ServerConnection implements ServerConnection {
   #parsing: boolean;
   #resume: (() => void) | null;
 
-  /** @param secure the connection is encrypted, so an `https://` target is right */
-  constructor(
-    connection: Connection,
-    settings: Http1Settings,
-    callbacks: ServerCallbacks,
-    stats: Http1Stats | null = null,
-    secure = false,
-  ) {
+  constructor(connection: Connection, settings: Http1Settings, callbacks: ServerCallbacks, stats: Http1Stats | null = null) {
     this.connection = connection;
     this.settings = settings;
     this.closing = false;
     this.#callbacks = callbacks;
     this.#stats = stats;
-    this.#secure = secure;
     this.#body = new BodyDecoder(settings, this);
     this.#state = State.Head;
     this.#exchange = null;
@@ -97,7 +88,8 @@ export class Http1ServerConnection implements ServerConnection {
   }
 
   onBelowWriteBufferLowWatermark(): void {
-    this.#exchange?.decoder?.onBelowWriteBufferLowWatermark();
+    if (this.#exchange !== null) this.#exchange.decoder?.onBelowWriteBufferLowWatermark();
+    else if (this.#held !== null && this.#state === State.Head) this.#parseHeld();
   }
 
   shutdownNotice(): void {
@@ -135,7 +127,7 @@ export class Http1ServerConnection implements ServerConnection {
     }
     if (this.#state !== State.AwaitResponse) return;
     this.#state = State.Head;
-    if (!this.#parsing && this.#held !== null) this.#parseHeld();
+    if (!this.#parsing && this.#held !== null && !this.connection.aboveHighWatermark) this.#parseHeld();
   }
 
   onExchangeReset(exchange: Http1Exchange): void {
@@ -150,12 +142,13 @@ export class Http1ServerConnection implements ServerConnection {
     let p = 0;
     const end = chunk.length;
     while (p < end) {
-      if (this.#state === State.Head) p = this.#partial === null ? this.#parseHead(chunk, p) : this.#parseSplitHead(chunk, p);
-      else if (this.#state === State.Body) p = this.#decodeBody(chunk, p);
-      else if (this.#state === State.AwaitResponse) {
+      if (this.#state === State.Body) p = this.#decodeBody(chunk, p);
+      else if (this.#state === State.Closed) break;
+      else if (this.#state === State.AwaitResponse || this.connection.aboveHighWatermark) {
+        // A client that sends requests but does not read the responses waits too.
         this.#hold(chunk, p);
         break;
-      } else break;
+      } else p = this.#partial === null ? this.#parseHead(chunk, p) : this.#parseSplitHead(chunk, p);
     }
     this.#parsing = false;
   }
@@ -166,7 +159,7 @@ export class Http1ServerConnection implements ServerConnection {
     // RFC 9112 §2.2: empty lines before the request line are skipped.
     while (p < end && (chunk[p] === CR || chunk[p] === LF)) p++;
     if (p === end) return end;
-    const parsed = parser.parse(chunk, p, end, this.settings, this.#secure);
+    const parsed = parser.parse(chunk, p, end, this.settings);
     if (parsed === Parsed.Complete) {
       const next = parser.end;
       this.#startRequest(this.#newExchange());
@@ -174,7 +167,7 @@ export class Http1ServerConnection implements ServerConnection {
     }
     if (parsed === Parsed.Failed) {
       const error = parser.error!;
-      if (error === CODEC_ERROR && this.#headIsOpen(chunk, p)) return this.#keepPartial(chunk, p);
+      if ((error === CODEC_ERROR || error === INVALID_CHARACTERS) && this.#headIsOpen(chunk, p)) return this.#keepPartial(chunk, p);
       this.#fail(this.#newExchange(), error);
       return end;
     }
@@ -204,7 +197,7 @@ export class Http1ServerConnection implements ServerConnection {
     const headEnd = partial.findEnd();
     if (headEnd < 0) {
       let error: CodecError | null = null;
-      if (TOKEN[partial.bytes[0]!] !== 1) error = CODEC_ERROR;
+      if (partial.bytes[0]! < SPACE) error = CODEC_ERROR;
       else if (!hadLine && partial.firstLineEnd > 0) {
         const line = parser.parseRequestLine(partial.bytes, 0, partial.length, this.settings);
         if (line < 0 && line !== INCOMPLETE) error = parser.error;
@@ -214,7 +207,7 @@ export class Http1ServerConnection implements ServerConnection {
       return chunk.length;
     }
     this.#partial = null;
-    if (parser.parse(partial.bytes, 0, headEnd, this.settings, this.#secure) === Parsed.Complete) this.#startRequest(exchange);
+    if (parser.parse(partial.bytes, 0, headEnd, this.settings) === Parsed.Complete) this.#startRequest(exchange);
     else this.#fail(exchange, parser.error ?? CODEC_ERROR);
     return start + headEnd - before;
   }
