@@ -18,8 +18,8 @@ export class WorkerClusterManager implements ClusterManager {
   /** Last hosts of clusters that are not made yet, as JSON: most never will be. */
   readonly #waitingHosts: Map<string, string>;
 
-  /** @param block from CatalogBuilder.finish */
-  constructor(deps: ClusterDeps, block: SharedArrayBuffer | null) {
+  /** @param block ClusterRegistry.block of the control thread */
+  constructor(deps: ClusterDeps, block: SharedArrayBuffer | null = null) {
     this.#deps = deps;
     this.#catalog = new ClusterCatalog(block);
     this.#clusters = new Map();

@@ -1,0 +1,110 @@
+/** Cluster settings from their message. Source: envoy.config.cluster.v3.Cluster. */
+import type { CompileContext } from '../config/context.ts';
+import type { CircuitBreakers_Thresholds } from '../config/gen/envoy/config/cluster/v3/circuit_breaker_pb.js';
+import type { Cluster } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
+import type { BindConfig } from '../config/gen/envoy/config/core/v3/address_pb.js';
+import { RoutingPriority } from '../config/gen/envoy/config/core/v3/base_pb.js';
+import { durationMs } from '../http/config.ts';
+import { compileBalancer } from '../lb/config.ts';
+import { isIp } from '../net/address.ts';
+import { DEFAULT_THRESHOLDS, type ThresholdSettings } from '../resilience/circuit-breaker.ts';
+import { compileDiscoveryType, compileDns, compileLoadAssignment, compileMetadata, compileOriginalDst } from './discovery/config.ts';
+import { compileProtocolOptions } from './pool/config.ts';
+import { type ClusterSettings, DEFAULT_BALANCER, DEFAULT_CLUSTER, type TcpKeepAliveSettings } from './settings.ts';
+
+export type { ClusterSettings } from './settings.ts';
+
+/** @param message has passed its validation rules */
+export function compileCluster(message: Cluster, at: CompileContext): ClusterSettings {
+  const type = compileDiscoveryType(message, at);
+  const balancer = compileBalancer(message, at, DEFAULT_BALANCER);
+  if (type === 'ORIGINAL_DST' && balancer.policy !== 'CLUSTER_PROVIDED') {
+    at.field('lb_policy').error(
+      `LB policy ${balancer.policy} is not valid for Cluster type ORIGINAL_DST. Only 'CLUSTER_PROVIDED' is allowed with cluster type 'ORIGINAL_DST'`,
+    );
+  }
+  if (type !== 'ORIGINAL_DST' && balancer.policy === 'CLUSTER_PROVIDED') {
+    at.field('lb_policy').error(
+      `cluster provided LB specified but cluster '${message.name}' did not provide one. Check cluster documentation.`,
+    );
+  }
+  const assignmentAt = at.field('load_assignment');
+  const common = message.commonLbConfig;
+  return {
+    name: message.name,
+    altStatName: message.altStatName,
+    type,
+    edsServiceName: message.edsClusterConfig?.serviceName ?? '',
+    connectTimeoutMs: durationMs(message.connectTimeout) ?? DEFAULT_CLUSTER.connectTimeoutMs,
+    perConnectionBufferLimit: message.perConnectionBufferLimitBytes ?? DEFAULT_CLUSTER.perConnectionBufferLimit,
+    balancer,
+    // Envoy rounds the percentage to an integer.
+    panicThreshold: Math.round(common?.healthyPanicThreshold?.value ?? DEFAULT_CLUSTER.panicThreshold),
+    failTrafficOnPanic: DEFAULT_CLUSTER.failTrafficOnPanic,
+    closeConnectionsOnHostSetChange: common?.closeConnectionsOnHostSetChange ?? false,
+    overprovisioningFactor: message.loadAssignment?.policy?.overprovisioningFactor ?? DEFAULT_CLUSTER.overprovisioningFactor,
+    localities: type === 'ORIGINAL_DST' || type === 'EDS' ? [] : compileLoadAssignment(message.loadAssignment, type, assignmentAt),
+    breakers: [compileThresholds(message, RoutingPriority.DEFAULT), compileThresholds(message, RoutingPriority.HIGH)],
+    perHostMaxConnections: compilePerHost(message, at),
+    ...compileProtocolOptions(message, at),
+    tcpKeepAlive: compileKeepAlive(message),
+    bindAddress: compileBind(message.upstreamBindConfig, at.field('upstream_bind_config')),
+    dns: compileDns(message, at),
+    originalDst: compileOriginalDst(message, at),
+    metadata: compileMetadata(message.metadata),
+  };
+}
+
+/** The first entry of a priority counts. */
+function compileThresholds(message: Cluster, priority: RoutingPriority): ThresholdSettings {
+  const entry = message.circuitBreakers?.thresholds.find((t) => t.priority === priority);
+  if (entry === undefined) return DEFAULT_THRESHOLDS;
+  const budget = entry.retryBudget;
+  return {
+    maxConnections: entry.maxConnections ?? DEFAULT_THRESHOLDS.maxConnections,
+    maxPendingRequests: entry.maxPendingRequests ?? DEFAULT_THRESHOLDS.maxPendingRequests,
+    maxRequests: entry.maxRequests ?? DEFAULT_THRESHOLDS.maxRequests,
+    maxRetries: entry.maxRetries ?? DEFAULT_THRESHOLDS.maxRetries,
+    maxConnectionPools: entry.maxConnectionPools ?? DEFAULT_THRESHOLDS.maxConnectionPools,
+    retryBudget:
+      budget === undefined
+        ? null
+        : { budgetPercent: budget.budgetPercent?.value ?? 20, minRetryConcurrency: budget.minRetryConcurrency ?? 3 },
+    trackRemaining: entry.trackRemaining,
+  };
+}
+
+const ONLY_CONNECTIONS: readonly (keyof CircuitBreakers_Thresholds)[] = [
+  'maxPendingRequests',
+  'maxRequests',
+  'maxRetries',
+  'maxConnectionPools',
+  'retryBudget',
+];
+
+function compilePerHost(message: Cluster, at: CompileContext): number {
+  const entries = message.circuitBreakers?.perHostThresholds ?? [];
+  for (const [i, entry] of entries.entries()) {
+    if (entry.trackRemaining || ONLY_CONNECTIONS.some((field) => entry[field] !== undefined)) {
+      at.field('circuit_breakers')
+        .field('per_host_thresholds', i)
+        .error('unsupported field in per_host_thresholds: only max_connections can be set');
+    }
+  }
+  return entries.find((entry) => entry.priority === RoutingPriority.DEFAULT)?.maxConnections ?? DEFAULT_CLUSTER.perHostMaxConnections;
+}
+
+function compileKeepAlive(message: Cluster): TcpKeepAliveSettings | null {
+  const keepAlive = message.upstreamConnectionOptions?.tcpKeepalive;
+  if (keepAlive === undefined) return null;
+  return { probes: keepAlive.keepaliveProbes ?? 0, timeS: keepAlive.keepaliveTime ?? 0, intervalS: keepAlive.keepaliveInterval ?? 0 };
+}
+
+/** "ip:port", or '' for none. */
+export function compileBind(message: BindConfig | undefined, at: CompileContext): string {
+  const source = message?.sourceAddress;
+  if (source === undefined) return '';
+  if (!isIp(source.address)) at.field('source_address').field('address').error(`malformed IP address: ${source.address}`);
+  const port = source.portSpecifier.case === 'portValue' ? source.portSpecifier.value : 0;
+  return source.address.includes(':') ? `[${source.address}]:${port}` : `${source.address}:${port}`;
+}

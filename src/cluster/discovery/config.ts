@@ -1,0 +1,175 @@
+/** Where a cluster's hosts come from. Source: Cluster.type, load_assignment, dns_* and original_dst_lb_config. */
+import type { CompileContext } from '../../config/context.ts';
+import {
+  type Cluster,
+  Cluster_DnsLookupFamily as LookupFamily,
+  Cluster_DiscoveryType as Type,
+} from '../../config/gen/envoy/config/cluster/v3/cluster_pb.js';
+import type { Address } from '../../config/gen/envoy/config/core/v3/address_pb.js';
+import type { Metadata } from '../../config/gen/envoy/config/core/v3/base_pb.js';
+import { HealthStatus } from '../../config/gen/envoy/config/core/v3/health_check_pb.js';
+import type { LbEndpoint, LocalityLbEndpoints } from '../../config/gen/envoy/config/endpoint/v3/endpoint_components_pb.js';
+import type { ClusterLoadAssignment } from '../../config/gen/envoy/config/endpoint/v3/endpoint_pb.js';
+import { durationMs } from '../../http/config.ts';
+import { HealthFlag } from '../../lb/host.ts';
+import { isIp } from '../../net/address.ts';
+import {
+  DEFAULT_DNS,
+  DEFAULT_ENDPOINT,
+  DEFAULT_ORIGINAL_DST,
+  type DiscoveryType,
+  type DnsSettings,
+  type EndpointSettings,
+  type LocalitySettings,
+  type OriginalDstSettings,
+} from '../settings.ts';
+
+export function compileDiscoveryType(message: Cluster, at: CompileContext): DiscoveryType {
+  const chosen = message.clusterDiscoveryType;
+  if (chosen.case === 'clusterType') {
+    at.unsupported('cluster_type', `cluster type '${chosen.value.name}' is not supported by Outrider yet`);
+    return 'STATIC';
+  }
+  const type = Type[chosen.value ?? Type.STATIC] as DiscoveryType;
+  if (type === 'EDS' && message.edsClusterConfig === undefined) at.error('cannot create an EDS cluster without an EDS config');
+  if (type === 'ORIGINAL_DST' && message.loadAssignment !== undefined) {
+    at.field('load_assignment').error('ORIGINAL_DST clusters must have no load assignment configured');
+  }
+  return type;
+}
+
+/** Endpoints by locality, checked against what `type` allows. */
+export function compileLoadAssignment(
+  message: ClusterLoadAssignment | undefined,
+  type: DiscoveryType,
+  at: CompileContext,
+): LocalitySettings[] {
+  const localities = (message?.endpoints ?? []).map((locality, i) => compileLocality(locality, type, at.field('endpoints', i)));
+  if (type === 'LOGICAL_DNS' && (localities.length !== 1 || localities[0]!.endpoints.length !== 1)) {
+    at.error('LOGICAL_DNS clusters must have a single locality_lb_endpoint and a single lb_endpoint');
+  }
+  return localities;
+}
+
+function compileLocality(message: LocalityLbEndpoints, type: DiscoveryType, at: CompileContext): LocalitySettings {
+  if (message.lbConfig.case !== undefined)
+    at.unsupported(message.lbConfig.case === 'ledsClusterLocalityConfig' ? 'leds_cluster_locality_config' : 'load_balancer_endpoints');
+  return {
+    region: message.locality?.region ?? '',
+    zone: message.locality?.zone ?? '',
+    subZone: message.locality?.subZone ?? '',
+    priority: message.priority,
+    weight: message.loadBalancingWeight ?? 0,
+    endpoints: message.lbEndpoints.map((endpoint, i) => compileEndpoint(endpoint, type, at.field('lb_endpoints', i))),
+  };
+}
+
+function compileEndpoint(message: LbEndpoint, type: DiscoveryType, at: CompileContext): EndpointSettings {
+  const endpoint = message.hostIdentifier.case === 'endpoint' ? message.hostIdentifier.value : undefined;
+  const here = at.field('endpoint').field('address');
+  const place = compileAddress(endpoint?.address, type, here);
+  return {
+    ...place,
+    hostname: endpoint?.hostname ?? '',
+    weight: message.loadBalancingWeight ?? DEFAULT_ENDPOINT.weight,
+    health: healthBits(message.healthStatus),
+    metadata: compileMetadata(message.metadata),
+  };
+}
+
+function compileAddress(
+  message: Address | undefined,
+  type: DiscoveryType,
+  at: CompileContext,
+): { host: string; port: number; path: string } {
+  const nowhere = { host: '', port: 0, path: '' };
+  const address = message?.address;
+  if (address?.case === 'pipe') return { ...nowhere, path: address.value.path };
+  if (address?.case === 'envoyInternalAddress') {
+    at.unsupported('envoy_internal_address');
+    return nowhere;
+  }
+  if (address?.case !== 'socketAddress') {
+    at.error('an address must be set');
+    return nowhere;
+  }
+  const socket = address.value;
+  const here = at.field('socket_address');
+  if (socket.portSpecifier.case === 'namedPort') here.unsupported('named_port');
+  const port = socket.portSpecifier.case === 'portValue' ? socket.portSpecifier.value : 0;
+  if ((type === 'STATIC' || type === 'EDS') && !isIp(socket.address)) {
+    here
+      .field('address')
+      .error(
+        `malformed IP address: ${socket.address}. Consider setting resolver_name or setting cluster type to 'STRICT_DNS' or 'LOGICAL_DNS'`,
+      );
+  }
+  return { ...nowhere, host: socket.address, port };
+}
+
+function healthBits(status: HealthStatus): number {
+  switch (status) {
+    case HealthStatus.UNHEALTHY:
+    case HealthStatus.TIMEOUT:
+      return HealthFlag.FailedEdsHealth;
+    case HealthStatus.DRAINING:
+      return HealthFlag.FailedEdsHealth | HealthFlag.EdsStatusDraining;
+    case HealthStatus.DEGRADED:
+      return HealthFlag.DegradedEdsHealth;
+    default:
+      return 0;
+  }
+}
+
+/** Filter metadata by namespace; null when there is none. */
+export function compileMetadata(message: Metadata | undefined): Readonly<Record<string, unknown>> | null {
+  const metadata = message?.filterMetadata ?? {};
+  return Object.keys(metadata).length === 0 ? null : metadata;
+}
+
+export function compileDns(message: Cluster, at: CompileContext): DnsSettings {
+  const refreshMs = durationMs(message.dnsRefreshRate) ?? DEFAULT_DNS.refreshMs;
+  const failure = message.dnsFailureRefreshRate;
+  const failureRefreshMs = durationMs(failure?.baseInterval) ?? refreshMs;
+  const failureRefreshMaxMs = durationMs(failure?.maxInterval) ?? (failure === undefined ? failureRefreshMs : failureRefreshMs * 10);
+  if (failureRefreshMaxMs < failureRefreshMs) {
+    at.field('dns_failure_refresh_rate').error(
+      'dns_failure_refresh_rate must have max_interval greater than or equal to the base_interval',
+    );
+  }
+  return {
+    refreshMs,
+    failureRefreshMs,
+    failureRefreshMaxMs,
+    jitterMs: durationMs(message.dnsJitter) ?? 0,
+    respectTtl: message.respectDnsTtl,
+    lookupFamily: LookupFamily[message.dnsLookupFamily] as DnsSettings['lookupFamily'],
+    resolvers: (message.dnsResolutionConfig?.resolvers ?? message.dnsResolvers).flatMap(resolverAddress),
+  };
+}
+
+function resolverAddress(message: Address): string[] {
+  if (message.address.case !== 'socketAddress') return [];
+  const { address, portSpecifier } = message.address.value;
+  const port = portSpecifier.case === 'portValue' ? portSpecifier.value : 53;
+  return [address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`];
+}
+
+export function compileOriginalDst(message: Cluster, at: CompileContext): OriginalDstSettings {
+  const cleanupIntervalMs = durationMs(message.cleanupInterval) ?? DEFAULT_ORIGINAL_DST.cleanupIntervalMs;
+  if (message.lbConfig.case !== 'originalDstLbConfig') return { ...DEFAULT_ORIGINAL_DST, cleanupIntervalMs };
+  const config = message.lbConfig.value;
+  if (config.httpHeaderName !== '' && !config.useHttpHeader) {
+    at.field('original_dst_lb_config').error(
+      `ORIGINAL_DST cluster: invalid config http_header_name=${config.httpHeaderName} and use_http_header is false. Set use_http_header to true if http_header_name is desired.`,
+    );
+  }
+  const key = config.metadataKey;
+  return {
+    useHttpHeader: config.useHttpHeader,
+    httpHeaderName: config.httpHeaderName === '' ? DEFAULT_ORIGINAL_DST.httpHeaderName : config.httpHeaderName.toLowerCase(),
+    portOverride: config.upstreamPortOverride ?? 0,
+    cleanupIntervalMs,
+    metadataPath: key === undefined ? [] : [key.key, ...key.path.map((p) => String(p.segment.value ?? ''))],
+  };
+}

@@ -1,0 +1,91 @@
+/** How connections to a cluster's hosts are used. Source: HttpProtocolOptions in typed_extension_protocol_options, or the deprecated cluster fields. */
+import { anyTypeName, type CompileContext } from '../../config/context.ts';
+import type { Cluster } from '../../config/gen/envoy/config/cluster/v3/cluster_pb.js';
+import {
+  type HttpProtocolOptions as CommonOptions,
+  type Http1ProtocolOptions,
+  HttpProtocolOptions_HeadersWithUnderscoresAction as UnderscoresAction,
+} from '../../config/gen/envoy/config/core/v3/protocol_pb.js';
+import type { HttpProtocolOptions } from '../../config/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
+import type { TcpProtocolOptions } from '../../config/gen/envoy/extensions/upstreams/tcp/v3/tcp_protocol_options_pb.js';
+import { durationMs } from '../../http/config.ts';
+import { compileHttp1Options } from '../../http/h1/config.ts';
+import { DEFAULT_HTTP1_SETTINGS } from '../../http/h1/settings.ts';
+import { DEFAULT_CLUSTER, DEFAULT_UPSTREAM_HTTP, type UpstreamHttpSettings } from '../settings.ts';
+
+const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+const TCP_OPTIONS = 'envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions';
+
+export interface ProtocolSettings {
+  readonly http: UpstreamHttpSettings;
+  readonly tcpIdleTimeoutMs: number;
+}
+
+export function compileProtocolOptions(message: Cluster, at: CompileContext): ProtocolSettings {
+  let http: UpstreamHttpSettings | null = null;
+  let tcpIdleTimeoutMs = DEFAULT_CLUSTER.tcpIdleTimeoutMs;
+  for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
+    const here = at.key('typed_extension_protocol_options', name);
+    if (anyTypeName(any) === TCP_OPTIONS) {
+      const tcp = here.unpackAs<TcpProtocolOptions>(any, TCP_OPTIONS);
+      tcpIdleTimeoutMs = durationMs(tcp?.idleTimeout) ?? tcpIdleTimeoutMs;
+    } else if (anyTypeName(any) === HTTP_OPTIONS) {
+      const options = here.unpackAs<HttpProtocolOptions>(any, HTTP_OPTIONS);
+      if (options !== null) http = compileTyped(options, here);
+    } else here.error(`unknown protocol options ${anyTypeName(any)}`);
+  }
+  // The deprecated fields count only when the typed options are absent.
+  http ??= compileCommon(message.commonHttpProtocolOptions, message.httpProtocolOptions, at.field('http_protocol_options'));
+  if (message.http2ProtocolOptions !== undefined) at.unsupported('http2_protocol_options');
+  const perConnection = message.maxRequestsPerConnection;
+  if (perConnection !== undefined && http.maxRequestsPerConnection === 0) http = { ...http, maxRequestsPerConnection: perConnection };
+  return { http, tcpIdleTimeoutMs };
+}
+
+function compileTyped(options: HttpProtocolOptions, at: CompileContext): UpstreamHttpSettings {
+  const chosen = options.upstreamProtocolOptions;
+  let http1: Http1ProtocolOptions | undefined;
+  let http1At = at;
+  if (chosen.case === 'explicitHttpConfig') {
+    const protocol = chosen.value.protocolConfig;
+    const here = at.field('explicit_http_config');
+    if (protocol.case === 'httpProtocolOptions') {
+      http1 = protocol.value;
+      http1At = here.field('http_protocol_options');
+    } else if (protocol.case === 'http2ProtocolOptions') here.unsupported('http2_protocol_options');
+    else if (protocol.case === 'http3ProtocolOptions') here.unsupported('http3_protocol_options');
+  } else if (chosen.case === 'useDownstreamProtocolConfig') {
+    // All that can come from downstream today is HTTP/1.
+    http1 = chosen.value.httpProtocolOptions;
+    http1At = at.field('use_downstream_protocol_config').field('http_protocol_options');
+  } else if (chosen.case === 'autoConfig') at.unsupported('auto_config');
+  else at.error('one of explicit_http_config, use_downstream_protocol_config and auto_config is required');
+  return compileCommon(options.commonHttpProtocolOptions, http1, http1At);
+}
+
+function compileCommon(
+  common: CommonOptions | undefined,
+  http1: Http1ProtocolOptions | undefined,
+  http1At: CompileContext,
+): UpstreamHttpSettings {
+  return {
+    idleTimeoutMs: durationMs(common?.idleTimeout) ?? DEFAULT_UPSTREAM_HTTP.idleTimeoutMs,
+    maxConnectionDurationMs: durationMs(common?.maxConnectionDuration) ?? 0,
+    maxStreamDurationMs: durationMs(common?.maxStreamDuration) ?? 0,
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
+    http1: compileHttp1Options(
+      http1,
+      {
+        maxHeadersCount: common?.maxHeadersCount ?? DEFAULT_HTTP1_SETTINGS.maxHeadersCount,
+        maxHeadersKb: common?.maxResponseHeadersKb ?? DEFAULT_HTTP1_SETTINGS.maxHeadersKb,
+        headersWithUnderscores: underscores(common?.headersWithUnderscoresAction),
+      },
+      http1At,
+    ),
+  };
+}
+
+function underscores(action: UnderscoresAction | undefined): 'allow' | 'reject' | 'drop' {
+  if (action === UnderscoresAction.REJECT_REQUEST) return 'reject';
+  return action === UnderscoresAction.DROP_HEADER ? 'drop' : 'allow';
+}
