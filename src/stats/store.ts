@@ -10,6 +10,8 @@ import { Counter, Gauge, type Histogram, type StatsScope, type TextReadout } fro
 export const CHUNK_CELLS = 2048;
 /** A decade of a histogram: the zero bin (used in one block only), 90 bins, one to spare; 4 bytes each. */
 const BLOCK_CELLS = 46;
+/** The control thread takes about 1.5 µs a statistic: a batch must not hold its event loop up. */
+const BATCH_LIMIT = 2048;
 const NO_BLOCK = new Uint32Array(0);
 const NO_BLOCKS: Uint32Array[] = new Array<Uint32Array>(DECADES).fill(NO_BLOCK);
 const UNIT_BLOCK = -FIRST_DECADE;
@@ -91,6 +93,7 @@ export class StatsStore {
 
   #define(definition: StatDefinition): number {
     this.#batch().stats.push(definition);
+    if (this.#pending.stats.length >= BATCH_LIMIT) this.flush();
     return this.#statCount++;
   }
 

@@ -1,0 +1,277 @@
+/** The admin interface's HTTP server. Long answers leave in slices, so that the control thread never stands still for one. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { HostAddress } from '../lb/host.ts';
+import { AdminStats } from './admin-stats.ts';
+import type { AdminDeps, AdminReply, AdminRequest, Endpoint } from './api.ts';
+import { clustersEndpoint } from './clusters.ts';
+import { configDumpEndpoint } from './config-dump.ts';
+import { helpEndpoints, helpText } from './index-page.ts';
+import { listenersEndpoint } from './listeners.ts';
+import { loggingEndpoint } from './logging.ts';
+import { profilerEndpoints } from './profiler.ts';
+import { text } from './reply.ts';
+import { serverEndpoints } from './server-endpoints.ts';
+import { recentLookups, statsEndpoints } from './stats-endpoints.ts';
+
+/** One turn of the event loop spends at most this long on an answer. */
+const SLICE_MS = 3;
+const WRITE_CHARS = 16_384;
+/** Forms are short; more than this is no admin request. */
+const MAX_BODY = 1 << 20;
+
+export class AdminServer {
+  readonly #deps: AdminDeps;
+  readonly #stats: AdminStats;
+  readonly #endpoints: readonly Endpoint[];
+  readonly #byPath: ReadonlyMap<string, Endpoint>;
+  #server: Server | null = null;
+
+  constructor(deps: AdminDeps) {
+    this.#deps = deps;
+    this.#stats = new AdminStats(deps.stats.local.root);
+    const endpoints: Endpoint[] = [
+      ...helpEndpoints(() => this.#endpoints),
+      clustersEndpoint,
+      configDumpEndpoint,
+      listenersEndpoint,
+      loggingEndpoint,
+      ...profilerEndpoints,
+      ...recentLookups(),
+      ...serverEndpoints,
+      ...statsEndpoints,
+      ...deps.extraEndpoints,
+    ];
+    endpoints.sort((a, b) => (a.path < b.path ? -1 : 1));
+    this.#endpoints = endpoints;
+    this.#byPath = new Map(endpoints.map((e) => [e.path, e]));
+  }
+
+  /** @returns the bound address; rejects when it cannot be bound */
+  start(address: HostAddress): Promise<HostAddress> {
+    const server = createServer((request, response) => void this.#serve(request, response));
+    server.keepAliveTimeout = 0;
+    server.on('connection', (socket) => this.#connection(socket));
+    this.#server = server;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      const listening = () => {
+        server.off('error', reject);
+        server.on('error', (error) => this.#deps.logger.error(`admin: ${error.message}`));
+        const bound = server.address();
+        resolve(bound === null || typeof bound === 'string' ? address : boundAddress(bound));
+      };
+      if (address.kind === 'pipe') server.listen(address.path.replace(/^@/, '\0'), listening);
+      else server.listen(address.port, address.ip, listening);
+    });
+  }
+
+  /** Ends idle connections now and busy ones with their answers. */
+  stop(): Promise<void> {
+    const server = this.#server;
+    if (server === null) return Promise.resolve();
+    this.#server = null;
+    return new Promise((resolve) => {
+      server.close(() => resolve());
+      server.closeIdleConnections();
+    });
+  }
+
+  #connection(socket: Socket): void {
+    const opened = this.#deps.clock.nowMs();
+    this.#stats.connectionOpened();
+    socket.on('close', () => this.#stats.connectionClosed(this.#deps.clock.nowMs() - opened, socket.bytesRead, socket.bytesWritten));
+  }
+
+  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { clock } = this.#deps;
+    if (incoming.httpVersion === '1.0') {
+      refuseHttp10(response);
+      return;
+    }
+    const startMs = clock.nowMs();
+    const startWallMs = clock.wallMs();
+    this.#stats.requestStarted();
+    let received = 0;
+    let sent = 0;
+    let reply: AdminReply;
+    try {
+      const body = await readBody(incoming);
+      received = Buffer.byteLength(body);
+      reply = await this.#answer(incoming, body);
+    } catch (error) {
+      this.#deps.logger.error(`admin: ${incoming.url}: ${(error as Error).stack}`);
+      reply = text(`${(error as Error).message}\n`, 500);
+    }
+    this.#stats.answered(reply.status);
+    this.#writeHead(response, reply);
+    try {
+      if (incoming.method !== 'HEAD') sent = await this.#send(response, reply);
+    } catch (error) {
+      // The head is gone already: cutting the chunked body short is the only way left to say that it is not whole.
+      this.#deps.logger.error(`admin: ${incoming.url}: ${(error as Error).stack}`);
+      response.destroy();
+    }
+    response.end(() => reply.afterSent?.());
+    this.#stats.requestEnded(clock.nowMs() - startMs);
+    for (const log of this.#deps.accessLogs)
+      log.log({
+        startWallMs,
+        durationMs: Math.round(clock.nowMs() - startMs),
+        method: incoming.method ?? '',
+        path: incoming.url ?? '',
+        protocol: `HTTP/${incoming.httpVersion}`,
+        authority: incoming.headers.host ?? '',
+        userAgent: incoming.headers['user-agent'] ?? '',
+        remoteAddress: remoteText(incoming.socket),
+        responseCode: reply.status,
+        bytesReceived: received,
+        bytesSent: sent,
+      });
+  }
+
+  #answer(incoming: IncomingMessage, body: string): AdminReply | Promise<AdminReply> {
+    const url = incoming.url ?? '/';
+    const mark = url.indexOf('?');
+    const path = mark < 0 ? url : url.slice(0, mark);
+    const endpoint = this.#byPath.get(path);
+    if (endpoint === undefined) return text(`invalid path. ${helpText(this.#endpoints)}`, 404);
+    const method = incoming.method ?? 'GET';
+    if (endpoint.mutates && method !== 'POST') return text(`Method ${method} not allowed, POST required.`, 405);
+    const params = parseParams(mark < 0 ? '' : url.slice(mark + 1), false);
+    if ((incoming.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded'))
+      for (const [key, value] of parseParams(body, true)) params.append(key, value);
+    const request: AdminRequest = { method, path, params, body };
+    return endpoint.handle(request, this.#deps);
+  }
+
+  /** Exactly Envoy's head: its fields, its order, lower case. */
+  #writeHead(response: ServerResponse, reply: AdminReply): void {
+    response.sendDate = false;
+    response.removeHeader('connection');
+    response.writeHead(reply.status, {
+      'content-type': reply.contentType,
+      'cache-control': 'no-cache, max-age=0',
+      'x-content-type-options': 'nosniff',
+      date: new Date(this.#deps.clock.wallMs()).toUTCString(),
+      server: 'envoy',
+      'transfer-encoding': 'chunked',
+    });
+  }
+
+  /** @returns bytes of the body */
+  async #send(response: ServerResponse, reply: AdminReply): Promise<number> {
+    if (typeof reply.body === 'string') {
+      response.write(reply.body);
+      return Buffer.byteLength(reply.body);
+    }
+    const { clock } = this.#deps;
+    let sent = 0;
+    let pending = '';
+    let sliceStart = clock.nowMs();
+    let pieces = 0;
+    const flush = (): boolean => {
+      if (pending === '') return true;
+      sent += Buffer.byteLength(pending);
+      const room = response.write(pending);
+      pending = '';
+      return room;
+    };
+    const generator = Symbol.iterator in reply.body ? reply.body[Symbol.iterator]() : reply.body[Symbol.asyncIterator]();
+    for (;;) {
+      const next = generator.next();
+      // A plain generator is not awaited: that would cost a turn of the microtask queue for every line.
+      const { value, done } = next instanceof Promise ? await next : (next as IteratorResult<string | Uint8Array>);
+      if (done) break;
+      let room = true;
+      if (typeof value === 'string') {
+        pending += value;
+        if (pending.length >= WRITE_CHARS) room = flush();
+      } else {
+        flush();
+        sent += value.byteLength;
+        room = response.write(value);
+      }
+      if (response.destroyed) {
+        await generator.return?.();
+        return sent;
+      }
+      if (!room) await drained(response);
+      else if (++pieces % 16 === 0 && clock.nowMs() - sliceStart >= SLICE_MS) await nextTurn();
+      else continue;
+      sliceStart = clock.nowMs();
+    }
+    flush();
+    return sent;
+  }
+}
+
+/** Answers are chunked, which HTTP/1.0 does not know; Envoy's admin interface refuses it in the same words. */
+function refuseHttp10(response: ServerResponse): void {
+  response.sendDate = false;
+  response.writeHead(426, { 'content-length': '16', 'content-type': 'text/plain', connection: 'close' });
+  response.end('Upgrade Required');
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Until the socket takes more, or is gone. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      response.off('drain', go);
+      response.off('close', go);
+      resolve();
+    };
+    response.on('drain', go);
+    response.on('close', go);
+  });
+}
+
+async function readBody(incoming: IncomingMessage): Promise<string> {
+  let body = '';
+  for await (const chunk of incoming) {
+    body += (chunk as Buffer).toString('utf8');
+    if (body.length > MAX_BODY) throw new Error('request body too large');
+  }
+  return body;
+}
+
+/** In a path's query "+" stands for itself, so that filter=a+b is a regular expression; in a form it is a space. */
+function parseParams(query: string, form: boolean): URLSearchParams {
+  const params = new URLSearchParams();
+  for (const part of query.split('&')) {
+    if (part === '') continue;
+    const equals = part.indexOf('=');
+    const decode = (t: string) => percentDecode(form ? t.replaceAll('+', ' ') : t);
+    if (equals < 0) params.append(decode(part), '');
+    else params.append(decode(part.slice(0, equals)), decode(part.slice(equals + 1)));
+  }
+  return params;
+}
+
+function percentDecode(text: string): string {
+  if (text.indexOf('%') < 0) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A stray "%" is taken as it is, as Envoy does.
+    return text.replace(/%[0-9a-fA-F]{2}/g, (m) => String.fromCharCode(Number.parseInt(m.slice(1), 16)));
+  }
+}
+
+function boundAddress(bound: AddressInfo): HostAddress {
+  const version = bound.family === 'IPv6' ? 6 : 4;
+  return { kind: 'ip', ip: bound.address, port: bound.port, version, path: '', text: addressText(bound.address, bound.port) };
+}
+
+function addressText(ip: string, port: number): string {
+  return ip.indexOf(':') < 0 ? `${ip}:${port}` : `[${ip}]:${port}`;
+}
+
+/** '' for a UNIX socket. */
+function remoteText(socket: Socket): string {
+  return socket.remoteAddress === undefined ? '' : addressText(socket.remoteAddress, socket.remotePort ?? 0);
+}

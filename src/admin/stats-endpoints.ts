@@ -1,0 +1,109 @@
+/** `/stats` and what belongs to it. */
+
+import { type ProcessMetrics, startProcessMetrics } from '../stats/process-metrics.ts';
+import { writePrometheus } from '../stats/prometheus-writer.ts';
+import { parseStatsQuery, type StatsQuery } from '../stats/query.ts';
+import { writeJson, writeText } from '../stats/text-writer.ts';
+import type { AdminDeps, AdminReply, AdminRequest, Endpoint, EndpointParameter } from './api.ts';
+import { JSON_TYPE, ok, text } from './reply.ts';
+
+const USED_ONLY: EndpointParameter = { name: 'usedonly', help: 'only statistics that have been written since the start', flag: true };
+const FILTER: EndpointParameter = { name: 'filter', help: 'regular expression (RE2) that a part of the name must match' };
+const INVERT: EndpointParameter = { name: 'invert_filter', help: 'show what does not match the filter', flag: true };
+
+const processMetrics = new WeakMap<AdminDeps, Promise<ProcessMetrics>>();
+
+export const statsEndpoints: readonly Endpoint[] = [
+  {
+    path: '/reset_counters',
+    help: 'reset all counters to zero',
+    mutates: true,
+    parameters: [],
+    handle: (_request, deps) => {
+      deps.stats.resetCounters();
+      return ok();
+    },
+  },
+  {
+    path: '/stats',
+    help: 'print server stats',
+    mutates: false,
+    parameters: [
+      USED_ONLY,
+      FILTER,
+      INVERT,
+      { name: 'format', help: 'format to use', values: ['text', 'json', 'prometheus'] },
+      { name: 'type', help: 'kind of statistics', values: ['All', 'Counters', 'Histograms', 'Gauges', 'TextReadouts'] },
+      { name: 'histogram_buckets', help: 'how to show histograms', values: ['cumulative', 'disjoint', 'detailed', 'summary'] },
+    ],
+    handle: (request, deps) => stats(request, deps, false),
+  },
+  {
+    path: '/stats/prometheus',
+    help: 'print server stats in prometheus format',
+    mutates: false,
+    parameters: [
+      USED_ONLY,
+      { name: 'text_readouts', help: 'show text readouts as gauges of value 0', flag: true },
+      FILTER,
+      INVERT,
+      { name: 'histogram_buckets', help: 'how to show histograms', values: ['cumulative', 'summary'] },
+    ],
+    handle: (request, deps) => stats(request, deps, true),
+  },
+];
+
+function stats(request: AdminRequest, deps: AdminDeps, prometheus: boolean): AdminReply {
+  const query = parseStatsQuery(request.params, prometheus);
+  if (typeof query === 'string') return text(query, 400);
+  if (query.format === 'prometheus') return text(withProcess(deps, query));
+  if (query.format === 'json') return { status: 200, contentType: JSON_TYPE, body: writeJson(deps.stats, query) };
+  return text(writeText(deps.stats, query));
+}
+
+/** The proxy's own metrics, then those of the Node process, which Envoy does not have. */
+async function* withProcess(deps: AdminDeps, query: StatsQuery): AsyncGenerator<string> {
+  yield* writePrometheus(deps.stats, query);
+  let metrics = processMetrics.get(deps);
+  if (metrics === undefined) {
+    metrics = startProcessMetrics();
+    processMetrics.set(deps, metrics);
+  }
+  yield await (await metrics).text(query.accepts);
+}
+
+/** Envoy counts look-ups of names in its symbol table. Names are never looked up here after a statistic is made, so there is nothing to count. */
+export function recentLookups(): readonly Endpoint[] {
+  let enabled = false;
+  const change = (path: string, help: string, act: () => void): Endpoint => ({
+    path,
+    help,
+    mutates: true,
+    parameters: [],
+    handle: () => {
+      act();
+      return ok();
+    },
+  });
+  return [
+    {
+      path: '/stats/recentlookups',
+      help: 'show recent look-ups of statistic names',
+      mutates: false,
+      parameters: [],
+      handle: () =>
+        text(
+          enabled
+            ? '   Count Lookup\n\ntotal: 0\n'
+            : 'Lookup tracking is not enabled. Use /stats/recentlookups/enable to enable.\n\ntotal: 0\n',
+        ),
+    },
+    change('/stats/recentlookups/clear', 'clear the list of look-ups', () => undefined),
+    change('/stats/recentlookups/disable', 'stop recording look-ups', () => {
+      enabled = false;
+    }),
+    change('/stats/recentlookups/enable', 'record look-ups', () => {
+      enabled = true;
+    }),
+  ];
+}
