@@ -116,6 +116,10 @@ export interface ClientCallbacks {
   onGoAway(): void;
   /** The response could not be parsed: counted as upstream_cx_protocol_error. */
   onProtocolError(): void;
+  /** The peer announced that it closes after this response (`connection: close`, HTTP/1.0). */
+  onCloseAnnounced?(): void;
+  /** `keep-alive: timeout=N`: the peer closes the connection when it has been idle for that long. */
+  onKeepAliveTimeout?(seconds: number): void;
 }
 
 /** A client codec bound to one upstream connection. */

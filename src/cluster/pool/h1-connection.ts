@@ -207,7 +207,7 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
     this.#peerIdleMs = Math.max(0, seconds - 1) * 1000;
   }
 
-  onConnectionCloseAnnounced(): void {
+  onCloseAnnounced(): void {
     this.#pool.owner.stats.upstreamCxCloseNotify.inc();
   }
 

@@ -25,6 +25,8 @@ export class Http1Pool implements HttpPool, TimerTarget {
   #connecting: number;
   /** Requests that wait, the oldest first. */
   readonly #pending: PoolClient[];
+  /** Requests that a failed connect is about to fail. */
+  readonly #failing: PoolClient[];
   #activeRequests: number;
   readonly #idleTimer: Timer;
   #idleTimerDueMs: number;
@@ -40,6 +42,7 @@ export class Http1Pool implements HttpPool, TimerTarget {
     this.#connections = [];
     this.#connecting = 0;
     this.#pending = [];
+    this.#failing = [];
     this.#activeRequests = 0;
     this.#idleTimer = new Timer(this, 0);
     this.#idleTimerDueMs = Number.POSITIVE_INFINITY;
@@ -74,7 +77,10 @@ export class Http1Pool implements HttpPool, TimerTarget {
 
   cancel(client: PoolClient): void {
     const i = this.#pending.indexOf(client);
-    if (i < 0) return;
+    if (i < 0) {
+      remove(this.#failing, client);
+      return;
+    }
     this.#pending.splice(i, 1);
     this.#leftPending();
     this.owner.stats.upstreamRqCancelled.inc();
@@ -217,9 +223,11 @@ export class Http1Pool implements HttpPool, TimerTarget {
 
   #failPending(reason: ResetReason, text: string): void {
     // Those who wait now; one that comes back for another try is not failed with them.
-    const waiting = this.#pending.splice(0);
-    for (let i = 0; i < waiting.length; i++) this.#leftPending();
-    for (const client of waiting) {
+    for (const client of this.#pending.splice(0)) {
+      this.#leftPending();
+      this.#failing.push(client);
+    }
+    for (let client = this.#failing.shift(); client !== undefined; client = this.#failing.shift()) {
       this.owner.stats.upstreamRqPendingFailureEject.inc();
       client.onPoolFailure(reason, text, this.host);
     }

@@ -184,7 +184,13 @@ export class Http1ClientConnection implements ClientConnection {
       request.decoder.on1xxHeaders(headers);
       return;
     }
-    if (parser.close) this.#spent = true;
+    if (parser.close) {
+      this.#spent = true;
+      this.#callbacks.onCloseAnnounced?.();
+    } else {
+      const keepAlive = headers.get('keep-alive');
+      if (keepAlive !== undefined) this.#onKeepAlive(keepAlive);
+    }
     const end = parser.body === BodyKind.None;
     if (end) this.#messageComplete();
     else {
@@ -192,6 +198,13 @@ export class Http1ClientConnection implements ClientConnection {
       this.#body.start(parser.body, parser.contentLength);
     }
     request.decoder.onResponseHeaders(headers, end);
+  }
+
+  /** "timeout=5, max=100" (RFC 2068 §19.7.1.1): only the timeout is of use. */
+  #onKeepAlive(value: string): void {
+    const at = value.indexOf('timeout=');
+    const seconds = at < 0 ? Number.NaN : Number.parseInt(value.slice(at + 8), 10);
+    if (seconds >= 0) this.#callbacks.onKeepAliveTimeout?.(seconds);
   }
 
   #decodeBody(chunk: Buffer, start: number): number {
