@@ -1,5 +1,6 @@
 /** What HTTP and network filters are, and what the proxy offers them. One HTTP filter never imports another. */
 import type { ClusterManager } from '../cluster/api.ts';
+import type { FormatEnvironment } from '../http/format/operator.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
 import type { ResetReason } from '../http/reset-reason.ts';
 import type { ConnectionInfo, StreamInfo } from '../http/stream-info.ts';
@@ -132,6 +133,8 @@ export interface FilterDeps {
   readonly scope: StatsScope;
   readonly rootScope: StatsScope;
   readonly localInfo: LocalInfo;
+  /** What %OPERATORS% of formats read besides the request. */
+  readonly format: FormatEnvironment;
 }
 
 export interface LocalInfo {

@@ -13,6 +13,9 @@ type ShortFlag = (typeof SHORT_AND_LONG)[number][0];
 /** `Flag.UH` is the bit of flag "UH". */
 export const Flag = Object.freeze(Object.fromEntries(SHORT_AND_LONG.map(([short], i) => [short, 1 << i]))) as { readonly [K in ShortFlag]: number };
 
+/** Short names, in Envoy's order. */
+export const FLAG_NAMES: readonly string[] = SHORT_AND_LONG.map((names) => names[0]);
+
 /** Bit for a short flag name, or 0 if there is none of that name. */
 export function flagBit(short: string): number {
   const i = SHORT_AND_LONG.findIndex((names) => names[0] === short);

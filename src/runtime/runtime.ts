@@ -17,7 +17,7 @@ export interface FractionSettings {
 }
 
 export class StaticRuntime implements RuntimeSnapshot {
-  readonly #values: ReadonlyMap<string, string>;
+  #values: ReadonlyMap<string, string>;
 
   /** @param values flattened keys, e.g. "upstream.healthy_panic_threshold" → "0" */
   constructor(values: ReadonlyMap<string, string> = new Map()) {
@@ -47,5 +47,16 @@ export class StaticRuntime implements RuntimeSnapshot {
       if (text !== undefined && /^\d+$/.test(text)) return random % 100 < Number(text);
     }
     return numerator >= denominator || random % denominator < numerator;
+  }
+
+  protected setValues(values: ReadonlyMap<string, string>): void {
+    this.#values = values;
+  }
+}
+
+/** Holds what the layers say now; the control thread replaces it whole. */
+export class MutableRuntime extends StaticRuntime {
+  replace(values: Readonly<Record<string, string>>): void {
+    this.setValues(new Map(Object.entries(values)));
   }
 }

@@ -1,10 +1,9 @@
 /** A configured connection manager on one worker: everything its connections and streams share. */
-import type { AccessLogger } from '../../../access-log/access-logger.ts';
 import type { StreamInfo } from '../../../http/stream-info.ts';
 import type { Http1Stats } from '../../../http/h1/stats.ts';
 import type { Route, RouteTable } from '../../../route/route.ts';
 import { HttpDate } from '../../../runtime/http-date.ts';
-import type { FilterDeps, HttpFilter, HttpFilterFactory, NetworkFilter, NetworkFilterCallbacks } from '../../api.ts';
+import type { AccessLogger, FilterDeps, HttpFilter, HttpFilterFactory, NetworkFilter, NetworkFilterCallbacks } from '../../api.ts';
 import { looksAtResponses, type ResponseSink, ResponseSide } from '../../chain.ts';
 import type { HttpStream } from './http-stream.ts';
 import { HcmStats } from './hcm-stats.ts';

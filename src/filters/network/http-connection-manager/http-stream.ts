@@ -236,10 +236,15 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
 
     const headers = new ResponseHeaders(status);
     let text = body;
+    let contentType = 'text/plain';
     const request = this.#headers;
     const grpc = request !== null && isGrpcContentType(request.get('content-type'));
-    const rewritten = this.manager.localReplies?.rewrite(info, headers, text);
-    if (rewritten !== undefined) text = rewritten;
+    const replies = this.manager.localReplies;
+    if (replies !== null) {
+      const rewritten = replies.rewrite(info, headers, text);
+      text = rewritten.body;
+      contentType = rewritten.contentType;
+    }
     if (grpc) {
       headers.add('content-type', 'application/grpc');
       headers.add('grpc-status', String(grpcStatus >= 0 ? grpcStatus : httpToGrpcStatus(headers.status)));
@@ -248,7 +253,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
       text = '';
     } else if (text !== '') {
       headers.add('content-length', String(text.length));
-      headers.add('content-type', this.manager.localReplies?.contentTypeOf(info) ?? 'text/plain');
+      headers.add('content-type', contentType);
     }
     if (edit !== null) edit(headers);
     info.localReplyBody = text;

@@ -1,8 +1,8 @@
 /** Settings of a connection manager as compiled. Source: envoy.extensions.filters.network.http_connection_manager.v3. */
-import type { AccessLogSettings } from '../../../access-log/config.ts';
+import type { AccessLogSettings } from '../../../access-log/settings.ts';
 import type { LocalReplySettings } from './local-reply.ts';
 import type { Http1Settings } from '../../../http/h1/settings.ts';
-import type { RouteTableSettings } from '../../../route/config.ts';
+import type { RouteTableSettings } from '../../../route/settings.ts';
 
 export interface HttpFilterSettings {
   /** As configured in the list; per-route configuration is looked up by it. */

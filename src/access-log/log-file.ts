@@ -1,0 +1,117 @@
+/**
+ * A log file of one worker. Lines gather in memory and leave in blocks, written asynchronously: a request never waits for a disk.
+ * Every worker has its own descriptor, opened for appending, so that blocks of different workers do not mix.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { SonicBoom } from 'sonic-boom';
+import type { Clock } from '../runtime/clock.ts';
+import { Timer, type TimerTarget } from '../runtime/clock.ts';
+import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
+
+/** Envoy's MIN_FLUSH_SIZE. */
+const FLUSH_BYTES = 64 * 1024;
+/** While the disk does not keep up, memory stays bounded: lines beyond this are dropped and counted. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+
+export class LogFileStats {
+  readonly writeBuffered: Counter;
+  readonly writeCompleted: Counter;
+  readonly writeFailed: Counter;
+  readonly flushedByTimer: Counter;
+  readonly reopenFailed: Counter;
+  readonly dropped: Counter;
+  readonly totalBuffered: Gauge;
+
+  constructor(root: StatsScope) {
+    const scope = root.scope('filesystem');
+    this.writeBuffered = scope.counter('write_buffered');
+    this.writeCompleted = scope.counter('write_completed');
+    this.writeFailed = scope.counter('write_failed');
+    this.flushedByTimer = scope.counter('flushed_by_timer');
+    this.reopenFailed = scope.counter('reopen_failed');
+    this.dropped = scope.counter('outrider_write_dropped');
+    this.totalBuffered = scope.gauge('write_total_buffered');
+  }
+}
+
+export class LogFile implements TimerTarget {
+  readonly #path: string | null;
+  readonly #clock: Clock;
+  readonly #stats: LogFileStats;
+  readonly #flushIntervalMs: number;
+  readonly #timer: Timer;
+  readonly #out: SonicBoom;
+  #text: string;
+  #waitingBytes: number;
+
+  /**
+   * @param target a path, or 1 or 2 for the standard streams
+   * @throws the system's error if the file cannot be opened
+   */
+  constructor(target: string | 1 | 2, clock: Clock, stats: LogFileStats, flushIntervalMs: number) {
+    this.#path = typeof target === 'string' ? target : null;
+    this.#clock = clock;
+    this.#stats = stats;
+    this.#flushIntervalMs = flushIntervalMs;
+    this.#timer = new Timer(this, 0);
+    this.#text = '';
+    this.#waitingBytes = 0;
+    const fd = typeof target === 'string' ? openSync(target, 'a', 0o644) : target;
+    this.#out = new SonicBoom({ fd, sync: false, contentMode: 'buffer', minLength: 0 });
+    this.#out.on('write', (bytes: number) => {
+      stats.writeCompleted.inc();
+      this.#waitingBytes -= bytes;
+    });
+    this.#out.on('error', () => stats.writeFailed.inc());
+  }
+
+  /** @param line latin1 text with its line end */
+  write(line: string): void {
+    this.#stats.writeBuffered.inc();
+    this.#stats.totalBuffered.add(line.length);
+    this.#text += line;
+    if (this.#text.length >= FLUSH_BYTES) this.flush();
+    else if (!this.#timer.armed) this.#clock.arm(this.#timer, this.#flushIntervalMs);
+  }
+
+  flush(): void {
+    const text = this.#text;
+    if (text === '') return;
+    this.#text = '';
+    this.#stats.totalBuffered.sub(text.length);
+    if (this.#waitingBytes > MAX_WAITING_BYTES) {
+      this.#stats.dropped.inc();
+      return;
+    }
+    this.#waitingBytes += text.length;
+    // Its types know only of strings; with contentMode 'buffer' it takes bytes.
+    this.#out.write(Buffer.from(text, 'latin1') as unknown as string);
+  }
+
+  onTimer(): void {
+    this.#stats.flushedByTimer.inc();
+    this.flush();
+  }
+
+  /** After a rotation: what follows goes to a new file of the same name. */
+  reopen(): void {
+    this.flush();
+    if (this.#path === null) return;
+    try {
+      // The descriptor is opened here first, so that a failure leaves the old one in use.
+      closeSync(openSync(this.#path, 'a', 0o644));
+      this.#out.reopen(this.#path);
+    } catch {
+      this.#stats.reopenFailed.inc();
+    }
+  }
+
+  /** Resolves when everything is with the system. */
+  close(): Promise<void> {
+    this.#clock.disarm(this.#timer);
+    this.flush();
+    return new Promise((resolve) => {
+      this.#out.flush(() => resolve());
+    });
+  }
+}

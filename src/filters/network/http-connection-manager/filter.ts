@@ -1,0 +1,37 @@
+/** Puts a connection manager together on a worker. Behaviour: spec headers_tracing, routing; Envoy's ConnectionManagerImpl. */
+import { Http1Stats } from '../../../http/h1/stats.ts';
+import type { RouteTableSettings } from '../../../route/settings.ts';
+import type { RouteTable } from '../../../route/route.ts';
+import type { FilterDeps, HttpFilterFactory, NetworkFilterDeps, NetworkFilterFactory } from '../../api.ts';
+import { HcmStats } from './hcm-stats.ts';
+import { HttpConnectionManager } from './http-connection-manager.ts';
+import { LocalReplies } from './local-reply.ts';
+import type { HcmSettings } from './settings.ts';
+
+/** What only the composition root can give. */
+export interface HcmParts {
+  newHttpFilter(type: string, settings: unknown, deps: FilterDeps): HttpFilterFactory;
+  newRouteTable(settings: RouteTableSettings): RouteTable;
+  /** The RDS route table of that name as it is now; null until it has come. */
+  rdsRouteTable(name: string): () => RouteTable | null;
+}
+
+export function createHttpConnectionManager(settings: HcmSettings, deps: NetworkFilterDeps, parts: HcmParts): NetworkFilterFactory {
+  const scope = deps.rootScope.tagged('http', 'envoy.http_conn_manager_prefix', settings.statPrefix);
+  const listenerScope = deps.listenerScope.tagged('http', 'envoy.http_conn_manager_prefix', settings.statPrefix);
+  const filterDeps: FilterDeps = { ...deps, scope };
+  const inline = settings.routeConfig === null ? null : parts.newRouteTable(settings.routeConfig);
+  const manager = new HttpConnectionManager(settings, filterDeps, {
+    filters: settings.httpFilters.map((filter) => ({
+      name: filter.name,
+      disabled: filter.disabled,
+      factory: parts.newHttpFilter(filter.type, filter.settings, filterDeps),
+    })),
+    routeTable: inline === null ? parts.rdsRouteTable(settings.rdsRouteConfigName) : () => inline,
+    accessLoggers: settings.accessLogs.map((log) => deps.newAccessLogger(log)),
+    localReplies: settings.localReply === null ? null : new LocalReplies(settings.localReply, deps),
+    http1Stats: new Http1Stats(deps.rootScope),
+    stats: new HcmStats(scope, listenerScope),
+  });
+  return { newFilter: (callbacks) => manager.newConnection(callbacks) };
+}

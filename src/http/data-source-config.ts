@@ -1,0 +1,31 @@
+/** Contents of a DataSource, read when configuration is compiled. Source: envoy.config.core.v3.DataSource. */
+import { readFileSync } from 'node:fs';
+import type { CompileContext } from '../config/context.ts';
+import type { DataSource } from '../config/gen/envoy/config/core/v3/base_pb.js';
+import { environmentVariable } from '../runtime/environment.ts';
+
+/** @returns UTF-8 text; '' when it was refused, and reported */
+export function compileDataSource(source: DataSource, at: CompileContext): string {
+  const specifier = source.specifier;
+  switch (specifier.case) {
+    case 'inlineString':
+      return specifier.value;
+    case 'inlineBytes':
+      return Buffer.from(specifier.value).toString('utf8');
+    case 'filename':
+      try {
+        return readFileSync(specifier.value, 'utf8');
+      } catch (error) {
+        at.field('filename').error(`unable to read file '${specifier.value}': ${(error as Error).message}`);
+        return '';
+      }
+    case 'environmentVariable': {
+      const value = environmentVariable(specifier.value);
+      if (value === undefined) at.field('environment_variable').error(`environment variable '${specifier.value}' is not set`);
+      return value ?? '';
+    }
+    default:
+      at.error('one of filename, inline_string, inline_bytes and environment_variable is needed');
+      return '';
+  }
+}

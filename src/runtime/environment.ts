@@ -1,0 +1,4 @@
+/** Environment variables of the process. */
+export function environmentVariable(name: string): string | undefined {
+  return process.env[name];
+}

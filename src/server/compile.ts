@@ -1,0 +1,236 @@
+/** Control side: turns a checked bootstrap into plain settings, each part by the `config.ts` of its area. Everything wrong is reported, nothing is applied. */
+import type { Message } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import { compileAccessLog } from '../access-log/config.ts';
+import { compileCluster } from '../cluster/config.ts';
+import { CatalogBuilder } from '../cluster/catalog.ts';
+import type { ClusterSettings } from '../cluster/settings.ts';
+import { anyTypeName, type CompileContext } from '../config/context.ts';
+import type { Bootstrap } from '../config/gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
+import type { Cluster } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
+import type { ConfigSource } from '../config/gen/envoy/config/core/v3/config_source_pb.js';
+import type { Listener } from '../config/gen/envoy/config/listener/v3/listener_pb.js';
+import type { RouteConfiguration } from '../config/gen/envoy/config/route/v3/route_pb.js';
+import { didYouMean } from '../config/suggest.ts';
+import type { HcmCompilers } from '../filters/network/http-connection-manager/config.ts';
+import type { HttpFilterSettings } from '../filters/network/http-connection-manager/settings.ts';
+import { durationMs } from '../http/config.ts';
+import { compileListenAddress, compileListener } from '../listener/config.ts';
+import type { ListenerSettings } from '../listener/settings.ts';
+import { compileRouteConfiguration } from '../route/config.ts';
+import type { RouteTableSettings } from '../route/settings.ts';
+import type { AdminSettings, CompiledConfig, DynamicSettings, FileSourceSettings, NodeSettings } from './compiled.ts';
+import { type HttpExtension, HTTP_FILTERS, type ListenerExtension, LISTENER_FILTERS, type NetworkExtension, NETWORK_FILTERS } from './extensions.ts';
+import { compileRuntimeLayers } from './runtime-config.ts';
+
+export interface CompileFlags {
+  readonly strictHttp1: boolean;
+  readonly serviceNode: string;
+  readonly serviceCluster: string;
+  readonly serviceZone: string;
+}
+
+/** What compilers of network filters get beside their message. */
+export interface NetworkCompilers extends HcmCompilers {}
+
+/** An extension with its compilers loaded. */
+interface Loaded<E> {
+  readonly extension: E;
+  readonly compile: (message: Message, at: CompileContext, compilers: NetworkCompilers) => unknown;
+  readonly compileRoute: ((message: Message, at: CompileContext) => unknown) | null;
+}
+
+interface MutableDynamic {
+  lds: FileSourceSettings | null;
+  cds: FileSourceSettings | null;
+  rds: Record<string, FileSourceSettings>;
+  eds: Record<string, FileSourceSettings>;
+}
+
+export class Compiler implements NetworkCompilers {
+  readonly strictHttp1: boolean;
+  readonly #flags: CompileFlags;
+  readonly #http = new Map<string, Loaded<HttpExtension>>();
+  readonly #network = new Map<string, Loaded<NetworkExtension>>();
+  readonly #listener = new Map<string, Loaded<ListenerExtension>>();
+  readonly #clusterNames = new Set<string>();
+  readonly #dynamic: MutableDynamic = { lds: null, cds: null, rds: {}, eds: {} };
+
+  private constructor(flags: CompileFlags) {
+    this.#flags = flags;
+    this.strictHttp1 = flags.strictHttp1;
+  }
+
+  /** Loads the compilers of every extension; they are small. */
+  static async load(flags: CompileFlags): Promise<Compiler> {
+    const compiler = new Compiler(flags);
+    await Promise.all([
+      ...HTTP_FILTERS.map(async (extension) => {
+        const [compile, compileRoute] = await Promise.all([extension.config(), extension.routeConfig?.() ?? null]);
+        compiler.#http.set(extension.type, { extension, compile, compileRoute });
+      }),
+      ...NETWORK_FILTERS.map(async (extension) => {
+        compiler.#network.set(extension.type, { extension, compile: await extension.config(), compileRoute: null });
+      }),
+      ...LISTENER_FILTERS.map(async (extension) => {
+        compiler.#listener.set(extension.type, { extension, compile: await extension.config(), compileRoute: null });
+      }),
+    ]);
+    return compiler;
+  }
+
+  bootstrap(message: Bootstrap, at: CompileContext): CompiledConfig {
+    const resources = message.staticResources;
+    const statics = at.field('static_resources');
+    const dynamic = message.dynamicResources;
+    this.#dynamic.lds = fileSource(dynamic?.ldsConfig, at.field('dynamic_resources').field('lds_config'));
+    this.#dynamic.cds = fileSource(dynamic?.cdsConfig, at.field('dynamic_resources').field('cds_config'));
+
+    // Names first: routes are checked against all of them.
+    for (const [i, cluster] of (resources?.clusters ?? []).entries()) {
+      if (this.#clusterNames.has(cluster.name)) statics.field('clusters', i).field('name').error(`cluster '${cluster.name}' is defined twice`);
+      this.#clusterNames.add(cluster.name);
+    }
+    // Packed one by one: thousands of clusters never are objects all at once.
+    const catalog = new CatalogBuilder();
+    for (const [i, cluster] of (resources?.clusters ?? []).entries()) {
+      const settings = this.cluster(cluster, statics.field('clusters', i));
+      if (settings !== null) catalog.add(settings);
+    }
+    const listeners = this.#listeners(resources?.listeners ?? [], statics);
+    const localClusterName = message.clusterManager?.localClusterName ?? '';
+    if (localClusterName !== '' && !this.#clusterNames.has(localClusterName)) {
+      at.field('cluster_manager').field('local_cluster_name').error(`local cluster '${localClusterName}' must be defined${didYouMean(localClusterName, this.#clusterNames)}`);
+    }
+    return {
+      node: this.#node(message),
+      admin: this.#admin(message, at),
+      listeners,
+      clusters: { block: catalog.finish(), nextId: catalog.nextId },
+      runtimeLayers: compileRuntimeLayers(message.layeredRuntime, at.field('layered_runtime')),
+      statsFlushIntervalMs: durationMs(message.statsFlushInterval) ?? 5000,
+      dynamic: this.#dynamic as DynamicSettings,
+      localClusterName,
+    };
+  }
+
+  cluster(message: Cluster, at: CompileContext): ClusterSettings | null {
+    const eds = message.edsClusterConfig;
+    if (eds !== undefined) {
+      const source = fileSource(eds.edsConfig, at.field('eds_cluster_config').field('eds_config'));
+      if (source !== null) this.#dynamic.eds[eds.serviceName === '' ? message.name : eds.serviceName] = source;
+    }
+    return compileCluster(message, at);
+  }
+
+  listener(message: Listener, at: CompileContext): ListenerSettings | null {
+    return compileListener(message, at, {
+      networkFilter: (any, here) => this.#networkFilter(any, here),
+      listenerFilter: (any, here) => this.#compileKnown(this.#listener, 'listener filter', any, here),
+      accessLog: (log, here) => compileAccessLog(log, here),
+    });
+  }
+
+  routes(message: RouteConfiguration, filters: readonly HttpFilterSettings[], at: CompileContext): RouteTableSettings {
+    return compileRouteConfiguration(message, at, {
+      perFilterConfig: (name, any, here) => this.#perFilterConfig(name, any, here),
+      httpFilterNames: filters.map((filter) => filter.name),
+      clusterExists: (name) => (this.#clusterNames.has(name) ? true : this.#dynamic.cds === null ? false : null),
+      clusterNames: this.#clusterNames,
+    });
+  }
+
+  httpFilter(any: Any, at: CompileContext): { type: string; settings: unknown; terminal: boolean } | null {
+    const result = this.#compileKnown(this.#http, 'HTTP filter', any, at);
+    return result === null ? null : { type: result.extension.type, settings: result.settings, terminal: result.extension.terminal };
+  }
+
+  accessLog: HcmCompilers['accessLog'] = (message, at) => compileAccessLog(message, at);
+
+  #compileKnown<E extends { readonly type: string }>(
+    table: ReadonlyMap<string, Loaded<E>>,
+    kind: string,
+    any: Any,
+    at: CompileContext,
+  ): { extension: E; type: string; settings: unknown } | null {
+    const typeName = anyTypeName(any);
+    const loaded = table.get(typeName);
+    if (loaded === undefined) {
+      at.error(typeName === '' ? 'missing "@type"' : `${kind} ${typeName} is not supported by Outrider yet`);
+      return null;
+    }
+    const message = at.unpack(any);
+    if (message === null) return null;
+    return { extension: loaded.extension, type: typeName, settings: loaded.compile(message, at, this) };
+  }
+
+  #networkFilter(any: Any, at: CompileContext): { name: string; type: string; settings: unknown; terminal: boolean } | null {
+    const result = this.#compileKnown(this.#network, 'network filter', any, at);
+    return result === null ? null : { name: result.extension.name, type: result.type, settings: result.settings, terminal: result.extension.terminal };
+  }
+
+  #perFilterConfig(_name: string, any: Any, at: CompileContext): unknown {
+    const typeName = anyTypeName(any);
+    for (const loaded of this.#http.values()) {
+      if (loaded.compileRoute === null || (loaded.extension.routeType || loaded.extension.type) !== typeName) continue;
+      const message = at.unpack(any);
+      return message === null ? null : loaded.compileRoute(message, at);
+    }
+    at.error(`per-filter configuration ${typeName} is not supported by Outrider yet`);
+    return null;
+  }
+
+  #listeners(messages: readonly Listener[], statics: CompileContext): ListenerSettings[] {
+    const addresses = new Map<string, string>();
+    const listeners: ListenerSettings[] = [];
+    messages.forEach((message, i) => {
+      const at = statics.field('listeners', i);
+      const listener = this.listener(message, at);
+      if (listener === null) return;
+      for (const address of listener.bindToPort ? listener.addresses : []) {
+        const text = address.kind === 'pipe' ? address.path : `${address.ip}:${address.port}`;
+        if (address.kind === 'ip' && address.port === 0) continue;
+        const other = addresses.get(text);
+        if (other !== undefined) at.field('address').error(`error adding listener: '${listener.name}' has duplicate address '${text}' as existing listener '${other}'`);
+        addresses.set(text, listener.name);
+      }
+      listeners.push(listener);
+    });
+    return listeners;
+  }
+
+  #node(message: Bootstrap): NodeSettings {
+    const node = message.node;
+    return {
+      id: this.#flags.serviceNode || (node?.id ?? ''),
+      cluster: this.#flags.serviceCluster || (node?.cluster ?? ''),
+      region: node?.locality?.region ?? '',
+      zone: this.#flags.serviceZone || (node?.locality?.zone ?? ''),
+      subZone: node?.locality?.subZone ?? '',
+    };
+  }
+
+  #admin(message: Bootstrap, at: CompileContext): AdminSettings | null {
+    const admin = message.admin;
+    if (admin?.address === undefined) return null;
+    const here = at.field('admin');
+    const address = compileListenAddress(admin.address, here.field('address'));
+    if (address === null) return null;
+    return {
+      address,
+      profilePath: admin.profilePath === '' ? '/var/log/envoy/envoy.prof' : admin.profilePath,
+      accessLogs: admin.accessLog.map((log, i) => compileAccessLog(log, here.field('access_log', i))).filter((log) => log !== null),
+    };
+  }
+}
+
+/** Only files so far: ADS and API sources are a later capability, refused with their place. */
+function fileSource(source: ConfigSource | undefined, at: CompileContext): FileSourceSettings | null {
+  if (source === undefined) return null;
+  const specifier = source.configSourceSpecifier;
+  if (specifier.case === 'pathConfigSource') return { path: specifier.value.path, watchedDirectory: specifier.value.watchedDirectory?.path ?? '' };
+  if (specifier.case === 'path') return { path: specifier.value, watchedDirectory: '' };
+  if (specifier.case === undefined) at.error('a configuration source is needed');
+  else at.error('only path_config_source is supported by Outrider yet');
+  return null;
+}

@@ -1,0 +1,50 @@
+/** A whole configuration as the control thread and the workers run it: plain data. */
+import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
+
+export interface AdminSettings {
+  readonly address: ListenAddressSettings;
+  readonly profilePath: string;
+  readonly accessLogs: readonly unknown[];
+}
+
+export interface NodeSettings {
+  readonly id: string;
+  readonly cluster: string;
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+}
+
+export type RuntimeLayerSettings =
+  | { readonly kind: 'static'; readonly name: string; readonly values: Readonly<Record<string, string>> }
+  | { readonly kind: 'disk'; readonly name: string; readonly symlinkRoot: string; readonly subdirectory: string; readonly appendServiceCluster: boolean }
+  | { readonly kind: 'admin'; readonly name: string };
+
+/** A resource subscription by file (`path_config_source`). */
+export interface FileSourceSettings {
+  readonly path: string;
+  /** Directory whose rename swaps announce a change; '' = the file's own. */
+  readonly watchedDirectory: string;
+}
+
+export interface DynamicSettings {
+  readonly lds: FileSourceSettings | null;
+  readonly cds: FileSourceSettings | null;
+  /** Route configurations that listeners name: name → source. */
+  readonly rds: Readonly<Record<string, FileSourceSettings>>;
+  /** EDS clusters: service name → source. */
+  readonly eds: Readonly<Record<string, FileSourceSettings>>;
+}
+
+export interface CompiledConfig {
+  readonly node: NodeSettings;
+  readonly admin: AdminSettings | null;
+  readonly listeners: readonly ListenerSettings[];
+  /** All clusters packed (CatalogBuilder), in memory that every thread shares. */
+  readonly clusters: { readonly block: SharedArrayBuffer; readonly nextId: number };
+  readonly runtimeLayers: readonly RuntimeLayerSettings[];
+  readonly statsFlushIntervalMs: number;
+  readonly dynamic: DynamicSettings;
+  /** Name of the cluster that this proxy belongs to; ''. */
+  readonly localClusterName: string;
+}

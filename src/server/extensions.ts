@@ -1,0 +1,115 @@
+/**
+ * The one registration list: every extension, by the protobuf type of its configuration. The control side loads `config`, a worker
+ * loads `filter`, each only when it is used: a worker never loads a protobuf schema.
+ */
+import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterDeps, NetworkFilterFactory } from '../filters/api.ts';
+import type { CompileContext } from '../config/context.ts';
+import type { NetworkCompilers } from './compile.ts';
+import type { WorkerParts } from './worker-parts.ts';
+
+/** Messages and settings differ by extension; the type name that stands beside them says which they are. */
+// biome-ignore lint/suspicious/noExplicitAny: one list holds compilers of every message type, keyed by that type's name
+type Opaque = any;
+
+export interface HttpExtension {
+  readonly name: string;
+  readonly type: string;
+  /** Type of its per-route message; '' = the same as `type`, null = it has none. */
+  readonly routeType: string | null;
+  readonly terminal: boolean;
+  readonly config: () => Promise<(message: Opaque, at: CompileContext) => unknown>;
+  readonly routeConfig: (() => Promise<(message: Opaque, at: CompileContext) => unknown>) | null;
+  readonly filter: () => Promise<(settings: Opaque, deps: FilterDeps) => HttpFilterFactory>;
+}
+
+export interface NetworkExtension {
+  readonly name: string;
+  readonly type: string;
+  readonly terminal: boolean;
+  readonly config: () => Promise<(message: Opaque, at: CompileContext, compilers: NetworkCompilers) => unknown>;
+  readonly filter: () => Promise<(settings: Opaque, deps: NetworkFilterDeps, parts: WorkerParts) => NetworkFilterFactory>;
+}
+
+export interface ListenerExtension {
+  readonly name: string;
+  readonly type: string;
+  readonly config: () => Promise<(message: Opaque, at: CompileContext) => unknown>;
+  readonly filter: () => Promise<(settings: Opaque, deps: FilterDeps) => ListenerFilterFactory>;
+}
+
+export const HTTP_FILTERS: readonly HttpExtension[] = [
+  {
+    name: 'envoy.filters.http.router',
+    type: 'envoy.extensions.filters.http.router.v3.Router',
+    routeType: null,
+    terminal: true,
+    config: async () => (await import('../filters/http/router/config.ts')).compileRouter,
+    routeConfig: null,
+    filter: async () => (await import('../filters/http/router/router-filter-factory.ts')).createRouter,
+  },
+];
+
+export const NETWORK_FILTERS: readonly NetworkExtension[] = [
+  {
+    name: 'envoy.filters.network.http_connection_manager',
+    type: 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    terminal: true,
+    config: async () => (await import('../filters/network/http-connection-manager/config.ts')).compileHttpConnectionManager,
+    filter: async () => (await import('../filters/network/http-connection-manager/filter.ts')).createHttpConnectionManager,
+  },
+  {
+    name: 'envoy.filters.network.tcp_proxy',
+    type: 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+    terminal: true,
+    config: async () => (await import('../filters/network/tcp-proxy/config.ts')).compileTcpProxy,
+    filter: async () => (await import('../filters/network/tcp-proxy/filter.ts')).createTcpProxy,
+  },
+  {
+    name: 'envoy.filters.network.echo',
+    type: 'envoy.extensions.filters.network.echo.v3.Echo',
+    terminal: true,
+    config: async () => (await import('../filters/network/echo/config.ts')).compileEcho,
+    filter: async () => (await import('../filters/network/echo/filter.ts')).createEcho,
+  },
+  {
+    name: 'envoy.filters.network.direct_response',
+    type: 'envoy.extensions.filters.network.direct_response.v3.Config',
+    terminal: true,
+    config: async () => (await import('../filters/network/direct-response/config.ts')).compileDirectResponse,
+    filter: async () => (await import('../filters/network/direct-response/filter.ts')).createDirectResponse,
+  },
+  {
+    name: 'envoy.filters.network.connection_limit',
+    type: 'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
+    terminal: false,
+    config: async () => (await import('../filters/network/connection-limit/config.ts')).compileConnectionLimit,
+    filter: async () => (await import('../filters/network/connection-limit/filter.ts')).createConnectionLimit,
+  },
+];
+
+export const LISTENER_FILTERS: readonly ListenerExtension[] = [
+  {
+    name: 'envoy.filters.listener.original_dst',
+    type: 'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
+    config: async () => (await import('../filters/listener/original-dst/config.ts')).compileOriginalDst,
+    filter: async () => (await import('../filters/listener/original-dst/filter.ts')).createOriginalDst,
+  },
+  {
+    name: 'envoy.filters.listener.http_inspector',
+    type: 'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector',
+    config: async () => (await import('../filters/listener/http-inspector/config.ts')).compileHttpInspector,
+    filter: async () => (await import('../filters/listener/http-inspector/filter.ts')).createHttpInspector,
+  },
+  {
+    name: 'envoy.filters.listener.tls_inspector',
+    type: 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
+    config: async () => (await import('../filters/listener/tls-inspector/config.ts')).compileTlsInspector,
+    filter: async () => (await import('../filters/listener/tls-inspector/filter.ts')).createTlsInspector,
+  },
+  {
+    name: 'envoy.filters.listener.proxy_protocol',
+    type: 'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
+    config: async () => (await import('../filters/listener/proxy-protocol/config.ts')).compileProxyProtocol,
+    filter: async () => (await import('../filters/listener/proxy-protocol/filter.ts')).createProxyProtocol,
+  },
+];

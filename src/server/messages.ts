@@ -1,0 +1,53 @@
+/** What the control thread and a worker say to each other. Everything is plain data; calls carry an id and are answered by `done`. */
+import type { HostUpdate } from '../cluster/host-update.ts';
+import type { PackedCluster } from '../cluster/catalog.ts';
+import type { LocalInfo } from '../filters/api.ts';
+import type { ListenerSettings } from '../listener/settings.ts';
+import type { RouteTableSettings } from '../route/settings.ts';
+import type { LogLevel } from '../runtime/logger.ts';
+import type { StatsAnnouncement } from '../stats/announcement.ts';
+
+/** Handed over when the thread starts. */
+export interface WorkerData {
+  readonly index: number;
+  readonly slab: SharedArrayBuffer;
+  /** Int32 cells: open connections of all listeners, then of each listener. */
+  readonly connectionCounts: SharedArrayBuffer;
+  readonly drainStrategy: 'gradual' | 'immediate';
+  readonly drainTimeMs: number;
+  readonly fileFlushIntervalMs: number;
+  readonly logLevel: LogLevel;
+  readonly logPath: string | null;
+}
+
+export interface WorkerConfiguration {
+  readonly localInfo: LocalInfo;
+  readonly runtime: Readonly<Record<string, string>>;
+  readonly localClusterName: string;
+  readonly clusters: SharedArrayBuffer;
+  readonly routeTables: Readonly<Record<string, RouteTableSettings>>;
+}
+
+export type WorkerCall =
+  | { readonly kind: 'configure'; readonly configuration: WorkerConfiguration }
+  | { readonly kind: 'set-clusters'; readonly set: readonly PackedCluster[]; readonly remove: readonly string[] }
+  | { readonly kind: 'set-listener'; readonly key: string; readonly countCell: number; readonly settings: ListenerSettings }
+  | { readonly kind: 'remove-listener'; readonly key: string }
+  | { readonly kind: 'set-route-table'; readonly name: string; readonly settings: RouteTableSettings }
+  | { readonly kind: 'set-hosts'; readonly update: HostUpdate }
+  | { readonly kind: 'set-runtime'; readonly values: Readonly<Record<string, string>> }
+  | { readonly kind: 'drain'; readonly inboundOnly: boolean }
+  | { readonly kind: 'stop-listening'; readonly inboundOnly: boolean }
+  | { readonly kind: 'set-health-check-failed'; readonly failed: boolean }
+  | { readonly kind: 'reopen-logs' }
+  | { readonly kind: 'set-log-level'; readonly level: LogLevel }
+  | { readonly kind: 'listener-status' }
+  | { readonly kind: 'cluster-status' }
+  | { readonly kind: 'connection-count'; readonly inboundOnly: boolean }
+  | { readonly kind: 'shutdown' };
+
+export type ToWorker = WorkerCall & { readonly id: number };
+
+export type FromWorker =
+  | { readonly kind: 'done'; readonly id: number; readonly result: unknown; readonly error: string | null }
+  | { readonly kind: 'stats'; readonly announcement: StatsAnnouncement };

@@ -1,0 +1,69 @@
+/** The control thread's side of one worker thread: calls with answers, and word of its end. */
+import { Worker } from 'node:worker_threads';
+import type { StatsAnnouncement } from '../stats/announcement.ts';
+import type { FromWorker, WorkerCall, WorkerData } from './messages.ts';
+
+export interface WorkerEvents {
+  onStats(announcement: StatsAnnouncement): void;
+  /** The thread ended without being asked to. */
+  onCrash(error: Error | null): void;
+}
+
+interface Waiting {
+  resolve(result: unknown): void;
+  reject(error: Error): void;
+}
+
+/** MiB of V8's young generation in a worker. Streams die young: a small one stays in the cache, and in memory. */
+const YOUNG_GENERATION_MB = 6;
+
+export class WorkerHandle {
+  readonly data: WorkerData;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #nextId = 1;
+  #stopping = false;
+
+  constructor(data: WorkerData, events: WorkerEvents) {
+    this.data = data;
+    this.#worker = new Worker(new URL(import.meta.url.endsWith('.ts') ? './worker-thread.ts' : './worker-thread.js', import.meta.url), {
+      workerData: data,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
+    let failure: Error | null = null;
+    this.#worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'stats') {
+        events.onStats(message.announcement);
+        return;
+      }
+      const waiting = this.#waiting.get(message.id);
+      this.#waiting.delete(message.id);
+      if (message.error === null) waiting?.resolve(message.result);
+      else waiting?.reject(new Error(message.error));
+    });
+    this.#worker.on('error', (error: Error) => {
+      failure = error;
+    });
+    this.#worker.on('exit', () => {
+      for (const waiting of this.#waiting.values()) waiting.reject(new Error('the worker has ended'));
+      this.#waiting.clear();
+      if (!this.#stopping) events.onCrash(failure);
+    });
+  }
+
+  /** Rejects with the worker's own words if it could not do it. */
+  call<T>(call: WorkerCall): Promise<T> {
+    const id = this.#nextId++;
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (result: unknown) => void, reject });
+      this.#worker.postMessage({ ...call, id });
+    });
+  }
+
+  /** Flushes what is buffered and ends the thread. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.call({ kind: 'shutdown' }).catch(() => undefined);
+    await this.#worker.terminate();
+  }
+}

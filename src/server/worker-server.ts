@@ -1,0 +1,181 @@
+/** The data plane of one worker, put together. */
+import { AccessLogs } from '../access-log/access-logs.ts';
+import { WorkerClusterManager } from '../cluster/cluster-manager.ts';
+import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterFactory } from '../filters/api.ts';
+import { SharedConnectionCount } from '../listener/connection-count.ts';
+import { ListenerManager } from '../listener/listener-manager.ts';
+import type { ListenerSettings } from '../listener/settings.ts';
+import type { FormatEnvironment } from '../http/format/operator.ts';
+import { SharedSlab } from '../lb/shared-slab.ts';
+import { flushConnections, onUnexpectedException } from '../net/connection.ts';
+import { kernelOriginalDestination, kernelPreparedSockets } from '../net/socket-options.ts';
+import { buildRouteTable } from '../route/route-table.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { environmentVariable } from '../runtime/environment.ts';
+import { createLogger, type Logger } from '../runtime/logger.ts';
+import { systemRandom } from '../runtime/random.ts';
+import { RealClock } from '../runtime/real-clock.ts';
+import { MutableRuntime } from '../runtime/runtime.ts';
+import { StatsStore } from '../stats/store.ts';
+import { HTTP_FILTERS, LISTENER_FILTERS, NETWORK_FILTERS } from './extensions.ts';
+import type { FromWorker, ToWorker, WorkerConfiguration, WorkerData } from './messages.ts';
+import { RouteTables } from './route-tables.ts';
+import type { WorkerParts } from './worker-parts.ts';
+
+type Create<Deps, Factory> = (settings: unknown, deps: Deps, parts: WorkerParts) => Factory;
+
+export class WorkerServer {
+  readonly #data: WorkerData;
+  readonly #clock: Clock = new RealClock(flushConnections);
+  readonly #random = systemRandom();
+  readonly #runtime = new MutableRuntime();
+  readonly #logger: Logger;
+  readonly #store: StatsStore;
+  readonly #slab: SharedSlab;
+  readonly #routeTables = new RouteTables();
+  readonly #http = new Map<string, Create<FilterDeps, HttpFilterFactory>>();
+  readonly #network = new Map<string, Create<never, NetworkFilterFactory>>();
+  readonly #listenerFilters = new Map<string, Create<FilterDeps, ListenerFilterFactory>>();
+  readonly #counts: Int32Array;
+  /** Listener key → its cell of `#counts`. */
+  readonly #countCells = new Map<string, number>();
+  #deps: FilterDeps | null = null;
+  #clusters: WorkerClusterManager | null = null;
+  #listeners: ListenerManager | null = null;
+  #accessLogs: AccessLogs | null = null;
+
+  constructor(data: WorkerData, post: (message: FromWorker) => void) {
+    this.#data = data;
+    this.#logger = createLogger('worker-' + data.index, data.logLevel, data.logPath);
+    this.#store = new StatsStore((announcement) => post({ kind: 'stats', announcement }));
+    this.#slab = new SharedSlab(data.slab);
+    this.#counts = new Int32Array(data.connectionCounts);
+    const bugs = this.#store.root.scope('server').counter('envoy_bug_failures');
+    onUnexpectedException((error, connection) => {
+      bugs.inc();
+      this.#logger.error('unexpected exception: connection closed', { connection: connection.id, stack: error instanceof Error ? error.stack : String(error) });
+    });
+  }
+
+  async handle(message: ToWorker): Promise<unknown> {
+    switch (message.kind) {
+      case 'configure':
+        return this.#configure(message.configuration);
+      case 'set-clusters':
+        for (const settings of message.set) this.#clusters!.addOrUpdate(settings);
+        for (const name of message.remove) this.#clusters!.remove(name);
+        return null;
+      case 'set-listener':
+        await this.#loadExtensions(message.settings);
+        this.#countCells.set(message.key, message.countCell);
+        return this.#listeners!.addOrUpdate(message.key, message.settings);
+      case 'remove-listener':
+        return this.#listeners!.remove(message.key);
+      case 'set-route-table':
+        this.#routeTables.set(message.name, this.#routeTable(message.settings));
+        return null;
+      case 'set-hosts':
+        this.#clusters!.applyHostUpdate(message.update);
+        return null;
+      case 'set-runtime':
+        this.#runtime.replace(message.values);
+        return null;
+      case 'drain':
+        this.#listeners!.startDraining(message.inboundOnly);
+        return null;
+      case 'stop-listening':
+        this.#listeners!.stopListening(message.inboundOnly);
+        return null;
+      case 'set-health-check-failed':
+        this.#listeners!.healthCheckFailed = message.failed;
+        return null;
+      case 'reopen-logs':
+        this.#accessLogs!.reopen();
+        return null;
+      case 'set-log-level':
+        this.#logger.setLevel(message.level);
+        return null;
+      case 'listener-status':
+        return this.#listeners?.status() ?? [];
+      case 'cluster-status':
+        return this.#clusters?.snapshot() ?? [];
+      case 'connection-count':
+        return this.#listeners?.connectionCount(message.inboundOnly) ?? 0;
+      case 'shutdown':
+        this.#listeners?.shutdown();
+        await this.#accessLogs?.close();
+        this.#store.flush();
+        return null;
+    }
+  }
+
+  #configure(configuration: WorkerConfiguration): null {
+    this.#runtime.replace(configuration.runtime);
+    const clock = this.#clock;
+    const random = this.#random;
+    const runtime = this.#runtime;
+    const logger = this.#logger;
+    const rootScope = this.#store.root;
+    const localInfo = configuration.localInfo;
+    const format: FormatEnvironment = { clock, random, hostname: localInfo.hostname, variable: environmentVariable };
+    this.#accessLogs = new AccessLogs({ clock, random, runtime, rootScope, format, flushIntervalMs: this.#data.fileFlushIntervalMs });
+    this.#clusters = new WorkerClusterManager({ clock, random, runtime, rootScope, slab: this.#slab }, configuration.clusters);
+    const deps: FilterDeps = { clock, random, runtime, logger, clusters: this.#clusters, scope: rootScope, rootScope, localInfo, format };
+    this.#deps = deps;
+    for (const [name, settings] of Object.entries(configuration.routeTables)) this.#routeTables.set(name, this.#routeTable(settings));
+    const accessLogs = this.#accessLogs;
+    this.#listeners = new ListenerManager(
+      {
+        workerIndex: this.#data.index,
+        filters: deps,
+        newNetworkFilter: (type, settings, deps) => this.#network.get(type)?.(settings, deps as never, this.#parts) ?? null,
+        newListenerFilter: (type, settings, deps) => this.#listenerFilters.get(type)?.(settings, deps, this.#parts) ?? null,
+        newAccessLogger: (settings) => accessLogs.logger(settings as never),
+        connectionCount: (key) => new SharedConnectionCount(this.#counts, this.#countCells.get(key)!),
+        globalConnectionCount: new SharedConnectionCount(this.#counts, 0),
+        globalConnectionLimit: () => this.#runtime.integer('overload.global_downstream_max_connections', Number.POSITIVE_INFINITY),
+        originalDestination: kernelOriginalDestination(),
+        preparedSockets: kernelPreparedSockets(),
+      },
+      this.#data.drainStrategy,
+      this.#data.drainTimeMs,
+    );
+    return null;
+  }
+
+  readonly #parts: WorkerParts = {
+    newHttpFilter: (type, settings, deps) => {
+      const create = this.#http.get(type);
+      if (create === undefined) throw new Error(`no HTTP filter for '${type}'`);
+      return create(settings, deps, this.#parts);
+    },
+    newRouteTable: (settings) => this.#routeTable(settings),
+    rdsRouteTable: (name) => this.#routeTables.reader(name),
+  };
+
+  #routeTable(settings: Parameters<typeof buildRouteTable>[0]) {
+    const { runtime, format } = this.#deps!;
+    return buildRouteTable(settings, { runtime, format });
+  }
+
+  /** Loads what the listener's filters need, so that making them is synchronous. */
+  async #loadExtensions(listener: ListenerSettings): Promise<void> {
+    const chains = listener.defaultFilterChain === null ? listener.filterChains : [...listener.filterChains, listener.defaultFilterChain];
+    const loads: Promise<void>[] = [];
+    const want = <C>(table: Map<string, C>, list: readonly { type: string; filter: () => Promise<unknown> }[], type: string) => {
+      if (table.has(type)) return;
+      const extension = list.find((entry) => entry.type === type);
+      if (extension !== undefined) loads.push(extension.filter().then((create) => void table.set(type, create as C)));
+    };
+    for (const filter of listener.listenerFilters) want(this.#listenerFilters, LISTENER_FILTERS, filter.type);
+    if (listener.useOriginalDst) want(this.#listenerFilters, LISTENER_FILTERS, 'envoy.extensions.filters.listener.original_dst.v3.OriginalDst');
+    for (const chain of chains) {
+      for (const filter of chain.filters) {
+        want(this.#network, NETWORK_FILTERS, filter.type);
+        const http = (filter.settings as { httpFilters?: readonly { type: string }[] } | null)?.httpFilters ?? [];
+        for (const entry of http) want(this.#http, HTTP_FILTERS, entry.type);
+      }
+    }
+    await Promise.all(loads);
+  }
+}

@@ -1,0 +1,141 @@
+/** All workers of the process: started, told the same things, and replaced when one dies. */
+import { SharedSlab } from '../lb/shared-slab.ts';
+import type { ListenerStatus } from '../listener/listener-manager.ts';
+import type { ListenerSettings } from '../listener/settings.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { StatsAggregate, ThreadStats } from '../stats/aggregate.ts';
+import type { WorkerCall, WorkerConfiguration, WorkerData } from './messages.ts';
+import { WorkerHandle } from './worker-handle.ts';
+
+/** Cells for listeners' connection counts; the first is the global one. */
+const COUNT_CELLS = 4096;
+
+export interface WorkersOptions extends Omit<WorkerData, 'index' | 'slab' | 'connectionCounts'> {
+  readonly concurrency: number;
+}
+
+interface Slot {
+  handle: WorkerHandle;
+  stats: ThreadStats;
+}
+
+export class Workers {
+  readonly slab: SharedSlab;
+  readonly #options: WorkersOptions;
+  readonly #stats: StatsAggregate;
+  readonly #logger: Logger;
+  readonly #counts = new SharedArrayBuffer(COUNT_CELLS * 4);
+  readonly #slots: Slot[] = [];
+  /** What a new worker must be told to be like the others. */
+  #configuration: WorkerConfiguration | null = null;
+  readonly #listeners = new Map<string, { settings: ListenerSettings; countCell: number }>();
+  readonly #since: WorkerCall[] = [];
+  #nextCountCell = 1;
+  #stopping = false;
+
+  constructor(options: WorkersOptions, stats: StatsAggregate, logger: Logger) {
+    this.#options = options;
+    this.#stats = stats;
+    this.#logger = logger;
+    this.slab = SharedSlab.create();
+  }
+
+  start(): void {
+    for (let i = 0; i < this.#options.concurrency; i++) this.#slots.push(this.#spawn(i));
+  }
+
+  get size(): number {
+    return this.#slots.length;
+  }
+
+  async configure(configuration: WorkerConfiguration): Promise<void> {
+    this.#configuration = configuration;
+    await this.#all({ kind: 'configure', configuration });
+  }
+
+  /** Remembered for workers that are started later. */
+  async apply(call: WorkerCall): Promise<void> {
+    this.#since.push(call);
+    await this.#all(call);
+  }
+
+  /** To the workers of the moment only. */
+  async tell(call: WorkerCall): Promise<void> {
+    await this.#all(call);
+  }
+
+  /**
+   * The first worker opens the sockets, so that port 0 becomes a port; the others join it there.
+   * @throws the first worker's words; nothing has changed then
+   */
+  async setListener(key: string, settings: ListenerSettings): Promise<void> {
+    const known = this.#listeners.get(key);
+    const countCell = known?.countCell ?? this.#nextCountCell++;
+    await this.#slots[0]!.handle.call({ kind: 'set-listener', key, countCell, settings });
+    const status = (await this.listenerStatus()).find((listener) => listener.key === key);
+    const bound = status === undefined ? settings : withPorts(settings, status.addresses);
+    this.#listeners.set(key, { settings: bound, countCell });
+    await Promise.all(this.#slots.slice(1).map((slot) => slot.handle.call({ kind: 'set-listener', key, countCell, settings: bound })));
+  }
+
+  async removeListener(key: string): Promise<void> {
+    this.#listeners.delete(key);
+    await this.#all({ kind: 'remove-listener', key });
+  }
+
+  listenerStatus(): Promise<ListenerStatus[]> {
+    return this.#slots[0]!.handle.call<ListenerStatus[]>({ kind: 'listener-status' });
+  }
+
+  /** One answer a worker. */
+  query<T>(call: WorkerCall): Promise<T[]> {
+    return Promise.all(this.#slots.map((slot) => slot.handle.call<T>(call)));
+  }
+
+  async connectionCount(inboundOnly: boolean): Promise<number> {
+    const counts = await this.query<number>({ kind: 'connection-count', inboundOnly });
+    return counts.reduce((a, b) => a + b, 0);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#slots.map((slot) => slot.handle.stop()));
+  }
+
+  async #all(call: WorkerCall): Promise<void> {
+    await Promise.all(this.#slots.map((slot) => slot.handle.call(call)));
+  }
+
+  #spawn(index: number): Slot {
+    const stats = this.#stats.addThread();
+    const data: WorkerData = { ...this.#options, index, slab: this.slab.buffer, connectionCounts: this.#counts };
+    const handle = new WorkerHandle(data, {
+      onStats: (announcement) => stats.accept(announcement),
+      onCrash: (error) => void this.#replace(index, error),
+    });
+    return { handle, stats };
+  }
+
+  async #replace(index: number, error: Error | null): Promise<void> {
+    if (this.#stopping) return;
+    this.#logger.error('a worker died; starting another', { worker: index, error: error?.stack ?? 'unknown' });
+    this.#slots[index]!.stats.retire();
+    const slot = this.#spawn(index);
+    this.#slots[index] = slot;
+    if (this.#configuration === null) return;
+    await slot.handle.call({ kind: 'configure', configuration: this.#configuration });
+    for (const call of this.#since) await slot.handle.call(call);
+    for (const [key, listener] of this.#listeners) await slot.handle.call({ kind: 'set-listener', key, ...listener });
+  }
+}
+
+function withPorts(settings: ListenerSettings, bound: readonly string[]): ListenerSettings {
+  return {
+    ...settings,
+    addresses: settings.addresses.map((address, i) => {
+      const text = bound[i];
+      if (address.kind === 'pipe' || address.port !== 0 || text === undefined) return address;
+      return { ...address, port: Number(text.slice(text.lastIndexOf(':') + 1)) };
+    }),
+  };
+}
