@@ -1,5 +1,5 @@
 /** What a cluster is told: plain data, made from the Cluster message on the control thread. Every default is stated here, once. */
-import { DEFAULT_HTTP1_SETTINGS, type Http1Settings } from '../http/h1/settings.ts';
+import { DEFAULT_HTTP1_CLIENT_SETTINGS, type Http1Settings } from '../http/h1/settings.ts';
 import type { LeastRequestSettings } from '../lb/least-request.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
 
@@ -134,7 +134,7 @@ export const DEFAULT_UPSTREAM_HTTP: UpstreamHttpSettings = Object.freeze({
   maxConnectionDurationMs: 0,
   maxStreamDurationMs: 0,
   maxRequestsPerConnection: 0,
-  http1: DEFAULT_HTTP1_SETTINGS,
+  http1: DEFAULT_HTTP1_CLIENT_SETTINGS,
 });
 
 export const DEFAULT_DNS: DnsSettings = Object.freeze({

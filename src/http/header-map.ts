@@ -3,45 +3,38 @@
  * slices of the received head. Look-up is a scan: a request has about ten headers, and comparing interned names costs nothing.
  */
 
-/** Envoy keeps one value for each of these: a further one is appended with ','. Source: include/envoy/http/header_map.h inline headers. */
-export const SINGLE_LINE: ReadonlySet<string> = new Set([
-  'accept',
-  'accept-encoding',
-  'access-control-request-method',
-  'authorization',
-  'cache-control',
-  'connection',
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'expect',
+const words = (text: string): string[] => text.trim().split(/\s+/);
 
-  'grpc-accept-encoding',
-  'grpc-status',
-  'grpc-timeout',
-  'if-match',
-  'if-modified-since',
-  'if-none-match',
-  'if-range',
-  'if-unmodified-since',
-  'keep-alive',
-  'origin',
-  'pragma',
-  'proxy-connection',
-  'referer',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-  'user-agent',
-  'via',
-  'x-client-trace-id',
-  'x-forwarded-client-cert',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-proto',
-  'x-request-id',
+const SINGLE_IN_BOTH = words(`
+  cache-control connection content-encoding content-length content-type keep-alive proxy-connection transfer-encoding upgrade via
+  x-envoy-attempt-count x-envoy-decorator-operation x-request-id`);
+
+/**
+ * Envoy keeps one value for each of these: a further line is appended to the first with ','. Source: the inline headers of
+ * envoy/http/header_map.h and those that Envoy's extensions register, as observed.
+ */
+export const SINGLE_IN_REQUESTS: ReadonlySet<string> = new Set([
+  ...SINGLE_IN_BOTH,
+  ...words(`
+    accept accept-encoding access-control-request-headers access-control-request-method access-control-request-private-network authorization
+    expect grpc-accept-encoding grpc-timeout host if-match if-modified-since if-none-match if-range if-unmodified-since origin pragma referer te
+    user-agent x-client-trace-id x-envoy-downstream-service-cluster x-envoy-downstream-service-node x-envoy-expected-rq-timeout-ms
+    x-envoy-external-address x-envoy-force-trace x-envoy-hedge-on-per-try-timeout x-envoy-internal x-envoy-ip-tags x-envoy-max-retries
+    x-envoy-original-host x-envoy-original-path x-envoy-retriable-header-names x-envoy-retriable-status-codes x-envoy-retry-grpc-on
+    x-envoy-retry-on x-envoy-upstream-alt-stat-name x-envoy-upstream-rq-per-try-timeout-ms x-envoy-upstream-rq-timeout-alt-response
+    x-envoy-upstream-rq-timeout-ms x-forwarded-client-cert x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto`),
 ]);
+
+export const SINGLE_IN_RESPONSES: ReadonlySet<string> = new Set([
+  ...SINGLE_IN_BOTH,
+  ...words(`
+    access-control-allow-credentials access-control-allow-headers access-control-allow-methods access-control-allow-origin
+    access-control-allow-private-network access-control-expose-headers access-control-max-age age date etag expires grpc-message grpc-status
+    last-modified location proxy-status server vary x-envoy-degraded x-envoy-immediate-health-check-fail x-envoy-ratelimited
+    x-envoy-upstream-canary x-envoy-upstream-healthchecked-cluster x-envoy-upstream-service-time`),
+]);
+
+const NONE: ReadonlySet<string> = new Set();
 
 export class HeaderMap {
   /** Parallel to `values`. Treat both as read-only outside this class and the codecs. */
@@ -105,7 +98,7 @@ export class HeaderMap {
 
   /** Adds as Envoy appends: joined with ',' on single-line headers, a further line on others. */
   append(name: string, value: string): void {
-    const i = SINGLE_LINE.has(name) ? this.names.indexOf(name) : -1;
+    const i = this.singleNames().has(name) ? this.names.indexOf(name) : -1;
     if (i < 0) this.add(name, value);
     else this.values[i] = this.values[i] === '' ? value : this.values[i]! + ',' + value;
   }
@@ -139,6 +132,11 @@ export class HeaderMap {
     let size = 0;
     for (let i = 0; i < this.names.length; i++) size += this.names[i]!.length + this.values[i]!.length;
     return size;
+  }
+
+  /** Names that hold one value here. */
+  protected singleNames(): ReadonlySet<string> {
+    return NONE;
   }
 
   protected copyTo(target: HeaderMap): void {
@@ -203,6 +201,10 @@ export class RequestHeaders extends HeaderMap {
     }
   }
 
+  protected override singleNames(): ReadonlySet<string> {
+    return SINGLE_IN_REQUESTS;
+  }
+
   override byteSize(): number {
     return super.byteSize() + 33 + this.method.length + this.path.length + this.authority.length + this.scheme.length;
   }
@@ -225,6 +227,10 @@ export class ResponseHeaders extends HeaderMap {
 
   override lookup(name: string): string | undefined {
     return name === ':status' ? String(this.status) : this.joined(name);
+  }
+
+  protected override singleNames(): ReadonlySet<string> {
+    return SINGLE_IN_RESPONSES;
   }
 
   override byteSize(): number {

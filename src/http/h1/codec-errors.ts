@@ -11,15 +11,8 @@ export const CONNECTION_HEADER_REJECTED = badRequest('http1.connection_header_re
 export const BODY_DISALLOWED = badRequest('http1.body_disallowed');
 export const CHUNKED_CONTENT_LENGTH = badRequest('http1.content_length_and_chunked_not_allowed');
 export const UNEXPECTED_UNDERSCORE = badRequest('http1.unexpected_underscore');
-export const INVALID_SCHEME = badRequest('http1.invalid_scheme');
 export const CONTENT_LENGTH_NOT_ALLOWED = badRequest('http1.content_length_not_allowed');
 export const TRANSFER_ENCODING_NOT_ALLOWED = badRequest('http1.transfer_encoding_not_allowed');
-export const HTTPS_IN_PLAINTEXT: CodecError = {
-  status: 403,
-  body: 'Forbidden',
-  details: 'http1.https_url_on_plaintext',
-  protocolError: true,
-};
 export const INVALID_TRANSFER_ENCODING: CodecError = {
   status: 501,
   body: 'Not Implemented',

@@ -2,7 +2,7 @@
 
 import type { HeaderMap, RequestHeaders } from '../header-map.ts';
 import { CR, LF, SPACE, TAB } from './char-table.ts';
-import { FieldKind, fieldName } from './field-names.ts';
+import { FieldKind, fieldName, SINGLE_WORDS } from './field-names.ts';
 import type { FieldTable } from './field-scan.ts';
 
 /** Facts of the head read last; read out before the next one is parsed. */
@@ -43,6 +43,9 @@ export class HeadFacts {
   }
 }
 
+/** Which single-value headers the list that is being filled has already. */
+const seen = new Int32Array(SINGLE_WORDS);
+
 /**
  * @param text latin1 text of the bytes that were scanned, from `base` on
  * @param request where Host goes to `facts` and not into the list; null for responses and trailers
@@ -63,8 +66,7 @@ export function fillHeaders(
   const names = headers.names;
   const values = headers.values;
   const spellings: string[] | null = keepSpelling ? [] : null;
-  let seenLow = 0;
-  let seenHigh = 0;
+  seen.fill(0);
   facts.clear();
   for (let i = 0, n = table.count * 4; i < n; i += 4) {
     const field = fieldName(text.slice(at[i]! - base, at[i + 1]! - base));
@@ -98,16 +100,15 @@ export function fillHeaders(
         break;
       default:
     }
-    const single = field.single;
+    const single = request !== null ? field.singleInRequests : field.singleInResponses;
     if (single >= 0) {
+      const word = single >> 5;
       const bit = 1 << (single & 31);
-      const seen = single < 32 ? seenLow : seenHigh;
-      if ((seen & bit) !== 0) {
+      if ((seen[word]! & bit) !== 0) {
         headers.append(field.name, value);
         continue;
       }
-      if (single < 32) seenLow |= bit;
-      else seenHigh |= bit;
+      seen[word]! |= bit;
     }
     names.push(field.name);
     values.push(value);

@@ -2,7 +2,7 @@
  * Interned header names: spelling on the wire → lower-case name, made once and then shared by all requests, so that comparing
  * names is comparing pointers. Bounded: a peer that invents names cannot make it grow.
  */
-import { SINGLE_LINE } from '../header-map.ts';
+import { SINGLE_IN_REQUESTS, SINGLE_IN_RESPONSES } from '../header-map.ts';
 
 /** What the codec itself must know about a name. */
 export const FieldKind = {
@@ -15,57 +15,36 @@ export const FieldKind = {
 } as const;
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind];
 
+/** In the order of `FieldKind`. */
+const KINDS: readonly string[] = ['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade'];
+const SINGLE: readonly string[] = [...new Set([...SINGLE_IN_REQUESTS, ...SINGLE_IN_RESPONSES])];
+/** 32-bit words that hold a mark for each of them. */
+export const SINGLE_WORDS = (SINGLE.length + 31) >> 5;
+
 export class FieldName {
   readonly raw: string;
   readonly name: string;
   readonly kind: FieldKind;
-  /** Number of the bit of a header that holds one value only (a further line is appended with ','): -1 for others. */
-  readonly single: number;
+  /** Number that marks the name as seen, if it holds one value (a further line is appended with ','); -1 for others. */
+  readonly singleInRequests: number;
+  readonly singleInResponses: number;
   readonly hasUnderscore: boolean;
 
-  constructor(raw: string, name: string, kind: FieldKind, single: number) {
+  constructor(raw: string, name: string) {
+    const single = SINGLE.indexOf(name);
     this.raw = raw;
     this.name = name;
-    this.kind = kind;
-    this.single = single;
+    this.kind = (KINDS.indexOf(name) + 1) as FieldKind;
+    this.singleInRequests = SINGLE_IN_REQUESTS.has(name) ? single : -1;
+    this.singleInResponses = SINGLE_IN_RESPONSES.has(name) ? single : -1;
     this.hasUnderscore = name.indexOf('_') >= 0;
   }
 }
 
-/** The order gives each header that holds one value its bit. The first five are those of `FieldKind`. */
-const SINGLE_VALUE: readonly string[] = [
-  ...new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade', ...SINGLE_LINE]),
-];
-
-const COMMON: readonly string[] = [
-  'accept-language',
-  'cookie',
-  'date',
-  'server',
-  'set-cookie',
-  'etag',
-  'last-modified',
-  'location',
-  'vary',
-  'x-envoy-upstream-service-time',
-  'x-b3-traceid',
-  'x-b3-spanid',
-  'x-b3-parentspanid',
-  'x-b3-sampled',
-  'traceparent',
-  'tracestate',
-  'x-envoy-attempt-count',
-  'dnt',
-  'sec-fetch-mode',
-  'sec-fetch-site',
-  'sec-fetch-dest',
-  'upgrade-insecure-requests',
-  'x-powered-by',
-  'trailer',
-  'content-disposition',
-  'expires',
-  'age',
-];
+const COMMON: readonly string[] = (
+  'accept-language cookie set-cookie x-b3-traceid x-b3-spanid x-b3-parentspanid x-b3-sampled b3 traceparent tracestate dnt sec-fetch-mode ' +
+  'sec-fetch-site sec-fetch-dest upgrade-insecure-requests x-powered-by trailer content-disposition range www-authenticate grpc-encoding'
+).split(' ');
 
 const MAX_ENTRIES = 2048;
 const MAX_CACHED_LENGTH = 64;
@@ -79,9 +58,7 @@ function internalize(text: string): string {
 
 function make(raw: string): FieldName {
   const name = internalize(raw.toLowerCase());
-  const single = SINGLE_VALUE.indexOf(name);
-  const kind = single >= 0 && single < 5 ? ((single + 1) as FieldKind) : FieldKind.Other;
-  return new FieldName(raw, name, kind, single);
+  return new FieldName(raw, name);
 }
 
 function properCase(name: string): string {
@@ -90,7 +67,7 @@ function properCase(name: string): string {
 
 function seed(): void {
   entries = new Map();
-  for (const name of [...SINGLE_VALUE, ...COMMON]) {
+  for (const name of [...SINGLE, ...COMMON]) {
     entries.set(name, make(name));
     entries.set(properCase(name), make(properCase(name)));
   }

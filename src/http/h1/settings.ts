@@ -39,3 +39,6 @@ export const DEFAULT_HTTP1_SETTINGS: Http1Settings = {
   sendFullyQualifiedUrl: false,
   strict: false,
 };
+
+/** Towards upstreams: Envoy takes larger heads from them. */
+export const DEFAULT_HTTP1_CLIENT_SETTINGS: Http1Settings = { ...DEFAULT_HTTP1_SETTINGS, maxHeadersKb: 80 };
