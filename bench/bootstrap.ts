@@ -1,0 +1,104 @@
+/** The one bootstrap that Outrider and Envoy are both given. */
+
+export interface BootstrapOptions {
+  readonly listener: number;
+  readonly admin: number;
+  readonly upstream: number;
+  /** Path of a text access log, or null for none. */
+  readonly accessLog?: string | null;
+  /** tcp_proxy instead of the HTTP connection manager. */
+  readonly tcp?: boolean;
+  /** Further routes in front of the one that is used, and further virtual hosts and clusters. */
+  readonly extraRoutes?: number;
+  readonly extraVirtualHosts?: number;
+  readonly extraClusters?: number;
+  readonly endpointsPerExtraCluster?: number;
+  /** Every extra route goes to an extra cluster of its own, as in a mesh. */
+  readonly routesUseExtraClusters?: boolean;
+}
+
+const TYPE = 'type.googleapis.com/envoy.extensions';
+
+/** JSON, which is YAML too: the file can be read by both. */
+export function bootstrap(options: BootstrapOptions): string {
+  const filter = options.tcp === true ? tcpProxy() : connectionManager(options);
+  const clusters: unknown[] = [cluster('upstream', [options.upstream])];
+  for (let i = 0; i < (options.extraClusters ?? 0); i++) {
+    const ports = Array.from({ length: options.endpointsPerExtraCluster ?? 1 }, (_v, k) => 1 + ((i * 16 + k) % 60_000));
+    clusters.push(cluster(`extra-${i}`, ports));
+  }
+  return JSON.stringify({
+    node: { id: 'bench', cluster: 'bench' },
+    admin: { address: address(options.admin) },
+    static_resources: {
+      listeners: [{ name: 'bench', address: address(options.listener), filter_chains: [{ filters: [filter] }] }],
+      clusters,
+    },
+  });
+}
+
+function connectionManager(options: BootstrapOptions): unknown {
+  const action = {
+    cluster: 'upstream',
+    timeout: '15s',
+    retry_policy: {
+      retry_on: 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes',
+      num_retries: 2,
+      retriable_status_codes: [503],
+    },
+  };
+  const extraRoutes = Array.from({ length: options.extraRoutes ?? 0 }, (_v, i) => ({
+    match: { path: `/service-${i}/resource` },
+    route: { cluster: options.routesUseExtraClusters === true ? `extra-${i % (options.extraClusters ?? 1)}` : 'upstream' },
+  }));
+  const extraHosts = Array.from({ length: options.extraVirtualHosts ?? 0 }, (_v, i) => ({
+    name: `host-${i}`,
+    domains: [`host-${i}.test`],
+    routes: [{ match: { prefix: '/' }, route: { cluster: 'upstream' } }],
+  }));
+  const log =
+    options.accessLog == null
+      ? []
+      : [
+          {
+            name: 'envoy.access_loggers.file',
+            typed_config: { '@type': `${TYPE}.access_loggers.file.v3.FileAccessLog`, path: options.accessLog },
+          },
+        ];
+  return {
+    name: 'envoy.filters.network.http_connection_manager',
+    typed_config: {
+      '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+      stat_prefix: 'bench',
+      access_log: log,
+      route_config: {
+        name: 'bench',
+        virtual_hosts: [
+          ...extraHosts,
+          { name: 'all', domains: ['*'], routes: [...extraRoutes, { match: { prefix: '/' }, route: action }] },
+        ],
+      },
+      http_filters: [{ name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } }],
+    },
+  };
+}
+
+function tcpProxy(): unknown {
+  return {
+    name: 'envoy.filters.network.tcp_proxy',
+    typed_config: { '@type': `${TYPE}.filters.network.tcp_proxy.v3.TcpProxy`, stat_prefix: 'bench', cluster: 'upstream' },
+  };
+}
+
+function cluster(name: string, ports: readonly number[]): unknown {
+  return {
+    name,
+    type: 'STATIC',
+    lb_policy: 'LEAST_REQUEST',
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: ports.map((port) => ({ endpoint: { address: address(port) } })) }] },
+  };
+}
+
+function address(port: number): unknown {
+  return { socket_address: { address: '127.0.0.1', port_value: port } };
+}

@@ -1,0 +1,80 @@
+/** Load of 64 keep-alive connections, by wrk where it is installed (it leaves more of the core to the upstream), else autocannon. */
+import { writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { findTool } from '../test/support/tool.ts';
+import { LOAD_CORE, run } from './process.ts';
+
+export interface LoadRequest {
+  readonly path: string;
+  /** Bytes of a POST body; 0 for a GET. */
+  readonly bodyBytes: number;
+}
+
+export interface LoadResult {
+  readonly requests: number;
+  readonly perSecond: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly errors: number;
+}
+
+export type Generator = 'wrk' | 'autocannon';
+
+const CONNECTIONS = 64;
+
+export function defaultGenerator(): Generator {
+  return findTool('wrk') === null ? 'autocannon' : 'wrk';
+}
+
+export function applyLoad(
+  generator: Generator,
+  port: number,
+  request: LoadRequest,
+  seconds: number,
+  directory: string,
+): Promise<LoadResult> {
+  const url = `http://127.0.0.1:${port}${request.path}`;
+  return generator === 'wrk' ? wrk(url, request, seconds, directory) : autocannon(url, request, seconds);
+}
+
+async function wrk(url: string, request: LoadRequest, seconds: number, directory: string): Promise<LoadResult> {
+  const script = join(directory, `wrk-${request.bodyBytes}.lua`);
+  const post = request.bodyBytes > 0 ? `wrk.method = "POST"\nwrk.body = string.rep("p", ${request.bodyBytes})\n` : '';
+  // The text summary rounds to three digits; this prints the numbers themselves.
+  writeFileSync(
+    script,
+    `${post}function done(s, l, r)
+  local errors = s.errors.connect + s.errors.read + s.errors.write + s.errors.status + s.errors.timeout
+  io.write(string.format("RESULT %d %d %d %d %d\\n", s.requests, s.duration, l:percentile(50), l:percentile(99), errors))
+end
+`,
+  );
+  const args = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, url];
+  const out = await run(findTool('wrk') as string, args, LOAD_CORE);
+  const numbers = /RESULT (\d+) (\d+) (\d+) (\d+) (\d+)/.exec(out)?.slice(1).map(Number);
+  if (numbers === undefined) throw new Error(`wrk printed no result:\n${out}`);
+  const [requests = 0, durationUs = 1, p50Us = 0, p99Us = 0, errors = 0] = numbers;
+  return { requests, perSecond: (requests * 1e6) / durationUs, p50Us, p99Us, errors };
+}
+
+async function autocannon(url: string, request: LoadRequest, seconds: number): Promise<LoadResult> {
+  const binary = createRequire(import.meta.url).resolve('autocannon/autocannon.js');
+  const post = request.bodyBytes > 0 ? ['-m', 'POST', '-b', 'p'.repeat(request.bodyBytes)] : [];
+  const out = await run(process.execPath, [binary, '-j', '-n', '-c', String(CONNECTIONS), '-d', String(seconds), ...post, url], LOAD_CORE);
+  const result = JSON.parse(out) as {
+    requests: { total: number };
+    duration: number;
+    latency: { p50: number; p99: number };
+    errors: number;
+    non2xx: number;
+  };
+  const { total } = result.requests;
+  return {
+    requests: total,
+    perSecond: total / result.duration,
+    p50Us: result.latency.p50 * 1000,
+    p99Us: result.latency.p99 * 1000,
+    errors: result.errors + result.non2xx,
+  };
+}
