@@ -10,7 +10,7 @@ import type { HttpProtocolOptions } from '../../config/gen/envoy/extensions/upst
 import type { TcpProtocolOptions } from '../../config/gen/envoy/extensions/upstreams/tcp/v3/tcp_protocol_options_pb.js';
 import { durationMs } from '../../http/config.ts';
 import { compileHttp1Options } from '../../http/h1/config.ts';
-import { DEFAULT_HTTP1_SETTINGS } from '../../http/h1/settings.ts';
+import { DEFAULT_HTTP1_CLIENT_SETTINGS } from '../../http/h1/settings.ts';
 import { DEFAULT_CLUSTER, DEFAULT_UPSTREAM_HTTP, type UpstreamHttpSettings } from '../settings.ts';
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -76,8 +76,8 @@ function compileCommon(
     http1: compileHttp1Options(
       http1,
       {
-        maxHeadersCount: common?.maxHeadersCount ?? DEFAULT_HTTP1_SETTINGS.maxHeadersCount,
-        maxHeadersKb: common?.maxResponseHeadersKb ?? DEFAULT_HTTP1_SETTINGS.maxHeadersKb,
+        maxHeadersCount: common?.maxHeadersCount ?? DEFAULT_HTTP1_CLIENT_SETTINGS.maxHeadersCount,
+        maxHeadersKb: common?.maxResponseHeadersKb ?? DEFAULT_HTTP1_CLIENT_SETTINGS.maxHeadersKb,
         headersWithUnderscores: underscores(common?.headersWithUnderscoresAction),
       },
       http1At,
