@@ -43,9 +43,11 @@ export class ListenerRig {
 
   constructor(options: RigOptions = {}) {
     const clock = options.clock ?? new RealClock();
+    const random = seededRandom(7);
     this.filterDeps = {
       clock,
-      random: seededRandom(7),
+      random,
+      format: { clock, random, hostname: 'host', variable: () => undefined },
       runtime: new StaticRuntime(new Map(Object.entries(options.runtime ?? {}))),
       logger: silentLogger,
       clusters: options.clusters ?? { get: () => null },
@@ -166,9 +168,7 @@ export function chain(
   return {
     name,
     match: { ...MATCH_ANYTHING, ...match },
-    filters: filters.map((f) =>
-      typeof f === 'string' ? { name: f, type: f, settings: {} } : { name: f[0], type: f[0], settings: f[1] },
-    ),
+    filters: filters.map((f) => (typeof f === 'string' ? { name: f, type: f, settings: {} } : { name: f[0], type: f[0], settings: f[1] })),
     transportSocket: null,
     transportSocketConnectTimeoutMs: 0,
     metadata: null,

@@ -1,0 +1,59 @@
+/** The upstream connection of one proxied connection; outlives it while the last bytes are sent. */
+import type { Connection, ConnectionHandler } from '../../../net/connection.ts';
+import type { TcpProxyFilter } from './filter.ts';
+
+export class UpstreamSide implements ConnectionHandler {
+  readonly connection: Connection;
+  /** null once downstream is gone. */
+  #filter: TcpProxyFilter | null;
+  readonly #stats: TcpProxyFilter['proxy']['stats'];
+  #flushing: boolean;
+
+  constructor(filter: TcpProxyFilter, connection: Connection) {
+    this.connection = connection;
+    this.#filter = filter;
+    this.#stats = filter.proxy.stats;
+    this.#flushing = false;
+  }
+
+  /**
+   * Downstream is gone.
+   * @param flush what it had sent before still goes upstream
+   */
+  detach(flush: boolean): void {
+    this.#filter = null;
+    if (this.connection.closed) return;
+    if (!flush) {
+      this.connection.close('no-flush');
+      return;
+    }
+    this.connection.close('flush');
+    if (this.connection.bytesBuffered === 0) return;
+    this.#flushing = true;
+    this.#stats.upstreamFlushTotal.inc();
+    this.#stats.upstreamFlushActive.inc();
+  }
+
+  onData(chunk: Buffer): void {
+    this.#filter?.onUpstreamData(chunk);
+  }
+
+  onEnd(): void {
+    this.#filter?.onUpstreamEnd();
+  }
+
+  onClose(): void {
+    if (this.#flushing) this.#stats.upstreamFlushActive.dec();
+    const filter = this.#filter;
+    this.#filter = null;
+    filter?.onUpstreamClosed();
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.#filter?.holdDownstream(true);
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.#filter?.holdDownstream(false);
+  }
+}
