@@ -37,7 +37,7 @@ export class Decoder {
 
   /** @returns what could be decoded; whether that was everything, the reporter knows */
   decode(plan: MessagePlan, value: JsonValue): Message {
-    const message = this.#message(plan, value);
+    const message = value === null ? this.#fail(`expected a map (${plan.typeName}), got null`) : this.#message(plan, value);
     return message === FAILED ? create(plan.desc) : message;
   }
 
