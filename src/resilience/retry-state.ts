@@ -104,6 +104,7 @@ export class RetryState {
   #backOff: JitteredExponentialBackOff | null;
   /** A slot of the retry breaker is held: a retry waits or is under way. */
   #holdsSlot: boolean;
+  #rateLimited: boolean;
   /** Delay of the retry that was just decided. */
   delayMs: number;
 
@@ -119,6 +120,7 @@ export class RetryState {
     this.#extraHeaderNames = null;
     this.#backOff = null;
     this.#holdsSlot = false;
+    this.#rateLimited = false;
     this.delayMs = 0;
   }
 
@@ -169,6 +171,13 @@ export class RetryState {
     if (on & RetryOn.ResetBeforeRequest && !requestStarted) return true;
     if (on & RetryOn.RefusedStream && reason === ResetReason.RemoteRefusedStreamReset) return true;
     return (on & RetryOn.ConnectFailure) !== 0 && isConnectFailure(reason);
+  }
+
+  /** The back-off is over. A retry that is given up while it waits is not counted. */
+  onRetryStart(): void {
+    this.#stats.upstreamRqRetry.inc();
+    if (this.#rateLimited) this.#stats.upstreamRqRetryBackoffRatelimited.inc();
+    else this.#stats.upstreamRqRetryBackoffExponential.inc();
   }
 
   /** Gives back the breaker's slot; nothing is retried any more. */
@@ -231,7 +240,6 @@ export class RetryState {
       this.dispose();
       return RetryStatus.No;
     }
-    this.#stats.upstreamRqRetry.inc();
     this.#setDelay(rateLimitedMs);
     return RetryStatus.Yes;
   }
@@ -239,7 +247,7 @@ export class RetryState {
   #setDelay(rateLimitedMs: number): void {
     if (rateLimitedMs > 1) {
       this.delayMs = jitteredLowerBound(rateLimitedMs, this.#deps.random);
-      this.#stats.upstreamRqRetryBackoffRatelimited.inc();
+      this.#rateLimited = true;
       return;
     }
     if (this.#backOff === null) {
@@ -251,7 +259,7 @@ export class RetryState {
       this.#backOff = new JitteredExponentialBackOff(base, policy.maxIntervalMs > 0 ? policy.maxIntervalMs : base * 10, this.#deps.random);
     }
     this.delayMs = this.#backOff.nextMs();
-    this.#stats.upstreamRqRetryBackoffExponential.inc();
+    this.#rateLimited = false;
   }
 
   #isRetriableStatus(status: number): boolean {

@@ -1,7 +1,9 @@
 /** Counts responses and their times under every name that Envoy counts them: cluster, virtual cluster, route. */
 import type { ResponseHeaders } from '../../../http/header-map.ts';
 import { type Host, HostResult } from '../../../lb/host.ts';
+import { grpcToHttpStatus } from './grpc.ts';
 import type { RouterRequest } from './router-request.ts';
+import type { UpstreamAttempt } from './upstream-attempt.ts';
 
 /** @param headers of the upstream's response; null for an answer given in its place */
 export function chargeResponse(router: RouterRequest, status: number, headers: ResponseHeaders | null, host: Host | null): void {
@@ -21,4 +23,34 @@ export function recordTime(router: RouterRequest, ms: number, canary: boolean): 
   router.cluster.stats.recordResponseTime(ms, router.internal, canary);
   if (router.routeStats !== null) router.routeStats.upstreamRqTime.record(ms);
   if (router.virtualClusterStats !== null) router.virtualClusterStats.upstreamRqTime.record(ms);
+}
+
+/** Judges the host by a response below 500. gRPC says in its trailers how it went. @param grpcStatus of the headers; -1 = none */
+export function chargeHost(router: RouterRequest, attempt: UpstreamAttempt, grpcStatus: number, end: boolean): void {
+  if (router.grpc && !end) {
+    attempt.grpcResultPending = true;
+    return;
+  }
+  const failed = router.grpc && (grpcStatus < 0 || grpcToHttpStatus(grpcStatus) >= 500);
+  attempt.countResult(failed ? HostResult.Error : HostResult.Success);
+}
+
+/** An attempt ended without (the rest of) its response, and the client gets `status` if it has got nothing yet. */
+export function chargeAbort(router: RouterRequest, status: number, attempt: UpstreamAttempt, responseStarted: boolean): void {
+  if (!responseStarted) {
+    chargeResponse(router, status, null, attempt.host);
+    // 204 of the alternative timeout answer: for the host it is an error all the same.
+    if (status < 500) attempt.countResult(HostResult.Error);
+  } else if (attempt.grpcResultPending) {
+    attempt.countResult(HostResult.Error);
+    router.factory.stats.rqResetAfterDownstreamResponseStarted.inc();
+  }
+}
+
+/** The whole request took too long while `attempt` was under way. */
+export function chargeTimeout(router: RouterRequest, attempt: UpstreamAttempt): void {
+  router.cluster.stats.upstreamRqTimeout.inc();
+  if (router.routeStats !== null) router.routeStats.upstreamRqTimeout.inc();
+  if (router.virtualClusterStats !== null) router.virtualClusterStats.upstreamRqTimeout.inc();
+  attempt.countResult(HostResult.Timeout);
 }

@@ -8,9 +8,10 @@ export function addOverloaded(headers: ResponseHeaders): void {
 }
 
 /** A route that answers itself: direct_response or redirect. */
-export function answerDirectly(stream: HttpStream, route: Route, direct: DirectAction, request: RequestHeaders): void {
+export function answerDirectly(stream: HttpStream, route: Route, direct: DirectAction, suppressEnvoyHeaders: boolean): void {
+  const location = direct.location(stream.requestHeaders);
+  direct.rewritePath(stream.requestHeaders, suppressEnvoyHeaders);
   stream.localReply(direct.status, direct.body, 0, 'direct_response', (headers) => {
-    const location = direct.location(request);
     if (location !== null) headers.add('location', location);
     route.finalizeResponseHeaders(headers, stream.info);
   });
@@ -36,4 +37,20 @@ export function hasEnvoyHeaders(names: readonly string[]): boolean {
     if (name.charCodeAt(2) === 0x65 && name.startsWith('x-envoy-')) return true;
   }
   return false;
+}
+
+export function isWebSocketUpgrade(headers: RequestHeaders): boolean {
+  const upgrade = headers.get('upgrade');
+  return upgrade !== undefined && upgrade.toLowerCase() === 'websocket';
+}
+
+const FRAMING = ['content-length', 'transfer-encoding', 'connection', 'upgrade'];
+
+/** A WebSocket handshake that was answered like a plain request: its head alone is passed on. */
+export function answerRefusedUpgrade(stream: HttpStream, upstream: ResponseHeaders): void {
+  stream.localReply(upstream.status, '', 0, 'websocket_handshake_unsuccessful', (headers) => {
+    for (let i = 0; i < upstream.size; i++) {
+      if (!FRAMING.includes(upstream.names[i]!)) headers.add(upstream.names[i]!, upstream.values[i]!);
+    }
+  });
 }

@@ -29,14 +29,10 @@ export function resetStatus(reason: ResetReason): number {
   return reason === ResetReason.ProtocolError ? 502 : 503;
 }
 
-export function resetBody(reason: ResetReason, transportFailure: string, retried: boolean): string {
-  return (
-    'upstream connect error or disconnect/reset before headers. ' +
-    (retried ? 'retried and the latest ' : '') +
-    'reset reason: ' +
-    RESET_REASON_TEXT[reason]! +
-    (transportFailure === '' ? '' : ', transport failure reason: ' + transportFailure)
-  );
+/** The transport's own words stay out of it, as in Envoy 1.40: they are for the log, not for clients. */
+export function resetBody(reason: ResetReason, retried: boolean): string {
+  const retries = retried ? 'retried and the latest ' : '';
+  return 'upstream connect error or disconnect/reset before headers. ' + retries + 'reset reason: ' + RESET_REASON_TEXT[reason]!;
 }
 
 export function resetDetails(reason: ResetReason, transportFailure: string, responseStarted: boolean): string {

@@ -26,8 +26,8 @@ export class RouteStats {
 
   /** @param retrying the attempt that was judged was a retry itself */
   countRetry(status: RetryStatus, retrying: boolean): void {
-    if (status === RetryStatus.Yes) this.upstreamRqRetry.inc();
-    else if (status === RetryStatus.NoOverflow) this.upstreamRqRetryOverflow.inc();
+    if (status === RetryStatus.Yes) return;
+    if (status === RetryStatus.NoOverflow) this.upstreamRqRetryOverflow.inc();
     else if (status === RetryStatus.NoRetryLimitExceeded) this.upstreamRqRetryLimitExceeded.inc();
     else if (retrying) this.upstreamRqRetrySuccess.inc();
   }

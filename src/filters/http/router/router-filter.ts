@@ -7,8 +7,8 @@ import { HostResult } from '../../../lb/host.ts';
 import { createRetryState, type RetryState, RetryStatus } from '../../../resilience/retry-state.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import { type HttpStream, Status, type TerminalHttpStream, type WatermarkListener } from '../../api.ts';
-import { chargeResponse, recordTime } from './accounting.ts';
-import { addOverloaded, answerDirectly, hasEnvoyHeaders, rewriteHost } from './answers.ts';
+import { chargeAbort, chargeHost, chargeResponse, chargeTimeout, recordTime } from './accounting.ts';
+import { addOverloaded, answerDirectly, answerRefusedUpgrade, hasEnvoyHeaders, isWebSocketUpgrade, rewriteHost } from './answers.ts';
 import { grpcToHttpStatus, readGrpcStatus } from './grpc.ts';
 import { followRedirect } from './internal-redirect.ts';
 import { RequestBody } from './request-body.ts';
@@ -16,7 +16,7 @@ import { resetBody, resetDetails, resetFlag, resetStatus } from './reset-replies
 import type { RouterFilterFactory } from './router-filter-factory.ts';
 import { RouterRequest } from './router-request.ts';
 import { readTimeouts, setTimeoutHeaders } from './timeouts.ts';
-import { type AttemptParent, UpstreamAttempt } from './upstream-attempt.ts';
+import { type AttemptParent, acceptsTunnel, UpstreamAttempt } from './upstream-attempt.ts';
 
 const GLOBAL_TIMEOUT = 0;
 const BACK_OFF = 1;
@@ -24,6 +24,7 @@ const BACK_OFF = 1;
 export class RouterFilter extends RouterRequest implements AttemptParent, TimerTarget, WatermarkListener {
   requestComplete: boolean;
   responseStarted: boolean;
+  isWebSocket: boolean;
   #requestCompleteMs: number;
   #attempt: UpstreamAttempt | null;
   #attempts: number;
@@ -41,6 +42,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     super(factory);
     this.requestComplete = false;
     this.responseStarted = false;
+    this.isWebSocket = false;
     this.#requestCompleteMs = -1;
     this.#attempt = null;
     this.#attempts = 1;
@@ -69,7 +71,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     this.route = route;
     if (route.direct !== null) {
       this.factory.stats.rqDirectResponse.inc();
-      answerDirectly(stream, route, route.direct, headers);
+      answerDirectly(stream, route, route.direct, this.factory.settings.suppressEnvoyHeaders);
       return Status.Stop;
     }
     const cluster = stream.clusters.get(stream.clusterName);
@@ -145,6 +147,13 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     }
   }
 
+  onAttemptRefusesUpgrade(attempt: UpstreamAttempt, headers: ResponseHeaders): void {
+    this.#attempt = null;
+    attempt.reset();
+    this.#cleanUp();
+    answerRefusedUpgrade(this.stream, headers);
+  }
+
   onAttempt1xx(attempt: UpstreamAttempt, headers: ResponseHeaders): void {
     chargeResponse(this, headers.status, headers, attempt.host);
     // The client has seen something of this attempt: there can be no other one.
@@ -170,12 +179,12 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     }
     attempt.canary = headers.get('x-envoy-upstream-canary') === 'true' || attempt.host!.canary;
     chargeResponse(this, status, headers, attempt.host);
-    if (status < 500) this.#chargeHost(attempt, grpcStatus, end);
+    if (status < 500) chargeHost(this, attempt, grpcStatus, end);
     if (this.setCookie !== null) headers.add('set-cookie', this.setCookie);
     info.responseCodeDetails = 'via_upstream';
     this.route.finalizeResponseHeaders(headers, info);
     this.responseStarted = true;
-    if (stream.isTunnel && (status === 101 || (status === 200 && this.headers.method === 'CONNECT'))) this.#disarmGlobal();
+    if (stream.isTunnel && acceptsTunnel(this.headers, status)) this.#disarmGlobal();
     if (end) this.#complete(attempt, now);
     else stream.setWatermarkListener(this);
     stream.respondHeaders(headers, end);
@@ -207,9 +216,9 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     if (this.#retriesReset(attempt, reason, false)) return;
     const dropped = reason === ResetReason.Overflow;
     const status = resetStatus(reason);
-    this.#chargeAbort(status, attempt);
+    chargeAbort(this, status, attempt, this.responseStarted);
     const details = resetDetails(reason, transportFailure, this.responseStarted);
-    this.#abort(status, resetBody(reason, transportFailure, this.#attempts > 1), resetFlag(reason), details, dropped);
+    this.#abort(status, resetBody(reason, this.#attempts > 1), resetFlag(reason), details, dropped);
   }
 
   onAttemptTimeout(attempt: UpstreamAttempt, idle: boolean): void {
@@ -220,7 +229,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     this.#attempt = null;
     attempt.reset();
     if (this.#retriesReset(attempt, ResetReason.LocalReset, true)) return;
-    this.#chargeAbort(this.timeoutStatus, attempt);
+    chargeAbort(this, this.timeoutStatus, attempt, this.responseStarted);
     this.#abortTimeout(idle ? 'upstream_per_try_idle_timeout' : 'upstream_per_try_timeout');
   }
 
@@ -261,12 +270,6 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     const { factory, stream, route, action, cluster } = this;
     const settings = factory.settings;
     const info = stream.info;
-    const host = cluster.chooseHost(this);
-    const pool = host === null ? null : cluster.httpPool(host, action.priority, this);
-    if (host === null || pool === null) {
-      this.#answerNoHost();
-      return;
-    }
     const steered = hasEnvoyHeaders(headers.names);
     this.grpc = isGrpcRequest(headers);
     if (steered) {
@@ -280,6 +283,13 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     this.#forwarding = true;
     route.finalizeRequestHeaders(headers, info, settings.suppressEnvoyHeaders);
     if (headers.scheme === '') headers.scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
+    // Balancing sees the headers as they go upstream.
+    const host = cluster.chooseHost(this);
+    const pool = host === null ? null : cluster.httpPool(host, action.priority, this);
+    if (host === null || pool === null) {
+      this.#answerNoHost();
+      return;
+    }
     this.#retry = createRetryState(
       action.retryPolicy,
       headers,
@@ -289,6 +299,10 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     );
     if (!end && (action.internalRedirect !== null || this.#retry?.enabled === true)) {
       this.#body = new RequestBody(action.requestBufferLimit ?? (stream.bufferLimit || Number.POSITIVE_INFINITY));
+    }
+    if (stream.isTunnel && isWebSocketUpgrade(headers)) {
+      this.isWebSocket = true;
+      this.#armGlobal();
     }
     this.#start(new UpstreamAttempt(this, stream, headers, pool, host), end);
     if (end && !stream.ended) this.#onRequestComplete();
@@ -367,6 +381,9 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
 
   #tryAgain(): void {
     const { stream, headers, action } = this;
+    this.#retry!.onRetryStart();
+    if (this.routeStats !== null) this.routeStats.upstreamRqRetry.inc();
+    if (this.virtualClusterStats !== null) this.virtualClusterStats.upstreamRqRetry.inc();
     this.#attempts++;
     stream.info.attemptCount = this.#attempts;
     // The cluster may have been removed or replaced meanwhile.
@@ -403,29 +420,10 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     this.#attempt = null;
     attempt.reset();
     stats.upstreamInternalRedirectSucceeded.inc();
+    this.stream.info.responseCode = headers.status;
+    this.stream.info.responseCodeDetails = 'internal_redirect';
     this.stream.recreate(this.headers, body, this.#trailers);
     return true;
-  }
-
-  /** gRPC says in its trailers how it went; everything else below 500 is a success. */
-  #chargeHost(attempt: UpstreamAttempt, grpcStatus: number, end: boolean): void {
-    if (this.grpc && !end) {
-      attempt.grpcResultPending = true;
-      return;
-    }
-    const failed = this.grpc && (grpcStatus < 0 || grpcToHttpStatus(grpcStatus) >= 500);
-    attempt.countResult(failed ? HostResult.Error : HostResult.Success);
-  }
-
-  #chargeAbort(status: number, attempt: UpstreamAttempt): void {
-    if (!this.responseStarted) {
-      chargeResponse(this, status, null, attempt.host);
-      // 204 of the alternative timeout answer: for the host it is an error all the same.
-      if (status < 500) attempt.countResult(HostResult.Error);
-    } else if (attempt.grpcResultPending) {
-      attempt.countResult(HostResult.Error);
-      this.factory.stats.rqResetAfterDownstreamResponseStarted.inc();
-    }
   }
 
   #complete(attempt: UpstreamAttempt, now: number): void {
@@ -441,11 +439,8 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     const attempt = this.#attempt;
     if (attempt !== null) {
       this.#attempt = null;
-      this.cluster.stats.upstreamRqTimeout.inc();
-      if (this.routeStats !== null) this.routeStats.upstreamRqTimeout.inc();
-      if (this.virtualClusterStats !== null) this.virtualClusterStats.upstreamRqTimeout.inc();
-      attempt.countResult(HostResult.Timeout);
-      if (attempt.awaitingHeaders) this.#chargeAbort(this.timeoutStatus, attempt);
+      chargeTimeout(this, attempt);
+      if (attempt.awaitingHeaders) chargeAbort(this, this.timeoutStatus, attempt, this.responseStarted);
       attempt.reset();
     }
     this.#abortTimeout('response_timeout');

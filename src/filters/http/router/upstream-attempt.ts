@@ -19,9 +19,12 @@ export interface AttemptParent {
   readonly requestComplete: boolean;
   /** Something of the response (a 1xx counts) went downstream: a try that takes too long is not given up any more. */
   readonly responseStarted: boolean;
+  readonly isWebSocket: boolean;
   /** 0 = none. */
   maxStreamDurationMs(): number;
   onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder): void;
+  /** A WebSocket handshake got neither 101 nor an error. */
+  onAttemptRefusesUpgrade(attempt: UpstreamAttempt, headers: ResponseHeaders): void;
   onAttempt1xx(attempt: UpstreamAttempt, headers: ResponseHeaders): void;
   onAttemptHeaders(attempt: UpstreamAttempt, headers: ResponseHeaders, end: boolean): void;
   onAttemptData(attempt: UpstreamAttempt, chunk: Buffer, end: boolean): void;
@@ -36,6 +39,11 @@ export interface AttemptParent {
 const PER_TRY = 0;
 const PER_TRY_IDLE = 1;
 const MAX_DURATION = 2;
+
+/** Whether a response with `status` turns the stream into a tunnel. */
+export function acceptsTunnel(request: RequestHeaders, status: number): boolean {
+  return request.method === 'CONNECT' ? status >= 200 && status < 300 : status === 101;
+}
 
 export class UpstreamAttempt implements PoolClient, TimerTarget {
   readonly #parent: AttemptParent;
@@ -62,6 +70,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
   #responseEnd: boolean;
   /** An upgrade or CONNECT: payload waits until the upstream has accepted it. */
   #awaitsAccept: boolean;
+  #seen1xx: boolean;
   #held: Buffer[] | null;
   #heldBytes: number;
   #heldTrailers: HeaderMap | null;
@@ -92,6 +101,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.#encoded = false;
     this.#responseEnd = false;
     this.#awaitsAccept = false;
+    this.#seen1xx = false;
     this.#held = null;
     this.#heldBytes = 0;
     this.#heldTrailers = null;
@@ -123,8 +133,8 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.#inPool = true;
     if (this.#stream.isTunnel) {
       this.#awaitsAccept = true;
-      // A tunnel's request never ends before it is accepted, so its timers run from the start.
-      this.#armPerTry();
+      // The request does not end before it is accepted. Envoy bounds the wait for WebSockets, not for other upgrades.
+      if (this.#parent.isWebSocket) this.#armPerTry();
     }
     this.#pool.acquire(this);
   }
@@ -219,7 +229,10 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
   }
 
   on1xxHeaders(headers: ResponseHeaders): void {
-    if (!this.#over) this.#parent.onAttempt1xx(this, headers);
+    // Like Envoy's filter manager, whoever comes after handles one of them.
+    if (this.#over || this.#seen1xx) return;
+    this.#seen1xx = true;
+    this.#parent.onAttempt1xx(this, headers);
   }
 
   onResponseHeaders(headers: ResponseHeaders, end: boolean): void {
@@ -229,15 +242,14 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     if (status < 200 && status !== 101) return;
     this.awaitingHeaders = false;
     this.#responseEnd = end;
-    if (this.#awaitsAccept && (status === 101 || (status === 200 && this.#headers.method === 'CONNECT'))) {
+    if (this.#awaitsAccept && acceptsTunnel(this.#headers, status)) {
       this.#awaitsAccept = false;
       // What flows now is no request any more: only idle timeouts bound it.
       this.#disarmPerTry();
       this.#parent.onAttemptHeaders(this, headers, end);
       this.#releaseHeld();
-      return;
-    }
-    this.#parent.onAttemptHeaders(this, headers, end);
+    } else if (this.#awaitsAccept && this.#parent.isWebSocket && status < 400) this.#parent.onAttemptRefusesUpgrade(this, headers);
+    else this.#parent.onAttemptHeaders(this, headers, end);
   }
 
   onResponseData(chunk: Buffer, end: boolean): void {

@@ -1,7 +1,7 @@
 /** One row for each line of the table of local replies: what the client is told, under which flag and details. */
 import { describe, expect, test } from 'vitest';
 import { ResetReason } from '../../../../src/http/reset-reason.ts';
-import { retryPolicy, type RigOptions, RouterRig } from '../../../support/router-rig.ts';
+import { type RigOptions, RouterRig, retryPolicy } from '../../../support/router-rig.ts';
 
 const CONNECT_ERROR = 'upstream connect error or disconnect/reset before headers. ';
 
@@ -31,7 +31,7 @@ describe('answers without an upstream', () => {
       { pool: { reason: ResetReason.RemoteConnectionFailure, transport: 'delayed connect error: Connection refused' } },
       {
         status: 503,
-        body: CONNECT_ERROR + 'reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused',
+        body: CONNECT_ERROR + 'reset reason: remote connection failure',
         flags: 'UF',
         details: 'upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}',
       },
@@ -100,15 +100,25 @@ describe('answers for an attempt that failed', () => {
     rig.attempt(1).respondData('half', false);
     rig.attempt(1).drop(ResetReason.ConnectionTermination);
     expect(rig.stream.wasReset).toBe(true);
-    expect(rig.answer).toMatchObject({ status: 200, body: 'half', flags: 'UC', details: 'upstream_reset_after_response_started{connection_termination}' });
+    expect(rig.answer).toMatchObject({
+      status: 200,
+      body: 'half',
+      flags: 'UC',
+      details: 'upstream_reset_after_response_started{connection_termination}',
+    });
   });
 });
 
 describe('direct answers', () => {
   const direct = (status: number, location: string | null) =>
-    new RouterRig({ route: { direct: { kind: 'direct_response', status, body: 'hi', location: () => location }, action: null } }).send();
+    new RouterRig({
+      route: {
+        direct: { kind: 'direct_response', status, body: 'hi', location: () => location, rewritePath: () => undefined },
+        action: null,
+      },
+    }).send();
 
-  test('carry the route\'s headers', () => {
+  test("carry the route's headers", () => {
     expect(direct(200, null).answer).toEqual({
       status: 200,
       headers: { 'x-from-route': 'yes' },

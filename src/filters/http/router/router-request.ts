@@ -1,0 +1,132 @@
+/** What the router knows of a request: where it goes, how long it may take, and what balancing may look at. */
+import type { Cluster, LbContext } from '../../../cluster/api.ts';
+import type { RequestHeaders } from '../../../http/header-map.ts';
+import { Flag } from '../../../http/response-flags.ts';
+import type { ConnectionInfo, StreamInfo } from '../../../http/stream-info.ts';
+import type { Host } from '../../../lb/host.ts';
+import type { HashResult, Route, RouteAction } from '../../../route/route.ts';
+import { PassThroughFilter, type TerminalHttpStream } from '../../api.ts';
+import { chargeResponse } from './accounting.ts';
+import { addOverloaded } from './answers.ts';
+import type { RouteStats } from './route-stats.ts';
+import type { RouterFilterFactory } from './router-filter-factory.ts';
+import { findInvalidHeader } from './strict-headers.ts';
+import type { Timeouts } from './timeouts.ts';
+
+/** Fields that are set before anything else can look at them. */
+const LATER = null as never;
+
+export abstract class RouterRequest extends PassThroughFilter implements Timeouts, LbContext {
+  readonly factory: RouterFilterFactory;
+  stream: TerminalHttpStream;
+  headers: RequestHeaders;
+  route: Route;
+  action: RouteAction;
+  cluster: Cluster;
+  globalTimeoutMs: number;
+  perTryTimeoutMs: number;
+  perTryIdleTimeoutMs: number;
+  upstreamStreamDurationMs: number;
+  timeoutStatus: number;
+  grpc: boolean;
+  /** `x-envoy-internal`: counted apart. */
+  internal: boolean;
+  routeStats: RouteStats | null;
+  virtualClusterStats: RouteStats | null;
+  #hash: HashResult | null;
+  #hashed: boolean;
+
+  constructor(factory: RouterFilterFactory) {
+    super();
+    this.factory = factory;
+    this.stream = LATER;
+    this.headers = LATER;
+    this.route = LATER;
+    this.action = LATER;
+    this.cluster = LATER;
+    this.globalTimeoutMs = 0;
+    this.perTryTimeoutMs = 0;
+    this.perTryIdleTimeoutMs = 0;
+    this.upstreamStreamDurationMs = -1;
+    this.timeoutStatus = 504;
+    this.grpc = false;
+    this.internal = false;
+    this.routeStats = null;
+    this.virtualClusterStats = null;
+    this.#hash = null;
+    this.#hashed = false;
+  }
+
+  // ── what balancing looks at ──
+
+  get hash(): bigint | null {
+    if (!this.#hashed) {
+      this.#hashed = true;
+      this.#hash = this.action.hash(this.headers, this.stream.info);
+    }
+    return this.#hash === null ? null : this.#hash.hash;
+  }
+  /** Cookie that the hash policy made up for this client; null = none. */
+  get setCookie(): string | null {
+    return this.#hash === null ? null : this.#hash.setCookie;
+  }
+  get requestHeaders(): RequestHeaders {
+    return this.headers;
+  }
+  get streamInfo(): StreamInfo {
+    return this.stream.info;
+  }
+  get downstream(): ConnectionInfo {
+    return this.stream.info.connection;
+  }
+  get hostSelectionRetries(): number {
+    const policy = this.action.retryPolicy;
+    return policy === null ? 1 : policy.hostSelectionRetryMaxAttempts;
+  }
+  get metadataMatch(): Readonly<Record<string, unknown>> | null {
+    return this.action.metadataMatch;
+  }
+  shouldSelectAnotherHost(_host: Host): boolean {
+    return false;
+  }
+
+  /** suppress_grpc_request_failure_code_stats. */
+  excludesFromCodeStats(status: number): boolean {
+    return this.grpc && this.factory.settings.suppressGrpcRequestFailureCodeStats && status >= 400;
+  }
+
+  protected useCluster(cluster: Cluster): void {
+    this.cluster = cluster;
+    const info = this.stream.info;
+    info.upstreamCluster = cluster.name;
+    info.upstreamClusterObservabilityName = cluster.settings.altStatName === '' ? cluster.name : cluster.settings.altStatName;
+    info.clusterMetadata = cluster.metadata;
+    const route = this.route;
+    const host = route.virtualHost;
+    const virtualCluster = host.virtualCluster(this.headers);
+    if (virtualCluster !== '') {
+      info.virtualClusterName = virtualCluster;
+      this.virtualClusterStats = this.factory.routeStats.virtualCluster(host.name, virtualCluster);
+    }
+    if (route.statPrefix !== '') this.routeStats = this.factory.routeStats.route(host.name, route.statPrefix);
+  }
+
+  /** Refuses malformed x-envoy headers, and everything while the cluster is in maintenance mode. */
+  protected admit(headers: RequestHeaders): boolean {
+    const settings = this.factory.settings;
+    const invalid = settings.strictCheckHeaders.length === 0 ? null : findInvalidHeader(headers, settings.strictCheckHeaders);
+    if (invalid !== null) {
+      const body = `invalid header '${invalid}' with value '${headers.get(invalid)}'`;
+      this.stream.localReply(400, body, Flag.IH, 'request_headers_failed_strict_check{' + invalid + '}');
+      return false;
+    }
+    const { runtime, random } = this.factory.deps;
+    if (runtime.fraction('upstream.maintenance_mode.' + this.cluster.name, 0, 100, random.nextU32())) {
+      chargeResponse(this, 503, null, null);
+      this.cluster.stats.upstreamRqMaintenanceMode.inc();
+      this.stream.localReply(503, 'maintenance mode', Flag.UO, 'maintenance_mode', settings.suppressEnvoyHeaders ? null : addOverloaded);
+      return false;
+    }
+    return true;
+  }
+}
