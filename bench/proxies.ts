@@ -49,7 +49,7 @@ export async function startProxy(
     case 'outrider':
     case 'envoy': {
       const admin = await freePort();
-      const file = join(folder, 'bootstrap.yaml');
+      const file = join(folder, 'bootstrap.json');
       const accessLog = variant.accessLog ? join(folder, 'access.log') : null;
       writeFileSync(file, bootstrap({ listener: port, admin, upstream, accessLog, tcp: variant.tcp, ...options }));
       const binary = name === 'envoy' ? (findTool('envoy') as string) : findOutrider();

@@ -69,7 +69,7 @@ printBars(bars);
 
 async function startOnce(binary: string, options: Partial<BootstrapOptions>): Promise<{ ms: number; mib: number }> {
   const admin = await freePort();
-  const file = join(directory, 'bootstrap.yaml');
+  const file = join(directory, 'bootstrap.json');
   writeFileSync(file, bootstrap({ listener: await freePort(), admin, upstream: 9, ...options }));
   const started = performance.now();
   const proxy = new Process(binary, ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'], PROXY_CORE);
