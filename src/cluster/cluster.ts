@@ -14,8 +14,9 @@ import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import type { Cluster, HttpPool, LbContext, TcpClient, TcpConnect } from './api.ts';
+import { CLUSTER_CELLS, clusterBlockCells } from './block.ts';
 import { ClusterStats } from './cluster-stats.ts';
-import { countEndpoints, type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
+import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
 import { OriginalDstBalancer } from './original-dst.ts';
 import { type ConnectOptions, type Connector, connectSocket } from './pool/connect.ts';
 import { Http1Pool } from './pool/h1-pool.ts';
@@ -33,13 +34,7 @@ export interface ClusterDeps {
   readonly connect?: Connector;
 }
 
-/** Cells of a cluster in the slab: its limits at both priorities; those of fixed hosts follow. */
-export const CLUSTER_CELLS = 2 * BREAKER_CELLS;
-
-/** Cells that a cluster's block in the slab takes. */
-export function clusterBlockCells(settings: ClusterSettings): number {
-  return CLUSTER_CELLS + (settings.type === 'STATIC' ? countEndpoints(settings) * HOST_CELLS : 0);
-}
+export { CLUSTER_CELLS, clusterBlockCells };
 
 /** A host with this worker's pools to it, by routing priority. */
 export class PooledHost extends Host {

@@ -4,17 +4,22 @@ import type { ClusterSettings } from './settings.ts';
 
 export class ClusterRegistry {
   readonly catalog: ClusterCatalog;
-  /** What workers start from: hand it over without copying. Later changes reach them as PackedCluster. */
+  /** What workers start from: handed over without copying. Later changes reach them as PackedCluster. */
   readonly block: SharedArrayBuffer;
   #nextId: number;
 
+  /** @param block @param nextId from the CatalogBuilder that packed the static clusters */
+  constructor(block: SharedArrayBuffer, nextId: number) {
+    this.block = block;
+    this.catalog = new ClusterCatalog(block);
+    this.#nextId = nextId;
+  }
+
   /** @param clusters consumed one by one, so that a generator keeps only one of them in memory */
-  constructor(clusters: Iterable<ClusterSettings>) {
+  static of(clusters: Iterable<ClusterSettings>): ClusterRegistry {
     const builder = new CatalogBuilder();
     for (const settings of clusters) builder.add(settings);
-    this.block = builder.finish();
-    this.catalog = new ClusterCatalog(this.block);
-    this.#nextId = builder.nextId;
+    return new ClusterRegistry(builder.finish(), builder.nextId);
   }
 
   /** What to tell workers about a new or changed cluster; null when nothing changed. */
@@ -29,17 +34,5 @@ export class ClusterRegistry {
   /** False if there is no such cluster. */
   remove(name: string): boolean {
     return this.catalog.delete(name);
-  }
-
-  /** Everything as it is now, for a worker that starts later: `block` alone while nothing has changed. */
-  snapshot(): { readonly block: SharedArrayBuffer; readonly changed: readonly PackedCluster[]; readonly removed: readonly string[] } {
-    const start = new ClusterCatalog(this.block);
-    const changed: PackedCluster[] = [];
-    for (const name of this.catalog.names()) {
-      const now = this.catalog.get(name)!;
-      if (start.get(name)?.id !== now.id) changed.push(now);
-    }
-    const removed = [...start.names()].filter((name) => !this.catalog.has(name));
-    return { block: this.block, changed, removed };
   }
 }

@@ -61,6 +61,7 @@ export const HOST_CELLS = 16;
 const CX_ACTIVE = 0;
 const RQ_ACTIVE = 1;
 const HEALTH = 2;
+const RQ_PENDING = 3;
 const CX_CONNECT_FAIL = 4;
 const CX_TOTAL = 6;
 const RQ_ERROR = 8;
@@ -107,10 +108,9 @@ export function readHostCounts(cells: Int32Array, base: number): HostCounts {
   };
 }
 
-/** Everything about a host that does not change while it exists. */
-export interface HostDescription {
-  readonly address: HostAddress;
-  readonly hostname: string;
+/** Requests that wait for a connection to the host. */
+export function readHostPending(cells: Int32Array, base: number): number {
+  return base < 0 ? 0 : Atomics.load(cells, base + RQ_PENDING);
 }
 
 /** How one attempt on a host ended: what outlier detection and the host's counters want to know. */
@@ -179,7 +179,12 @@ export class Host {
   }
 
   get canary(): boolean {
-    const lb = this.metadata?.['envoy.lb'];
+    return Host.isCanary(this.metadata);
+  }
+
+  /** Endpoint metadata `envoy.lb: {canary: true}`. */
+  static isCanary(metadata: Readonly<Record<string, unknown>> | null): boolean {
+    const lb = metadata?.['envoy.lb'];
     return typeof lb === 'object' && lb !== null && (lb as Record<string, unknown>)['canary'] === true;
   }
 
@@ -192,6 +197,14 @@ export class Host {
     Atomics.sub(this.cells, this.base + RQ_ACTIVE, 1);
   }
 
+  requestQueued(): void {
+    Atomics.add(this.cells, this.base + RQ_PENDING, 1);
+  }
+
+  requestUnqueued(): void {
+    Atomics.sub(this.cells, this.base + RQ_PENDING, 1);
+  }
+
   connectionOpened(): void {
     Atomics.add(this.cells, this.base + CX_ACTIVE, 1);
     bump(this.cells, this.base + CX_TOTAL);
@@ -201,7 +214,7 @@ export class Host {
     Atomics.sub(this.cells, this.base + CX_ACTIVE, 1);
   }
 
-  /** Takes one of `max` connections to this host, over all workers; always when `force`. */
+  /** Takes one of `max` connections to this host, over all workers. */
   tryOpenConnection(max: number): boolean {
     for (;;) {
       const active = Atomics.load(this.cells, this.base + CX_ACTIVE);

@@ -71,6 +71,7 @@ export class Http1Pool implements HttpPool, TimerTarget {
     }
     stats.upstreamRqPendingTotal.inc();
     stats.upstreamRqPendingActive.inc();
+    this.host.requestQueued();
     this.#pending.push(client);
     this.#openConnections();
   }
@@ -235,6 +236,7 @@ export class Http1Pool implements HttpPool, TimerTarget {
 
   #leftPending(): void {
     this.#breaker.pendingRequests.dec();
+    this.host.requestUnqueued();
     this.owner.stats.upstreamRqPendingActive.dec();
   }
 

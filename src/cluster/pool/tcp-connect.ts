@@ -47,6 +47,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget {
     }
     stats.upstreamRqPendingTotal.inc();
     stats.upstreamRqPendingActive.inc();
+    host.requestQueued();
     stats.upstreamCxTotal.inc();
     stats.upstreamCxActive.inc();
     if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
@@ -108,6 +109,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget {
     this.#attempt = null;
     this.#owner.clock.disarm(this.#timer);
     this.#breaker.pendingRequests.dec();
+    this.#host.requestUnqueued();
     this.#owner.stats.upstreamRqPendingActive.dec();
   }
 

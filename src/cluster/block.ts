@@ -1,0 +1,11 @@
+/** How a cluster's block in the shared slab is laid out: its limits at both priorities, then the hosts if they are fixed. */
+import { HOST_CELLS } from '../lb/host.ts';
+import { BREAKER_CELLS } from '../resilience/circuit-breaker.ts';
+import { countEndpoints } from './host-update.ts';
+import type { ClusterSettings } from './settings.ts';
+
+export const CLUSTER_CELLS = 2 * BREAKER_CELLS;
+
+export function clusterBlockCells(settings: ClusterSettings): number {
+  return CLUSTER_CELLS + (settings.type === 'STATIC' ? countEndpoints(settings) * HOST_CELLS : 0);
+}

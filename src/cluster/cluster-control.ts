@@ -1,0 +1,218 @@
+/** Clusters on the control thread: discovery, membership, and what admin and statistics show. Nothing here is in a request's path. */
+import type { SharedSlab } from '../lb/shared-slab.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
+import type { RuntimeSnapshot } from '../runtime/runtime.ts';
+import type { Counter, StatsScope } from '../stats/scope.ts';
+import { type PackedCluster, unpackSettings } from './catalog.ts';
+import type { OwnHostSnapshot } from './cluster-manager.ts';
+import { ControlGauges } from './control-gauges.ts';
+import type { DnsStats } from './discovery/dns-target.ts';
+import { HostBook, type KeyedHost, SlotPool } from './discovery/host-book.ts';
+import { LogicalDns } from './discovery/logical-dns.ts';
+import type { DnsResolver } from './discovery/resolver.ts';
+import { StrictDns } from './discovery/strict-dns.ts';
+import { type HostUpdate, hostRecord } from './host-update.ts';
+import type { ClusterRegistry } from './registry.ts';
+import type { ClusterSettings, LocalitySettings } from './settings.ts';
+import { type ClusterView, clusterView } from './status.ts';
+
+export interface ClusterControlDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly runtime: RuntimeSnapshot;
+  readonly slab: SharedSlab;
+  /** Root scope of the control thread's own store. */
+  readonly rootScope: StatsScope;
+  /** @param servers "ip:port"; empty = the system's */
+  newResolver(servers: readonly string[]): DnsResolver;
+  /** Tells every worker. */
+  publish(update: HostUpdate): void;
+}
+
+/** Up to this many clusters all have their gauges, used or not, as in Envoy; of more only those that have seen traffic or discovery. */
+const SHOW_ALL_UP_TO = 1000;
+
+interface Discovered {
+  readonly settings: ClusterSettings;
+  readonly book: HostBook;
+  readonly source: StrictDns | LogicalDns | null;
+}
+
+export class ClusterControl {
+  readonly #registry: ClusterRegistry;
+  readonly #deps: ClusterControlDeps;
+  readonly #slots: SlotPool;
+  readonly #discovered = new Map<string, Discovered>();
+  readonly #gauges = new Map<string, { readonly id: number; readonly gauges: ControlGauges }>();
+  readonly #viaApi = new Set<string>();
+
+  constructor(registry: ClusterRegistry, deps: ClusterControlDeps) {
+    this.#registry = registry;
+    this.#deps = deps;
+    this.#slots = new SlotPool(deps.slab);
+  }
+
+  /** Begins discovery. Settles when every DNS name has been answered, or has failed, once. */
+  async start(): Promise<void> {
+    const ready: Promise<void>[] = [];
+    for (const name of this.#registry.catalog.names()) {
+      const packed = this.#registry.catalog.get(name)!;
+      // STATIC is the default, and defaults are not packed: thousands of static clusters are not parsed here.
+      if (packed.json.includes('"type":')) ready.push(this.#discover(packed));
+    }
+    await Promise.all(ready);
+  }
+
+  stop(): void {
+    for (const { source } of this.#discovered.values()) source?.stop();
+  }
+
+  /** A cluster came or changed (CDS, reload). `ready` settles when it may be used; null when nothing changed. */
+  set(settings: ClusterSettings, viaApi: boolean): { readonly packed: PackedCluster; readonly ready: Promise<void> } | null {
+    const packed = this.#registry.set(settings);
+    if (packed === null) return null;
+    this.#forget(settings.name);
+    if (viaApi) this.#viaApi.add(settings.name);
+    return { packed, ready: this.#discover(packed) };
+  }
+
+  remove(name: string): boolean {
+    this.#forget(name);
+    this.#viaApi.delete(name);
+    return this.#registry.remove(name);
+  }
+
+  /** The endpoints of an EDS cluster. False if there is no such cluster. */
+  setEndpoints(name: string, localities: readonly LocalitySettings[]): boolean {
+    const cluster = this.#discovered.get(name);
+    if (cluster === undefined || cluster.settings.type !== 'EDS') return false;
+    const priorities: KeyedHost[][] = [];
+    for (const locality of localities) {
+      while (priorities.length <= locality.priority) priorities.push([]);
+      const place = { region: locality.region, zone: locality.zone, subZone: locality.subZone };
+      for (const endpoint of locality.endpoints) {
+        const key = endpoint.path === '' ? endpoint.host + ' ' + endpoint.port : endpoint.path;
+        priorities[locality.priority]!.push({ key, host: hostRecord(endpoint, endpoint.host, place, locality.weight, -1) });
+      }
+    }
+    this.#apply(cluster, priorities, null);
+    return true;
+  }
+
+  /** The hosts of all discovered clusters, for a worker that starts later. */
+  hostUpdates(): HostUpdate[] {
+    return Array.from(this.#discovered.values(), ({ book }) => book.current).filter((update) => update.priorities.length > 0);
+  }
+
+  /** For `/clusters`, one cluster at a time. @param own the workers' snapshots */
+  *views(own: readonly Readonly<Record<string, readonly OwnHostSnapshot[]>>[]): Generator<ClusterView> {
+    for (const name of [...this.#registry.catalog.names()].sort()) {
+      const packed = this.#registry.catalog.get(name)!;
+      const hosts = own.flatMap((worker) => worker[name] ?? []);
+      const update = this.#discovered.get(name)?.book.current ?? null;
+      yield clusterView(unpackSettings(packed.json), packed.id, this.#viaApi.has(name), this.#deps.slab, update, hosts);
+    }
+  }
+
+  /** Before statistics are read. */
+  refreshGauges(): void {
+    const catalog = this.#registry.catalog;
+    const all = catalog.size <= SHOW_ALL_UP_TO;
+    for (const name of catalog.names()) {
+      const { id } = catalog.get(name)!;
+      if (!all && !this.#gauges.has(name) && !this.#discovered.has(name) && this.#deps.slab.find(id) < 0) continue;
+      this.#gaugesOf(name).refresh(this.#discovered.get(name)?.book.current ?? null);
+    }
+  }
+
+  #gaugesOf(name: string): ControlGauges {
+    const packed = this.#registry.catalog.get(name)!;
+    const known = this.#gauges.get(name);
+    if (known !== undefined && known.id === packed.id) return known.gauges;
+    const settings = unpackSettings(packed.json);
+    const gauges = new ControlGauges(settings, packed.id, this.#deps.slab, this.#deps.runtime, this.#scope(settings));
+    this.#gauges.set(name, { id: packed.id, gauges });
+    return gauges;
+  }
+
+  #scope(settings: ClusterSettings): StatsScope {
+    const name = settings.altStatName === '' ? settings.name : settings.altStatName;
+    return this.#deps.rootScope.tagged('cluster', 'envoy.cluster_name', name.replaceAll(':', '_'));
+  }
+
+  async #discover(packed: PackedCluster): Promise<void> {
+    const settings = unpackSettings(packed.json);
+    if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return;
+    const book = new HostBook(settings.name, packed.id, settings.overprovisioningFactor, this.#slots);
+    if (settings.type === 'EDS') {
+      this.#discovered.set(settings.name, { settings, book, source: null });
+      return;
+    }
+    const stats = new UpdateStats(this.#scope(settings));
+    await new Promise<void>((resolve) => {
+      const deps = { clock: this.#deps.clock, random: this.#deps.random, resolver: this.#deps.newResolver(settings.dns.resolvers) };
+      let cluster: Discovered | null = null;
+      const Source = settings.type === 'STRICT_DNS' ? StrictDns : LogicalDns;
+      let early: KeyedHost[][] | null = null;
+      const source = new Source(
+        settings,
+        deps,
+        stats,
+        (priorities) => {
+          if (cluster === null) early = priorities;
+          else this.#apply(cluster, priorities, stats);
+        },
+        resolve,
+      );
+      cluster = { settings, book, source };
+      this.#discovered.set(settings.name, cluster);
+      if (early !== null) this.#apply(cluster, early, stats);
+      source.start();
+    });
+  }
+
+  #apply(cluster: Discovered, priorities: KeyedHost[][], stats: UpdateStats | null): void {
+    const change = cluster.book.set(priorities);
+    if (change === 'members') this.#gaugesOf(cluster.settings.name).membershipChange.inc();
+    if (change === 'nothing') stats?.noRebuild.inc();
+    else this.#deps.publish(cluster.book.current);
+  }
+
+  #forget(name: string): void {
+    const cluster = this.#discovered.get(name);
+    if (cluster === undefined) return;
+    cluster.source?.stop();
+    cluster.book.clear();
+    this.#discovered.delete(name);
+  }
+}
+
+class UpdateStats implements DnsStats {
+  readonly #attempt: Counter;
+  readonly #success: Counter;
+  readonly #failure: Counter;
+  readonly #empty: Counter;
+  readonly noRebuild: Counter;
+
+  constructor(scope: StatsScope) {
+    this.#attempt = scope.counter('update_attempt');
+    this.#success = scope.counter('update_success');
+    this.#failure = scope.counter('update_failure');
+    this.#empty = scope.counter('update_empty');
+    this.noRebuild = scope.counter('update_no_rebuild');
+  }
+
+  attempt(): void {
+    this.#attempt.inc();
+  }
+  success(): void {
+    this.#success.inc();
+  }
+  failure(): void {
+    this.#failure.inc();
+  }
+  empty(): void {
+    this.#empty.inc();
+  }
+}

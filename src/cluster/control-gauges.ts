@@ -1,0 +1,129 @@
+/**
+ * Gauges of a cluster that hold for all workers together: membership and circuit breakers. Set on the control thread from shared memory
+ * before statistics are shown, so that the request path has nothing to do with them.
+ */
+import { HealthFlag } from '../lb/host.ts';
+import type { SharedSlab } from '../lb/shared-slab.ts';
+import { BREAKER_CELLS, CircuitBreaker, type Resource } from '../resilience/circuit-breaker.ts';
+import type { RuntimeSnapshot } from '../runtime/runtime.ts';
+import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
+import type { HostUpdate } from './host-update.ts';
+import type { ClusterSettings } from './settings.ts';
+import { currentHosts } from './status.ts';
+
+const UNHEALTHY = HealthFlag.FailedActiveHc | HealthFlag.FailedOutlierCheck | HealthFlag.FailedEdsHealth;
+const DEGRADED = HealthFlag.DegradedActiveHc | HealthFlag.DegradedEdsHealth;
+const EXCLUDED = HealthFlag.PendingActiveHc | HealthFlag.ExcludedViaImmediateHcFail;
+/** Cell of the health word in a host's block. */
+const HEALTH = 2;
+
+/** Envoy's names, in its order: resource, `<…>_open`, `remaining_<…>`. */
+const RESOURCES: readonly [
+  keyof CircuitBreaker & ('connections' | 'pendingRequests' | 'requests' | 'retries' | 'connectionPools'),
+  string,
+  string,
+][] = [
+  ['connections', 'cx_open', 'remaining_cx'],
+  ['connectionPools', 'cx_pool_open', 'remaining_cx_pools'],
+  ['requests', 'rq_open', 'remaining_rq'],
+  ['pendingRequests', 'rq_pending_open', 'remaining_pending'],
+  ['retries', 'rq_retry_open', 'remaining_retries'],
+];
+
+interface ResourceGauges {
+  readonly resource: Resource;
+  readonly open: Gauge;
+  readonly remaining: Gauge | null;
+}
+
+export class ControlGauges {
+  readonly #settings: ClusterSettings;
+  readonly #id: number;
+  readonly #slab: SharedSlab;
+  readonly #runtime: RuntimeSnapshot;
+  readonly #scope: StatsScope;
+  readonly #total: Gauge;
+  readonly #healthy: Gauge;
+  readonly #degraded: Gauge;
+  readonly #excluded: Gauge;
+  readonly #maxWeight: Gauge;
+  readonly membershipChange: Counter;
+  #resources: ResourceGauges[] | null = null;
+  #shared = false;
+
+  /** @param scope `cluster.<name>.` of the control thread */
+  constructor(settings: ClusterSettings, id: number, slab: SharedSlab, runtime: RuntimeSnapshot, scope: StatsScope) {
+    this.#settings = settings;
+    this.#id = id;
+    this.#slab = slab;
+    this.#runtime = runtime;
+    this.#scope = scope;
+    this.#total = scope.gauge('membership_total');
+    this.#healthy = scope.gauge('membership_healthy');
+    this.#degraded = scope.gauge('membership_degraded');
+    this.#excluded = scope.gauge('membership_excluded');
+    this.#maxWeight = scope.gauge('max_host_weight');
+    this.membershipChange = scope.counter('membership_change');
+    if (settings.localities.length > 0 && settings.type === 'STATIC') this.membershipChange.inc();
+  }
+
+  /** @param update hosts of a dynamic cluster, null for fixed ones */
+  refresh(update: HostUpdate | null): void {
+    this.#refreshMembership(update ?? currentHosts(this.#settings, this.#id, this.#slab));
+    for (const { resource, open, remaining } of this.#breakers()) {
+      open.set(resource.canCreate() ? 0 : 1);
+      remaining?.set(resource.remaining);
+    }
+  }
+
+  #refreshMembership(update: HostUpdate): void {
+    let total = 0;
+    let healthy = 0;
+    let degraded = 0;
+    let excluded = 0;
+    let maxWeight = 0;
+    const cells = this.#slab.cells;
+    for (const { hosts } of update.priorities) {
+      for (const host of hosts) {
+        const flags = host.health | (host.slot < 0 ? 0 : Atomics.load(cells, host.slot + HEALTH));
+        total++;
+        if ((flags & EXCLUDED) !== 0) excluded++;
+        if ((flags & UNHEALTHY) === 0) {
+          if ((flags & DEGRADED) !== 0) degraded++;
+          else healthy++;
+        }
+        maxWeight = Math.max(maxWeight, host.weight);
+      }
+    }
+    this.#total.set(total);
+    this.#healthy.set(healthy);
+    this.#degraded.set(degraded);
+    this.#excluded.set(excluded);
+    // Envoy leaves it 0 for endpoint lists that never change.
+    this.#maxWeight.set(this.#settings.type === 'STATIC' ? 0 : maxWeight);
+  }
+
+  /** Bound to zeros until a worker uses the cluster. */
+  #breakers(): ResourceGauges[] {
+    const block = this.#slab.find(this.#id);
+    if (this.#resources !== null && (this.#shared || block < 0)) return this.#resources;
+    this.#shared = block >= 0;
+    const cells = block < 0 ? new Int32Array(2 * BREAKER_CELLS) : this.#slab.cells;
+    const gauges: ResourceGauges[] = [];
+    for (const priority of [0, 1] as const) {
+      const word = priority === 0 ? 'default' : 'high';
+      const settings = this.#settings.breakers[priority];
+      const prefix = `circuit_breakers.${this.#settings.name}.${word}.`;
+      const breaker = new CircuitBreaker(cells, Math.max(block, 0) + priority * BREAKER_CELLS, settings, this.#runtime, prefix);
+      for (const [name, open, remaining] of RESOURCES) {
+        gauges.push({
+          resource: breaker[name],
+          open: this.#scope.gauge(`circuit_breakers.${word}.${open}`),
+          remaining: settings.trackRemaining ? this.#scope.gauge(`circuit_breakers.${word}.${remaining}`) : null,
+        });
+      }
+    }
+    this.#resources = gauges;
+    return gauges;
+  }
+}

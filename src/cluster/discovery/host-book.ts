@@ -1,0 +1,105 @@
+/** The control thread's list of one dynamic cluster's hosts: gives each its cells in the shared slab, and tells what changed. */
+import { HOST_CELLS } from '../../lb/host.ts';
+import type { SharedSlab } from '../../lb/shared-slab.ts';
+import type { HostRecord, HostUpdate } from '../host-update.ts';
+
+/** Cells of hosts that left. They are used again when nothing is in flight on them any more. */
+export class SlotPool {
+  readonly #slab: SharedSlab;
+  readonly #freed: number[] = [];
+
+  constructor(slab: SharedSlab) {
+    this.#slab = slab;
+  }
+
+  take(): number {
+    const cells = this.#slab.cells;
+    for (let i = 0; i < this.#freed.length; i++) {
+      const slot = this.#freed[i]!;
+      // The first two cells are connections and requests in flight.
+      if (Atomics.load(cells, slot) !== 0 || Atomics.load(cells, slot + 1) !== 0) continue;
+      this.#freed.splice(i, 1);
+      cells.fill(0, slot, slot + HOST_CELLS);
+      return slot;
+    }
+    return this.#slab.allocate(HOST_CELLS);
+  }
+
+  give(slot: number): void {
+    if (slot >= 0) this.#freed.push(slot);
+  }
+}
+
+/** A host with what makes it the same host in the next list. */
+export interface KeyedHost {
+  readonly key: string;
+  readonly host: Omit<HostRecord, 'slot'>;
+}
+
+export class HostBook {
+  readonly #cluster: string;
+  readonly #id: number;
+  readonly #overprovisioningFactor: number;
+  readonly #slots: SlotPool;
+  #slotOf = new Map<string, number>();
+  #update: HostUpdate;
+  #json = '';
+
+  constructor(cluster: string, id: number, overprovisioningFactor: number, slots: SlotPool) {
+    this.#cluster = cluster;
+    this.#id = id;
+    this.#overprovisioningFactor = overprovisioningFactor;
+    this.#slots = slots;
+    this.#update = { cluster, id, priorities: [], overprovisioningFactor };
+  }
+
+  /** The hosts as they are now. */
+  get current(): HostUpdate {
+    return this.#update;
+  }
+
+  /** @param priorities index = priority @returns whether hosts came or went ('members'), something else about them changed ('details'), or nothing */
+  set(priorities: readonly (readonly KeyedHost[])[]): 'members' | 'details' | 'nothing' {
+    const slots = new Map<string, number>();
+    let came = false;
+    const take = ({ key, host }: KeyedHost): HostRecord => {
+      let slot = this.#slotOf.get(key);
+      if (slot === undefined) {
+        slot = this.#slots.take();
+        came = true;
+      }
+      slots.set(key, slot);
+      return { ...host, slot };
+    };
+    const update = {
+      cluster: this.#cluster,
+      id: this.#id,
+      priorities: priorities.map((hosts) => ({ hosts: unique(hosts).map(take) })),
+      overprovisioningFactor: this.#overprovisioningFactor,
+    };
+    let went = false;
+    for (const [key, slot] of this.#slotOf) {
+      if (slots.has(key)) continue;
+      went = true;
+      this.#slots.give(slot);
+    }
+    this.#slotOf = slots;
+    this.#update = update;
+    const json = JSON.stringify(update);
+    const same = json === this.#json;
+    this.#json = json;
+    return came || went ? 'members' : same ? 'nothing' : 'details';
+  }
+
+  /** The cluster is gone. */
+  clear(): void {
+    for (const slot of this.#slotOf.values()) this.#slots.give(slot);
+    this.#slotOf.clear();
+  }
+}
+
+/** A key that comes twice is one host. */
+function unique(hosts: readonly KeyedHost[]): KeyedHost[] {
+  const seen = new Set<string>();
+  return hosts.filter(({ key }) => !seen.has(key) && seen.add(key) !== undefined);
+}

@@ -1,0 +1,106 @@
+/** What `/clusters` shows of one cluster. Made when it is asked for; the numbers come from the shared slab. */
+import {
+  HOST_CELLS,
+  Host,
+  type HostAddress,
+  type HostCounts,
+  type Locality,
+  NO_LOCALITY,
+  readHostCounts,
+  readHostPending,
+} from '../lb/host.ts';
+import type { SharedSlab } from '../lb/shared-slab.ts';
+import { parseIpPort, pipeAddress } from '../net/address.ts';
+import type { ThresholdSettings } from '../resilience/circuit-breaker.ts';
+import { CLUSTER_CELLS } from './block.ts';
+import type { OwnHostSnapshot } from './cluster-manager.ts';
+import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
+import type { ClusterSettings } from './settings.ts';
+
+export interface HostView {
+  readonly address: HostAddress;
+  readonly hostname: string;
+  readonly counts: HostCounts;
+  readonly rqPendingActive: number;
+  readonly healthFlags: number;
+  readonly weight: number;
+  readonly locality: Locality;
+  readonly canary: boolean;
+  readonly priority: number;
+  readonly successRate: number;
+  readonly localOriginSuccessRate: number;
+}
+
+export interface ClusterView {
+  readonly name: string;
+  readonly observabilityName: string;
+  readonly edsServiceName: string;
+  readonly addedViaApi: boolean;
+  readonly outlier: null;
+  readonly defaultPriority: ThresholdSettings;
+  readonly highPriority: ThresholdSettings;
+  readonly hosts: Iterable<HostView>;
+}
+
+/** @param update the hosts of a DNS or EDS cluster; null for other types @param own hosts that only workers know of */
+export function clusterView(
+  settings: ClusterSettings,
+  id: number,
+  addedViaApi: boolean,
+  slab: SharedSlab,
+  update: HostUpdate | null,
+  own: readonly OwnHostSnapshot[],
+): ClusterView {
+  return {
+    name: settings.name,
+    observabilityName: settings.altStatName === '' ? settings.name : settings.altStatName,
+    edsServiceName: settings.edsServiceName,
+    addedViaApi,
+    outlier: null,
+    defaultPriority: settings.breakers[0],
+    highPriority: settings.breakers[1],
+    hosts: hostViews(update ?? currentHosts(settings, id, slab), slab, own),
+  };
+}
+
+/** The hosts of a fixed cluster with their cells, if some worker has used it. */
+export function currentHosts(settings: ClusterSettings, id: number, slab: SharedSlab): HostUpdate {
+  const block = slab.find(id);
+  return staticHosts(settings, id, block < 0 ? -1 : block + CLUSTER_CELLS, HOST_CELLS);
+}
+
+function* hostViews(update: HostUpdate, slab: SharedSlab, own: readonly OwnHostSnapshot[]): Generator<HostView> {
+  for (const [priority, { hosts }] of update.priorities.entries()) for (const record of hosts) yield hostView(record, priority, slab);
+  for (const host of own) {
+    yield {
+      address: parseIpPort(host.address) ?? pipeAddress(host.address),
+      hostname: '',
+      counts: host.counts,
+      rqPendingActive: 0,
+      healthFlags: host.counts.healthFlags,
+      weight: 1,
+      locality: NO_LOCALITY,
+      canary: false,
+      priority: 0,
+      successRate: -1,
+      localOriginSuccessRate: -1,
+    };
+  }
+}
+
+function hostView(record: HostRecord, priority: number, slab: SharedSlab): HostView {
+  const counts = readHostCounts(slab.cells, record.slot);
+  return {
+    address: recordAddress(record),
+    hostname: record.hostname,
+    counts,
+    rqPendingActive: readHostPending(slab.cells, record.slot),
+    healthFlags: counts.healthFlags | record.health,
+    weight: record.weight,
+    locality: record.locality,
+    canary: Host.isCanary(record.metadata),
+    priority,
+    successRate: -1,
+    localOriginSuccessRate: -1,
+  };
+}
