@@ -3,12 +3,15 @@ import type { Duration } from '@bufbuild/protobuf/wkt';
 import type { CompileContext } from '../config/context.ts';
 import type { RuntimeFractionalPercent } from '../config/gen/envoy/config/core/v3/base_pb.js';
 import type { HeaderMatcher } from '../config/gen/envoy/config/route/v3/route_components_pb.js';
+import type { MetadataMatcher } from '../config/gen/envoy/type/matcher/v3/metadata_pb.js';
 import type { RegexMatchAndSubstitute, RegexMatcher } from '../config/gen/envoy/type/matcher/v3/regex_pb.js';
 import type { StringMatcher } from '../config/gen/envoy/type/matcher/v3/string_pb.js';
+import type { ValueMatcher } from '../config/gen/envoy/type/matcher/v3/value_pb.js';
 import { FractionalPercent_DenominatorType as Denominator, type FractionalPercent } from '../config/gen/envoy/type/v3/percent_pb.js';
 import type { FractionSettings } from '../runtime/runtime.ts';
 import { canonicalName } from './header-lookup.ts';
 import type { HeaderMatcherSettings } from './header-matcher.ts';
+import type { MetadataMatcherSettings, ValueMatcherSettings } from './metadata-matcher.ts';
 import { compileRegex, type RegexRewriteSettings, substitutionProblem } from './regex.ts';
 import type { StringMatcherSettings } from './string-matcher.ts';
 import { wireText } from './wire-text.ts';
@@ -117,4 +120,47 @@ export function compileRuntimeFraction(fraction: RuntimeFractionalPercent): Frac
     numerator: value?.numerator ?? 0,
     denominator: value === undefined ? 100 : denominatorOf(value),
   };
+}
+
+export function compileMetadataMatcher(matcher: MetadataMatcher, at: CompileContext): MetadataMatcherSettings {
+  return {
+    filter: matcher.filter,
+    path: matcher.path.map((segment) => (segment.segment.case === 'key' ? segment.segment.value : '')),
+    value: compileValueMatcher(matcher.value, at.field('value')),
+    invert: matcher.invert,
+  };
+}
+
+function compileValueMatcher(matcher: ValueMatcher | undefined, at: CompileContext): ValueMatcherSettings {
+  const pattern = matcher?.matchPattern;
+  switch (pattern?.case) {
+    case 'nullMatch':
+      return { kind: 'null' };
+    case 'presentMatch':
+      return { kind: 'present', present: pattern.value };
+    case 'boolMatch':
+      return { kind: 'boolean', value: pattern.value };
+    case 'stringMatch':
+      return { kind: 'string', value: compileStringMatcher(pattern.value, at.field('string_match')) };
+    case 'doubleMatch': {
+      const double = pattern.value.matchPattern;
+      if (double.case === 'range') return { kind: 'number', start: double.value.start, end: double.value.end };
+      return { kind: 'number', start: double.value ?? 0, end: double.value ?? 0 };
+    }
+    case 'listMatch': {
+      const list = pattern.value.matchPattern;
+      return {
+        kind: 'list',
+        one: compileValueMatcher(list.case === 'oneOf' ? list.value : undefined, at.field('list_match').field('one_of')),
+      };
+    }
+    case 'orMatch':
+      return {
+        kind: 'or',
+        any: pattern.value.valueMatchers.map((one, i) => compileValueMatcher(one, at.field('or_match').field('value_matchers', i))),
+      };
+    default:
+      at.error('a match pattern is required');
+      return { kind: 'null' };
+  }
 }

@@ -2,10 +2,17 @@
 import type { FormatContext, FormatEnvironment } from '../http/format/operator.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
-import { buildHostRewrite, buildPathRewrite, type HostRewrite, type PathRewrite, rewritePath, updateAuthority } from './action/rewrite.ts';
+import {
+  buildHostRewrite,
+  buildPathRewrite,
+  type HostRewrite,
+  type PathRewrite,
+  rewritePath,
+  updateAuthority,
+} from './action/rewrite/rewrite.ts';
 import { buildHeaderMutation, type HeaderMutation } from './headers/header-mutation.ts';
 import type { PathMatcher } from './match/path-matcher.ts';
-import { mergePerFilter, type PerFilterConfig } from './per-filter.ts';
+import { mergePerFilter, type PerFilterConfig } from './per-filter/per-filter.ts';
 import type { DirectAction, Route, RouteAction, VirtualHost } from './route.ts';
 import type { LevelSettings, RouteSettings } from './settings.ts';
 

@@ -84,6 +84,14 @@ export class MatchingRouteTable implements RouteTable {
     return this.#default;
   }
 
+  /** Whether an entry of `domains` fits, whichever takes precedence. */
+  domainMatches(domain: string, authority: string): boolean {
+    const host = asciiLower(this.#ignorePort ? withoutPort(authority) : authority);
+    if (domain === '*' || domain === host) return true;
+    if (domain.startsWith('*')) return host.length >= domain.length && host.endsWith(domain.slice(1));
+    return domain.endsWith('*') && host.length >= domain.length && host.startsWith(domain.slice(0, -1));
+  }
+
   /** The part of the path that routes look at. */
   matchedPath(headers: RequestHeaders): string {
     const path = pathOnly(headers.path);

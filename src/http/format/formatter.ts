@@ -57,7 +57,8 @@ class ConstantFormatter implements Formatter {
   }
 }
 
-class CompiledFormatter implements Formatter {
+/** Literals with writers in between. */
+export class CompiledFormatter implements Formatter {
   readonly constant = null;
   /** literals[i] stands before writers[i]. */
   readonly #literals: readonly string[];

@@ -131,3 +131,11 @@ export function requireArgs(call: OperatorCall): string {
   if (call.args === null || call.args === '') throw new FormatError(`${call.name} requires parameters`);
   return call.args;
 }
+
+/** For checking a format before any worker uses it. */
+export const NO_ENVIRONMENT: FormatEnvironment = {
+  clock: { nowMs: () => 0, wallMs: () => 0, arm: () => undefined, disarm: () => undefined },
+  random: { nextU32: () => 0, below: () => 0, uuid: () => '' },
+  hostname: '',
+  variable: () => undefined,
+};

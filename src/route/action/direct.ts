@@ -3,7 +3,7 @@ import type { RequestHeaders } from '../../http/header-map.ts';
 import type { PathMatcher } from '../match/path-matcher.ts';
 import type { DirectAction } from '../route.ts';
 import type { DirectResponseSettings, PathMatchSettings, RedirectSettings } from '../settings.ts';
-import { buildPathRewrite, type PathRewrite, rewritePath } from './rewrite.ts';
+import { buildPathRewrite, type PathRewrite, rewritePath } from './rewrite/rewrite.ts';
 
 /** Location goes with every 3xx, and with 201 (RFC 9110 §10.2.2), whether or not the answer is a redirect. */
 function wantsLocation(status: number): boolean {

@@ -6,7 +6,7 @@ import type { RetryPolicySettings } from '../../resilience/retry-policy.ts';
 import type { RuntimeSnapshot } from '../../runtime/runtime.ts';
 import type { HashResult, InternalRedirectSettings, MirrorSettings, RouteAction } from '../route.ts';
 import type { ForwardSettings, Metadata, MirrorPolicySettings } from '../settings.ts';
-import type { HashPolicies } from './hash-policy.ts';
+import type { HashPolicies } from './hash-policy/hash-policy.ts';
 
 /** Name of a cluster, or of the header that names it. */
 export interface ClusterSource {

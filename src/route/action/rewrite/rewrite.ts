@@ -1,11 +1,11 @@
 /** What a route changes in the path and the authority before a request goes upstream. */
-import { firstValue } from '../../http/header-lookup.ts';
-import type { RequestHeaders } from '../../http/header-map.ts';
-import { pathOnly } from '../../http/query.ts';
-import { compileRegex, type LinearRegex, type RegexRewriteSettings } from '../../http/regex.ts';
-import type { PathMatcher } from '../match/path-matcher.ts';
-import { compileTemplateRewrite, compileUriTemplate } from '../match/uri-template.ts';
-import type { PathMatchSettings, RewriteSettings } from '../settings.ts';
+import { firstValue } from '../../../http/header-lookup.ts';
+import type { RequestHeaders } from '../../../http/header-map.ts';
+import { pathOnly } from '../../../http/query.ts';
+import { compileRegex, type LinearRegex, type RegexRewriteSettings } from '../../../http/regex.ts';
+import type { PathMatcher } from '../../match/path-matcher.ts';
+import { compileTemplateRewrite, compileUriTemplate } from '../../match/uri-template.ts';
+import type { PathMatchSettings, RewriteSettings } from '../../settings.ts';
 
 /** A regular expression with its substitution, ready to use. */
 export class RegexRewrite {

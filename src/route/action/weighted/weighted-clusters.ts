@@ -1,9 +1,9 @@
 /** Picks an entry of weighted_clusters. */
-import type { RequestHeaders } from '../../http/header-map.ts';
-import type { StreamInfo } from '../../http/stream-info.ts';
-import type { RuntimeSnapshot } from '../../runtime/runtime.ts';
-import type { WeightedSettings } from '../settings.ts';
-import type { HashPolicies } from './hash-policy.ts';
+import type { RequestHeaders } from '../../../http/header-map.ts';
+import type { StreamInfo } from '../../../http/stream-info.ts';
+import type { RuntimeSnapshot } from '../../../runtime/runtime.ts';
+import type { WeightedSettings } from '../../settings.ts';
+import type { HashPolicies } from '../hash-policy/hash-policy.ts';
 
 const DECIMAL = /^\d{1,20}$/;
 const MAX_U64 = 2n ** 64n - 1n;

@@ -1,12 +1,12 @@
 /** Hash policies: what consistent balancing keys on. Source: envoy.config.route.v3.RouteAction.HashPolicy. */
-import { cookieValue, firstValue } from '../../http/header-lookup.ts';
-import type { RequestHeaders } from '../../http/header-map.ts';
-import { queryParameter } from '../../http/query.ts';
-import type { StreamInfo } from '../../http/stream-info.ts';
-import { xxHash64 } from '../../runtime/xxhash64.ts';
-import type { HashResult } from '../route.ts';
-import type { HashPolicySettings } from '../settings.ts';
-import { RegexRewrite } from './rewrite.ts';
+import { cookieValue, firstValue } from '../../../http/header-lookup.ts';
+import type { RequestHeaders } from '../../../http/header-map.ts';
+import { queryParameter } from '../../../http/query.ts';
+import type { StreamInfo } from '../../../http/stream-info.ts';
+import { xxHash64 } from '../../../runtime/xxhash64.ts';
+import type { HashResult } from '../../route.ts';
+import type { HashPolicySettings } from '../../settings.ts';
+import { RegexRewrite } from '../rewrite/rewrite.ts';
 
 interface Policy {
   readonly terminal: boolean;

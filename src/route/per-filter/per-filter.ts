@@ -1,5 +1,5 @@
 /** typed_per_filter_config of all levels of a route, merged once when configuration is applied. */
-import type { PerFilterSettings } from './settings.ts';
+import type { PerFilterSettings } from '../settings.ts';
 
 type Level = Readonly<Record<string, PerFilterSettings>>;
 

@@ -1,0 +1,265 @@
+/** What a route does. Source: envoy.config.route.v3.RouteAction, RedirectAction, DirectResponseAction. */
+import type { CompileContext } from '../../config/context.ts';
+import { RoutingPriority } from '../../config/gen/envoy/config/core/v3/base_pb.js';
+import {
+  type DirectResponseAction,
+  RouteAction_InternalRedirectAction as LegacyInternalRedirect,
+  RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
+  type RedirectAction,
+  RedirectAction_RedirectResponseCode as RedirectCode,
+  type Route,
+  type RouteAction,
+  type RouteAction_RequestMirrorPolicy,
+  type VirtualHost,
+} from '../../config/gen/envoy/config/route/v3/route_components_pb.js';
+import type { RouteConfiguration } from '../../config/gen/envoy/config/route/v3/route_pb.js';
+import { didYouMean } from '../../config/suggest.ts';
+import { compileRegexRewrite, compileRuntimeFraction, durationMs } from '../../http/config.ts';
+import { compileDataSource } from '../../http/data-source-config.ts';
+import { canonicalName } from '../../http/header-lookup.ts';
+import { wireText } from '../../http/wire-text.ts';
+import { compileRetryPolicy } from '../../resilience/config.ts';
+import type { RetryPolicySettings } from '../../resilience/retry-policy.ts';
+import type { RouteCompileDeps } from '../config.ts';
+import type { ActionSettings, ForwardSettings, Metadata, MirrorPolicySettings, PathMatchSettings, RedirectSettings } from '../settings.ts';
+import { compileHashPolicies } from './hash-policy/config.ts';
+import { compileRewrite } from './rewrite/config.ts';
+import { compileWeightedClusters } from './weighted/config.ts';
+
+const DEFAULT_TIMEOUT_MS = 15_000;
+
+/** What an action inherits, and what it is checked against. */
+export interface ActionScope extends ClusterCheck {
+  readonly config: RouteConfiguration;
+  readonly virtualHost: VirtualHost;
+  /** Of the virtual host; a route's own replaces it whole. */
+  readonly retryPolicy: RetryPolicySettings | null;
+  /** Of the virtual host, or of the route configuration. */
+  readonly mirrors: readonly MirrorPolicySettings[];
+}
+
+export interface ClusterCheck {
+  readonly validateClusters: boolean;
+  readonly deps: RouteCompileDeps;
+}
+
+export function compileAction(route: Route, match: PathMatchSettings, scope: ActionScope, at: CompileContext): ActionSettings {
+  const action = route.action;
+  switch (action.case) {
+    case 'route':
+      return compileForward(action.value, route, match, scope, at.field('route'));
+    case 'redirect':
+      return compileRedirect(action.value, at.field('redirect'));
+    case 'directResponse':
+      return compileDirectResponse(action.value, scope.config, at.field('direct_response'));
+    case 'filterAction':
+      at.unsupported('filter_action');
+      return { kind: 'none' };
+    default:
+      return { kind: 'none' };
+  }
+}
+
+function compileDirectResponse(action: DirectResponseAction, config: RouteConfiguration, at: CompileContext): ActionSettings {
+  if (action.bodyFormat !== undefined) at.unsupported('body_format');
+  const body = action.body === undefined ? '' : wireText(compileDataSource(action.body, at.field('body')));
+  const limit = config.maxDirectResponseBodySizeBytes ?? 4096;
+  if (body.length > limit) at.field('body').error(`response body size is ${body.length} bytes; maximum is ${limit}`);
+  return { kind: 'direct_response', status: action.status, body };
+}
+
+const REDIRECT_STATUS: Readonly<Record<number, number>> = {
+  [RedirectCode.MOVED_PERMANENTLY]: 301,
+  [RedirectCode.FOUND]: 302,
+  [RedirectCode.SEE_OTHER]: 303,
+  [RedirectCode.TEMPORARY_REDIRECT]: 307,
+  [RedirectCode.PERMANENT_REDIRECT]: 308,
+};
+
+function compileRedirect(action: RedirectAction, at: CompileContext): RedirectSettings {
+  const scheme = action.schemeRewriteSpecifier;
+  const path = action.pathRewriteSpecifier;
+  return {
+    kind: 'redirect',
+    status: REDIRECT_STATUS[action.responseCode] ?? 301,
+    scheme: scheme.case === 'schemeRedirect' ? scheme.value : scheme.case === 'httpsRedirect' && scheme.value ? 'https' : '',
+    host: wireText(action.hostRedirect),
+    port: action.portRedirect,
+    path: path.case === 'pathRedirect' ? wireText(path.value) : '',
+    prefixRewrite: path.case === 'prefixRewrite' ? wireText(path.value) : '',
+    regexRewrite: path.case === 'regexRewrite' ? compileRegexRewrite(path.value, at.field('regex_rewrite')) : null,
+    stripQuery: action.stripQuery,
+  };
+}
+
+const NOT_FOUND_STATUS: Readonly<Record<number, number>> = {
+  [NotFoundCode.SERVICE_UNAVAILABLE]: 503,
+  [NotFoundCode.NOT_FOUND]: 404,
+  [NotFoundCode.INTERNAL_SERVER_ERROR]: 500,
+};
+
+function compileForward(
+  action: RouteAction,
+  route: Route,
+  match: PathMatchSettings,
+  scope: ActionScope,
+  at: CompileContext,
+): ForwardSettings {
+  const metadataMatch = balancingMetadata(action.metadataMatch);
+  const duration = action.maxStreamDuration;
+  if (action.hedgePolicy !== undefined) at.unsupported('hedge_policy');
+  if (action.retryPolicyTypedConfig !== undefined) at.unsupported('retry_policy_typed_config');
+  return {
+    kind: 'forward',
+    cluster: compileCluster(action, metadataMatch, scope, at),
+    clusterNotFoundStatus: NOT_FOUND_STATUS[action.clusterNotFoundResponseCode] ?? 503,
+    rewrite: compileRewrite(action, match, at),
+    timeoutMs: durationMs(action.timeout) ?? DEFAULT_TIMEOUT_MS,
+    timeoutIsDefault: action.timeout === undefined,
+    idleTimeoutMs: durationMs(action.idleTimeout),
+    maxStreamDurationMs: durationMs(duration?.maxStreamDuration),
+    grpcTimeoutHeaderMaxMs: durationMs(duration?.grpcTimeoutHeaderMax),
+    grpcTimeoutHeaderOffsetMs: durationMs(duration?.grpcTimeoutHeaderOffset) ?? 0,
+    maxGrpcTimeoutMs: durationMs(action.maxGrpcTimeout),
+    grpcTimeoutOffsetMs: durationMs(action.grpcTimeoutOffset) ?? 0,
+    retryPolicy: action.retryPolicy === undefined ? scope.retryPolicy : compileRetryPolicy(action.retryPolicy, at.field('retry_policy')),
+    priority: action.priority === RoutingPriority.HIGH ? 1 : 0,
+    ...compileUpgrades(action, at),
+    internalRedirect: compileInternalRedirect(action, at),
+    requestBufferLimit: bufferLimit(route) ?? bufferLimit(scope.virtualHost),
+    // The most specific list that is not empty is the one.
+    mirrors:
+      action.requestMirrorPolicies.length === 0
+        ? scope.mirrors
+        : compileMirrors(action.requestMirrorPolicies, scope.validateClusters, scope.deps, at),
+    hashPolicies: compileHashPolicies(action.hashPolicy, at),
+    metadataMatch,
+  };
+}
+
+function bufferLimit(level: {
+  readonly requestBodyBufferLimit?: bigint | undefined;
+  readonly perRequestBufferLimitBytes?: number | undefined;
+}): number | null {
+  return level.requestBodyBufferLimit === undefined ? (level.perRequestBufferLimitBytes ?? null) : Number(level.requestBodyBufferLimit);
+}
+
+/** Subset balancing reads the namespace envoy.lb alone. */
+export function balancingMetadata(
+  metadata: { readonly filterMetadata: { readonly [key: string]: Metadata } } | undefined,
+): Metadata | null {
+  return metadata?.filterMetadata['envoy.lb'] ?? null;
+}
+
+export function checkCluster(name: string, kind: string, scope: ClusterCheck, at: CompileContext): void {
+  if (scope.validateClusters && scope.deps.clusterExists(name) === false)
+    at.error(`route: unknown ${kind} '${name}'${didYouMean(name, scope.deps.clusterNames)}`);
+}
+
+function compileCluster(
+  action: RouteAction,
+  metadataMatch: Metadata | null,
+  scope: ActionScope,
+  at: CompileContext,
+): ForwardSettings['cluster'] {
+  const spec = action.clusterSpecifier;
+  switch (spec.case) {
+    case 'cluster':
+      checkCluster(spec.value, 'cluster', scope, at.field('cluster'));
+      return { kind: 'name', name: spec.value };
+    case 'clusterHeader':
+      return { kind: 'header', header: canonicalName(spec.value) };
+    case 'weightedClusters':
+      return compileWeightedClusters(spec.value, metadataMatch, scope, at.field('weighted_clusters'));
+    case 'clusterSpecifierPlugin':
+      if (!scope.config.clusterSpecifierPlugins.some((plugin) => plugin.extension?.name === spec.value)) {
+        at.field('cluster_specifier_plugin').error(`Unknown cluster specifier plugin name: ${spec.value} is used in the route`);
+      } else at.unsupported('cluster_specifier_plugin');
+      break;
+    case 'inlineClusterSpecifierPlugin':
+      at.unsupported('inline_cluster_specifier_plugin');
+      break;
+    default:
+      at.error('one of cluster, cluster_header and weighted_clusters is required');
+  }
+  return { kind: 'name', name: '' };
+}
+
+function compileUpgrades(action: RouteAction, at: CompileContext): Pick<ForwardSettings, 'upgrades' | 'connectTerminates'> {
+  const upgrades: Record<string, boolean> = {};
+  let connectTerminates = false;
+  action.upgradeConfigs.forEach((upgrade, i) => {
+    const here = at.field('upgrade_configs', i);
+    const type = upgrade.upgradeType.toUpperCase();
+    if (type in upgrades) here.field('upgrade_type').error(`Duplicate upgrade ${upgrade.upgradeType}`);
+    upgrades[type] = upgrade.enabled ?? true;
+    if (upgrade.connectConfig === undefined) return;
+    if (type !== 'CONNECT' && type !== 'CONNECT-UDP')
+      here.field('connect_config').error(`Non-CONNECT upgrade type ${upgrade.upgradeType} has ConnectConfig`);
+    else connectTerminates ||= upgrades[type];
+    if (upgrade.connectConfig.proxyProtocolConfig !== undefined) here.field('connect_config').unsupported('proxy_protocol_config');
+    if (upgrade.connectConfig.allowPost) here.field('connect_config').unsupported('allow_post');
+  });
+  return { upgrades: action.upgradeConfigs.length === 0 ? null : upgrades, connectTerminates };
+}
+
+/** Only redirects can be followed: other codes are dropped, as Envoy drops them. */
+const FOLLOWED = [301, 302, 303, 307, 308];
+
+function compileInternalRedirect(action: RouteAction, at: CompileContext): ForwardSettings['internalRedirect'] {
+  const policy = action.internalRedirectPolicy;
+  if (policy === undefined) {
+    if (action.internalRedirectAction !== LegacyInternalRedirect.HANDLE_INTERNAL_REDIRECT) return null;
+    return {
+      maxInternalRedirects: action.maxInternalRedirects ?? 1,
+      responseCodes: [302],
+      allowCrossSchemeRedirect: false,
+      responseHeadersToCopy: [],
+    };
+  }
+  const here = at.field('internal_redirect_policy');
+  if (policy.predicates.length > 0) here.unsupported('predicates');
+  policy.responseHeadersToCopy.forEach((name, i) => {
+    if (name.startsWith(':') || name.toLowerCase() === 'host') {
+      here.field('response_headers_to_copy', i).error(':-prefixed headers or Hosts may not be specified here.');
+    }
+  });
+  policy.redirectResponseCodes.forEach((code, i) => {
+    if (!FOLLOWED.includes(code))
+      here.field('redirect_response_codes', i).warn(`${code} is no redirect that can be followed: it is ignored`);
+  });
+  const codes = policy.redirectResponseCodes.filter((code) => FOLLOWED.includes(code));
+  return {
+    maxInternalRedirects: policy.maxInternalRedirects ?? 1,
+    responseCodes: policy.redirectResponseCodes.length === 0 ? [302] : codes,
+    allowCrossSchemeRedirect: policy.allowCrossSchemeRedirect,
+    responseHeadersToCopy: policy.responseHeadersToCopy.map((name) => name.toLowerCase()),
+  };
+}
+
+export function compileMirrors(
+  policies: readonly RouteAction_RequestMirrorPolicy[],
+  validateClusters: boolean,
+  deps: RouteCompileDeps,
+  at: CompileContext,
+): readonly MirrorPolicySettings[] {
+  return policies.map((policy, i) => compileMirror(policy, { validateClusters, deps }, at.field('request_mirror_policies', i)));
+}
+
+function compileMirror(policy: RouteAction_RequestMirrorPolicy, scope: ClusterCheck, at: CompileContext): MirrorPolicySettings {
+  if (policy.cluster !== '' && policy.clusterHeader !== '') {
+    at.error(
+      `Only one of cluster '${policy.cluster}' or cluster_header '${policy.clusterHeader}' in request mirror policy can be specified`,
+    );
+  } else if (policy.cluster === '' && policy.clusterHeader === '') {
+    at.error('Exactly one of cluster or cluster_header in request mirror policy need to be specified');
+  } else if (policy.cluster !== '') checkCluster(policy.cluster, 'shadow cluster', scope, at.field('cluster'));
+  if (policy.requestHeadersMutations.length > 0) at.unsupported('request_headers_mutations');
+  return {
+    cluster: policy.cluster,
+    clusterHeader: canonicalName(policy.clusterHeader),
+    fraction: policy.runtimeFraction === undefined ? null : compileRuntimeFraction(policy.runtimeFraction),
+    disableShadowHostSuffixAppend: policy.disableShadowHostSuffixAppend,
+    hostRewrite: wireText(policy.hostRewriteLiteral),
+  };
+}
