@@ -21,7 +21,8 @@ export const EMPTY = Buffer.alloc(0);
 const Step = { Size: 0, SizeDone: 1, Extension: 2, SizeLf: 3, Data: 4, DataEnd: 5, DataLf: 6, Trailers: 7 } as const;
 type Step = (typeof Step)[keyof typeof Step];
 
-const TOO_LARGE = 2 ** 64;
+/** Hexadecimal digits of a 64-bit size, leading zeros apart. */
+const MAX_SIZE_DIGITS = 16;
 
 const table = new FieldTable();
 const facts = new HeadFacts();
@@ -36,6 +37,7 @@ export class BodyDecoder {
   #remaining: number;
   #step: Step;
   #digits: number;
+  #significant: number;
   #trailers: PartialHead | null;
   readonly #settings: Http1Settings;
   readonly #sink: BodySink;
@@ -47,6 +49,7 @@ export class BodyDecoder {
     this.#remaining = 0;
     this.#step = Step.Size;
     this.#digits = 0;
+    this.#significant = 0;
     this.#trailers = null;
     this.#settings = settings;
     this.#sink = sink;
@@ -59,6 +62,7 @@ export class BodyDecoder {
     this.#remaining = length;
     this.#step = Step.Size;
     this.#digits = 0;
+    this.#significant = 0;
     this.#trailers = null;
   }
 
@@ -99,7 +103,7 @@ export class BodyDecoder {
           const digit = HEX_VALUE[c]!;
           if (digit !== 255) {
             this.#remaining = this.#digits++ === 0 ? digit : this.#remaining * 16 + digit;
-            if (this.#remaining >= TOO_LARGE) return this.#fail(p);
+            if (this.#remaining > 0 && ++this.#significant > MAX_SIZE_DIGITS) return this.#fail(p);
             p++;
             break;
           }
@@ -166,6 +170,7 @@ export class BodyDecoder {
 
   #sizeLineEnd(): void {
     this.#digits = 0;
+    this.#significant = 0;
     this.#step = this.#remaining === 0 ? Step.Trailers : Step.Data;
   }
 
