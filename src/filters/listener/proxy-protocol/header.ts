@@ -43,7 +43,7 @@ export function parseProxyHeader(bytes: Buffer): ParsedHeader {
 /** The version that the first bytes announce; 0 = none, or not known yet. */
 export function announcedVersion(bytes: Buffer): 0 | 1 | 2 {
   if (bytes.length >= V2_SIGNATURE.length && startsAlike(bytes, V2_SIGNATURE)) return 2;
-  return bytes.latin1Slice(0, V1_SIGNATURE.length) === V1_SIGNATURE ? 1 : 0;
+  return bytes.length >= V1_SIGNATURE.length && bytes.latin1Slice(0, V1_SIGNATURE.length) === V1_SIGNATURE ? 1 : 0;
 }
 
 function startsAlike(bytes: Buffer, signature: Buffer): boolean {

@@ -180,7 +180,6 @@ describe('tcp_proxy', () => {
     const dead = await closedPort();
     const client = await start({
       endpoints: (port) => [endpoint('127.0.0.1', dead), endpoint('127.0.0.1', port)],
-      cluster: { lbPolicy: 'ROUND_ROBIN' },
       proxy: { maxConnectAttempts: 20 },
     });
     client.send('x');
