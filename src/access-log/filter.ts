@@ -74,7 +74,7 @@ function sampled(info: StreamInfo, settings: AccessLogFilterSettings & { kind: '
   return env.runtime.fraction(runtimeKey, numerator, denominator, random);
 }
 
-/** From trailers, then headers, then what the HTTP status stands for. */
+/** From trailers, then headers, then what the HTTP status stands for; whatever the request's content type. */
 function grpcStatus(info: StreamInfo): number {
   return grpcStatusHeader(info.responseTrailers) ?? grpcStatusHeader(info.responseHeaders) ?? (info.responseCode === 200 ? 0 : httpToGrpcStatus(info.responseCode));
 }
