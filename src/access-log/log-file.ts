@@ -3,7 +3,7 @@
  * Every worker has its own descriptor, opened for appending, so that blocks of different workers do not mix.
  */
 import { closeSync, openSync } from 'node:fs';
-import { SonicBoom } from 'sonic-boom';
+import sonicBoom from 'sonic-boom';
 import type { Clock } from '../runtime/clock.ts';
 import { Timer, type TimerTarget } from '../runtime/clock.ts';
 import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
@@ -40,7 +40,7 @@ export class LogFile implements TimerTarget {
   readonly #stats: LogFileStats;
   readonly #flushIntervalMs: number;
   readonly #timer: Timer;
-  readonly #out: SonicBoom;
+  readonly #out: InstanceType<typeof sonicBoom.SonicBoom>;
   #text: string;
   #waitingBytes: number;
 
@@ -57,7 +57,7 @@ export class LogFile implements TimerTarget {
     this.#text = '';
     this.#waitingBytes = 0;
     const fd = typeof target === 'string' ? openSync(target, 'a', 0o644) : target;
-    this.#out = new SonicBoom({ fd, sync: false, contentMode: 'buffer', minLength: 0 });
+    this.#out = new sonicBoom.SonicBoom({ fd, sync: false, contentMode: 'buffer', minLength: 0 });
     this.#out.on('write', (bytes: number) => {
       stats.writeCompleted.inc();
       this.#waitingBytes -= bytes;

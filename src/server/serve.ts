@@ -1,36 +1,42 @@
 /** `outrider -c FILE`: runs the proxy until it is told to end. */
+import { fileURLToPath } from 'node:url';
 import { createLogger } from '../runtime/logger.ts';
 import { loadConfig } from './load-config.ts';
 import { formatProblem } from '../config/problem.ts';
+import { EXAMPLE_CONFIG, EXAMPLE_HINTS, startExampleServices } from './example/services.ts';
 import type { ServerOptions } from './options.ts';
 import { configRequest, Server } from './server.ts';
 
 /** @returns the exit code: 0 ended in order, 1 the configuration or a socket was refused */
-export async function serve(options: ServerOptions): Promise<number> {
+export async function serve(given: ServerOptions): Promise<number> {
+  const options = given.example ? { ...given, configPath: fileURLToPath(EXAMPLE_CONFIG) } : given;
   const report = (line: string): void => void process.stderr.write(line + '\n');
   if (options.mode === 'validate') return validateOnly(options, report);
 
   const logger = createLogger('main', options.logLevel, options.logPath);
   for (const flag of options.ignoredFlags) logger.debug(`${flag} is accepted and has no meaning here`);
   const server = new Server(options, logger);
+  let services: { stop(): void } | null = null;
   try {
+    if (options.example) services = await startExampleServices();
     if (!(await server.start(report))) return 1;
   } catch (error) {
     report(`outrider: ${error instanceof Error ? error.message : String(error)}`);
+    services?.stop();
     await server.stop();
     return 1;
   }
+  if (options.example) process.stdout.write(EXAMPLE_HINTS);
   if (options.mode === 'init_only') {
     await server.stop();
     return 0;
   }
-  return new Promise((resolve) => {
-    const end = (): void => {
-      void server.stop().then(() => resolve(0));
-    };
-    process.once('SIGTERM', end);
-    process.once('SIGINT', end);
-  });
+  process.on('SIGTERM', () => server.terminate());
+  process.on('SIGINT', () => server.terminate());
+  process.on('SIGUSR1', () => server.reopenLogs());
+  const code = await server.ended;
+  services?.stop();
+  return code;
 }
 
 async function validateOnly(options: ServerOptions, report: (line: string) => void): Promise<number> {

@@ -1,13 +1,28 @@
 /** The control thread: brings a configuration to life, keeps the process's state, ends it in order. */
-import { hasErrors, formatProblem } from '../config/problem.ts';
+import { writeFileSync } from 'node:fs';
+import { AdminServer } from '../admin/admin-server.ts';
+import type { DrainOptions, JsonObject } from '../admin/api.ts';
+import { ClusterControl } from '../cluster/cluster-control.ts';
+import type { OwnHostSnapshot } from '../cluster/cluster-manager.ts';
+import { SystemResolver } from '../cluster/discovery/system-resolver.ts';
+import { ClusterRegistry } from '../cluster/registry.ts';
+import { formatProblem, hasErrors } from '../config/problem.ts';
+import type { ListenerStatus } from '../listener/listener-manager.ts';
+import { ipAddress, pipeAddress } from '../net/address.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { systemRandom } from '../runtime/random.ts';
+import { RealClock } from '../runtime/real-clock.ts';
+import { MutableRuntime } from '../runtime/runtime.ts';
 import { StatsAggregate } from '../stats/aggregate.ts';
-import { compileInThread } from './compile-in-thread.ts';
+import { ServerAdmin } from './admin-deps.ts';
+import { compileInThread, dumpInThread } from './compile-in-thread.ts';
 import type { CompiledConfig } from './compiled.ts';
 import type { ConfigRequest } from './load-config.ts';
 import { localInfo } from './local-info.ts';
 import type { ServerOptions } from './options.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
+import { ServerStats } from './server-stats.ts';
+import { Termination } from './termination.ts';
 import { Workers } from './workers.ts';
 
 export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINING';
@@ -15,15 +30,36 @@ export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINI
 export class Server {
   readonly options: ServerOptions;
   readonly logger: Logger;
+  readonly loggers: ReadonlyMap<string, Logger>;
+  readonly clock = new RealClock();
+  readonly startedMs = this.clock.nowMs();
   readonly stats = new StatsAggregate();
   readonly workers: Workers;
+  readonly #serverStats: ServerStats;
+  /** Resolves with the exit code when the process may end. */
+  readonly ended: Promise<number>;
+  #end: (code: number) => void = () => undefined;
   state: ServerState = 'PRE_INITIALIZING';
   config: CompiledConfig | null = null;
   runtime: RuntimeLayers = new RuntimeLayers([], '');
+  clusters: ClusterControl | null = null;
+  /** Hosts that only workers know, as last told. */
+  ownHosts: readonly Readonly<Record<string, readonly OwnHostSnapshot[]>>[] = [];
+  listenerStatus: readonly ListenerStatus[] = [];
+  readonly #random = systemRandom();
+  readonly #runtimeValues = new MutableRuntime();
+  #registry: ClusterRegistry | null = null;
+  #admin: AdminServer | null = null;
+  #termination: Termination | null = null;
+  #waitingFor: string[] = [];
 
   constructor(options: ServerOptions, logger: Logger) {
     this.options = options;
     this.logger = logger;
+    this.loggers = new Map([['main', logger]]);
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
     this.workers = new Workers(
       {
         concurrency: options.concurrency,
@@ -36,6 +72,7 @@ export class Server {
       this.stats,
       logger,
     );
+    this.#serverStats = new ServerStats(this);
   }
 
   /** @returns false if the configuration has errors; they have been written to `report` and nothing runs */
@@ -50,6 +87,19 @@ export class Server {
     }
     this.config = compiled;
     this.runtime = new RuntimeLayers(compiled.runtimeLayers, compiled.node.cluster);
+    this.#registry = new ClusterRegistry(compiled.clusters.block, compiled.clusters.nextId);
+    this.#runtimeValues.replace(this.runtime.values());
+    this.clusters = new ClusterControl(this.#registry, {
+      clock: this.clock,
+      random: this.#random,
+      runtime: this.#runtimeValues,
+      slab: this.workers.slab,
+      rootScope: this.stats.local.root,
+      newResolver: (servers) => new SystemResolver(servers),
+      publish: (update) => this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update })),
+    });
+    this.workers.hostUpdates = () => this.clusters!.hostUpdates();
+    await this.#startAdmin(compiled);
     this.state = 'INITIALIZING';
     await this.workers.configure({
       localInfo: localInfo(compiled.node, this.options.localAddressIpVersion),
@@ -58,13 +108,104 @@ export class Server {
       clusters: compiled.clusters.block,
       routeTables: {},
     });
-    for (const listener of compiled.listeners) await this.workers.setListener(listener.name, listener);
+    // Listeners wait for the first answer of every name, as in Envoy: no request finds an empty cluster.
+    this.#waitingFor = ['clusters'];
+    await this.clusters.start();
+    for (const listener of compiled.listeners) {
+      this.#waitingFor = [listener.name];
+      await this.workers.setListener(listener.name, listener);
+    }
+    this.#waitingFor = [];
+    this.listenerStatus = await this.workers.listenerStatus();
     this.state = 'LIVE';
+    this.#serverStats.start(compiled);
+    this.logger.info('ready', { listeners: this.listenerStatus.map((l) => `${l.name} ${l.addresses.join(' ')}`), startMs: Math.round(this.clock.nowMs() - this.startedMs) });
     return true;
   }
 
+  get clusterCount(): number {
+    return this.#registry?.catalog.size ?? 0;
+  }
+
+  /** Asks workers for what only they know; `/clusters` and `/listeners` show the last answer. */
+  async refresh(): Promise<void> {
+    if (this.clusters === null || this.state === 'PRE_INITIALIZING') return;
+    this.clusters.refreshGauges();
+    try {
+      this.ownHosts = await this.workers.query({ kind: 'cluster-status' });
+      this.listenerStatus = await this.workers.listenerStatus();
+    } catch {
+      // A worker is being replaced: the last answer stands.
+    }
+  }
+
+  // ── what the admin interface and signals ask for ──
+
+  async configDump(_includeEds: boolean): Promise<readonly JsonObject[]> {
+    return dumpInThread(configRequest(this.options));
+  }
+
+  unreadyTargets(): readonly { readonly name: string; readonly targets: readonly string[] }[] {
+    return this.#waitingFor.length === 0 ? [] : [{ name: 'init manager Server', targets: this.#waitingFor }];
+  }
+
+  pushRuntime(): void {
+    this.#runtimeValues.replace(this.runtime.values());
+    this.#tell('set-runtime', this.workers.apply({ kind: 'set-runtime', values: this.runtime.values() }));
+  }
+
+  failHealthChecks(failed: boolean): void {
+    if (this.#termination === null) this.state = failed ? 'DRAINING' : 'LIVE';
+    this.#tell('set-health-check-failed', this.workers.tell({ kind: 'set-health-check-failed', failed }));
+  }
+
+  drainListeners(options: DrainOptions): void {
+    const { inboundOnly } = options;
+    if (options.graceful) {
+      this.#tell('drain', this.workers.tell({ kind: 'drain', inboundOnly }));
+      if (options.skipExit) return;
+    }
+    this.#tell('stop-listening', this.workers.tell({ kind: 'stop-listening', inboundOnly }));
+  }
+
+  reopenLogs(): void {
+    this.#tell('reopen-logs', this.workers.tell({ kind: 'reopen-logs' }));
+  }
+
+  /** `/quitquitquit`: as in Envoy, the process ends at once and with success. */
+  quit(): void {
+    void this.stop().then(() => this.#end(0));
+  }
+
+  /** SIGTERM: readiness off, inbound drains, outbound goes on working; the second time everything ends at once. */
+  terminate(): void {
+    if (this.#termination !== null) {
+      this.quit();
+      return;
+    }
+    this.state = 'DRAINING';
+    this.#termination = new Termination(this.workers, this.clock, this.logger, this.options.terminationGraceSeconds * 1000, () => this.quit());
+    void this.#termination.start();
+  }
+
   async stop(): Promise<void> {
+    this.#termination?.cancel();
+    this.#serverStats.stop();
+    this.clusters?.stop();
     await this.workers.stop();
+    await this.#admin?.stop();
+  }
+
+  async #startAdmin(compiled: CompiledConfig): Promise<void> {
+    if (compiled.admin === null) return;
+    const { address } = compiled.admin;
+    this.#admin = new AdminServer(new ServerAdmin(this, compiled.admin.profilePath, []));
+    const bound = await this.#admin.start(address.kind === 'ip' ? ipAddress(address.ip, address.port) : pipeAddress(address.path));
+    if (this.options.adminAddressPath !== null) writeFileSync(this.options.adminAddressPath, bound.text);
+  }
+
+  #tell(what: string, done: Promise<void>): void {
+    done.catch((error: Error) => this.logger.error(`${what} failed`, { error: error.message }));
   }
 }
 

@@ -1,14 +1,18 @@
 /** All workers of the process: started, told the same things, and replaced when one dies. */
+import type { HostUpdate } from '../cluster/host-update.ts';
 import { SharedSlab } from '../lb/shared-slab.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { sleep } from '../runtime/sleep.ts';
 import type { StatsAggregate, ThreadStats } from '../stats/aggregate.ts';
 import type { WorkerCall, WorkerConfiguration, WorkerData } from './messages.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
 /** Cells for listeners' connection counts; the first is the global one. */
 const COUNT_CELLS = 4096;
+/** Between a worker's death and its successor: one that dies at once must not take a whole core. */
+const RESTART_DELAY_MS = 200;
 
 export interface WorkersOptions extends Omit<WorkerData, 'index' | 'slab' | 'connectionCounts'> {
   readonly concurrency: number;
@@ -30,6 +34,8 @@ export class Workers {
   #configuration: WorkerConfiguration | null = null;
   readonly #listeners = new Map<string, { settings: ListenerSettings; countCell: number }>();
   readonly #since: WorkerCall[] = [];
+  /** The hosts of discovered clusters as they are, for a worker that starts later. */
+  hostUpdates: () => readonly HostUpdate[] = () => [];
   #nextCountCell = 1;
   #stopping = false;
 
@@ -120,11 +126,14 @@ export class Workers {
     if (this.#stopping) return;
     this.#logger.error('a worker died; starting another', { worker: index, error: error?.stack ?? 'unknown' });
     this.#slots[index]!.stats.retire();
+    await sleep(RESTART_DELAY_MS);
+    if (this.#stopping) return;
     const slot = this.#spawn(index);
     this.#slots[index] = slot;
     if (this.#configuration === null) return;
     await slot.handle.call({ kind: 'configure', configuration: this.#configuration });
     for (const call of this.#since) await slot.handle.call(call);
+    for (const update of this.hostUpdates()) await slot.handle.call({ kind: 'set-hosts', update });
     for (const [key, listener] of this.#listeners) await slot.handle.call({ kind: 'set-listener', key, ...listener });
   }
 }

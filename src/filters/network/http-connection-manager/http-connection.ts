@@ -12,6 +12,7 @@ const TIMER_IDLE = 0;
 const TIMER_MAX_DURATION = 1;
 const TIMER_DRAIN = 2;
 const TIMER_STREAM_IDLE = 3;
+const TIMER_DELAYED_CLOSE = 4;
 
 export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarget {
   readonly manager: HttpConnectionManager;
@@ -34,6 +35,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
   readonly #streamIdleTimer: Timer;
   #durationTimer: Timer | null;
   #drainTimer: Timer | null;
+  #delayedCloseTimer: Timer | null;
 
   constructor(manager: HttpConnectionManager, callbacks: NetworkFilterCallbacks) {
     const clock = manager.deps.clock;
@@ -55,6 +57,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     this.#streamIdleTimer = new Timer(this, TIMER_STREAM_IDLE);
     this.#durationTimer = null;
     this.#drainTimer = null;
+    this.#delayedCloseTimer = null;
   }
 
   // ── network filter ──
@@ -100,6 +103,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     clock.disarm(this.#streamIdleTimer);
     if (this.#durationTimer !== null) clock.disarm(this.#durationTimer);
     if (this.#drainTimer !== null) clock.disarm(this.#drainTimer);
+    if (this.#delayedCloseTimer !== null) clock.disarm(this.#delayedCloseTimer);
     this.#countBytes();
     const active = this.#stream !== null;
     stats.cxDestroy.inc();
@@ -141,6 +145,19 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
       stream.onRequestReset(0, error.details);
       this.#callbacks.close('no-flush', error.details);
     } else stream.localReply(error.status, error.body, error.protocolError ? Flag.DPE : 0, error.details);
+  }
+
+  /** The last response is out: the peer gets time to read it and to close, so that no RST overtakes it (delayed_close_timeout). */
+  onConnectionDone(): void {
+    const delayMs = this.manager.settings.delayedCloseTimeoutMs;
+    this.#closing = true;
+    if (delayMs === 0) {
+      this.#callbacks.close('flush', '');
+      return;
+    }
+    this.#callbacks.close('flush-delay', '');
+    this.#delayedCloseTimer = new Timer(this, TIMER_DELAYED_CLOSE);
+    this.manager.deps.clock.arm(this.#delayedCloseTimer, delayMs);
   }
 
   // ── streams ──
@@ -211,6 +228,10 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
         return;
       case TIMER_DRAIN:
         if (this.#stream === null) this.dispatch(() => this.#callbacks.close('flush', 'drain_timeout'));
+        return;
+      case TIMER_DELAYED_CLOSE:
+        stats.cxDelayedCloseTimeout.inc();
+        this.#callbacks.connection.close('no-flush');
         return;
       case TIMER_STREAM_IDLE: {
         const stream = this.#stream;

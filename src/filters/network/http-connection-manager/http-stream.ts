@@ -9,20 +9,14 @@ import { Flag } from '../../../http/response-flags.ts';
 import { ResetReason } from '../../../http/reset-reason.ts';
 import { StreamInfo } from '../../../http/stream-info.ts';
 import type { Route, RouteTable } from '../../../route/route.ts';
-import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import type { HttpFilter, TerminalHttpStream, WatermarkListener } from '../../api.ts';
 import { RequestSide, type ResponseSide } from '../../chain.ts';
 import type { HttpConnection } from './http-connection.ts';
-import { admit } from './request-admission.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
+import { admit } from './request-admission.ts';
+import { StreamTimer, StreamTimers, type StreamTimerTarget } from './stream-timers.ts';
 
-const TIMER_STREAM_IDLE = 0;
-const TIMER_REQUEST = 1;
-const TIMER_REQUEST_HEADERS = 2;
-const TIMER_MAX_DURATION = 3;
-const TIMER_LOG_FLUSH = 4;
-
-export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarget {
+export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTimerTarget {
   readonly manager: HttpConnectionManager;
   readonly connection: HttpConnection;
   readonly encoder: ResponseEncoder;
@@ -48,11 +42,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
   #isLocalReply: boolean;
   #isHead: boolean;
   #watermarks: WatermarkListener | null;
-  #idleTimer: Timer | null;
-  #requestTimer: Timer | null;
-  #headersTimer: Timer | null;
-  #durationTimer: Timer | null;
-  #logTimer: Timer | null;
+  #timers: StreamTimers | null;
   #redirects: number;
 
   constructor(connection: HttpConnection, encoder: ResponseEncoder) {
@@ -82,20 +72,16 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
     this.#isLocalReply = false;
     this.#isHead = false;
     this.#watermarks = null;
-    this.#idleTimer = null;
-    this.#requestTimer = null;
-    this.#headersTimer = null;
-    this.#durationTimer = null;
-    this.#logTimer = null;
+    this.#timers = null;
     this.#redirects = 0;
 
     const settings = manager.settings;
     manager.stats.rqTotal.inc();
     manager.stats.rqActive.inc();
     manager.stats.rqHttp1Total.inc();
-    if (settings.requestTimeoutMs > 0) clock.arm((this.#requestTimer = new Timer(this, TIMER_REQUEST)), settings.requestTimeoutMs);
-    if (settings.requestHeadersTimeoutMs > 0) clock.arm((this.#headersTimer = new Timer(this, TIMER_REQUEST_HEADERS)), settings.requestHeadersTimeoutMs);
-    if (settings.maxStreamDurationMs > 0) clock.arm((this.#durationTimer = new Timer(this, TIMER_MAX_DURATION)), settings.maxStreamDurationMs);
+    if (settings.requestTimeoutMs > 0) this.#arm(StreamTimer.Request, settings.requestTimeoutMs);
+    if (settings.requestHeadersTimeoutMs > 0) this.#arm(StreamTimer.RequestHeaders, settings.requestHeadersTimeoutMs);
+    if (settings.maxStreamDurationMs > 0) this.#arm(StreamTimer.MaxDuration, settings.maxStreamDurationMs);
   }
 
   get random() {
@@ -143,7 +129,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
     this.info.requestHeaders = headers;
     this.info.protocol = this.encoder.protocol;
     this.#isHead = headers.method === 'HEAD';
-    if (this.#headersTimer !== null) this.clock.disarm(this.#headersTimer);
+    this.#timers?.disarm(StreamTimer.RequestHeaders);
     if (end) this.#endRequest(this.info.startMs);
     this.#routeTable = manager.routeTable();
 
@@ -155,10 +141,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
     this.isTunnel = false;
     if (!this.#createFilters(headers, route)) return;
     if (manager.settings.accessLogOnNewRequest) manager.log(this.info, 'DownstreamStart');
-    if (manager.settings.accessLogFlushIntervalMs > 0) {
-      this.#logTimer = new Timer(this, TIMER_LOG_FLUSH);
-      this.clock.arm(this.#logTimer, manager.settings.accessLogFlushIntervalMs);
-    }
+    if (manager.settings.accessLogFlushIntervalMs > 0) this.#arm(StreamTimer.LogFlush, manager.settings.accessLogFlushIntervalMs);
     this.#request!.headers(headers, end);
   }
 
@@ -355,7 +338,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
     }
     if (connection.closesNow(this)) this.closeAfter = true;
     if (this.closeAfter && !switching) headers.set('connection', 'close');
-    if (this.#requestTimer !== null) this.clock.disarm(this.#requestTimer);
+    this.#timers?.disarm(StreamTimer.Request);
 
     if (switching) {
       manager.stats.cxUpgradesTotal.inc();
@@ -407,27 +390,31 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
 
   // ── timers ──
 
-  onTimer(timer: Timer): void {
-    const stats = this.manager.stats;
-    switch (timer.kind) {
-      case TIMER_STREAM_IDLE:
-        this.#onIdleTimer(timer);
+  onStreamTimer(kind: StreamTimer): void {
+    const { stats, settings } = this.manager;
+    switch (kind) {
+      case StreamTimer.Idle: {
+        const idleMs = this.route?.action?.idleTimeoutMs ?? settings.streamIdleTimeoutMs;
+        const quietMs = this.clock.nowMs() - this.lastActivityMs;
+        if (quietMs >= idleMs) this.onStreamIdle();
+        else this.#arm(StreamTimer.Idle, idleMs - quietMs);
         return;
-      case TIMER_REQUEST:
+      }
+      case StreamTimer.Request:
         stats.rqTimeout.inc();
         this.#timeOut('request timeout', 0, 'request_overall_timeout');
         return;
-      case TIMER_REQUEST_HEADERS:
+      case StreamTimer.RequestHeaders:
         stats.rqHeaderTimeout.inc();
         this.#timeOut('request header timeout', 0, 'request_header_timeout');
         return;
-      case TIMER_MAX_DURATION:
+      case StreamTimer.MaxDuration:
         stats.rqMaxDurationReached.inc();
         this.#timeOut('downstream duration timeout', 0, 'max_duration_timeout', 4);
         return;
-      case TIMER_LOG_FLUSH:
+      case StreamTimer.LogFlush:
         this.manager.log(this.info, 'DownstreamPeriodic');
-        this.clock.arm(timer, this.manager.settings.accessLogFlushIntervalMs);
+        this.#arm(StreamTimer.LogFlush, settings.accessLogFlushIntervalMs);
     }
   }
 
@@ -435,13 +422,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
   onStreamIdle(): void {
     this.manager.stats.rqIdleTimeout.inc();
     this.#timeOut('stream timeout', Flag.SI, 'stream_idle_timeout');
-  }
-
-  #onIdleTimer(timer: Timer): void {
-    const idleMs = this.route?.action?.idleTimeoutMs ?? this.manager.settings.streamIdleTimeoutMs;
-    const quietMs = this.clock.nowMs() - this.lastActivityMs;
-    if (quietMs >= idleMs) this.onStreamIdle();
-    else this.clock.arm(timer, idleMs - quietMs);
   }
 
   /** 408 while the request is still coming in, 504 when it has been received. */
@@ -474,16 +454,11 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
     if (ownIdleMs === null || ownIdleMs === undefined) {
       // The usual case costs nothing: the connection's one idle timer looks at `lastActivityMs`.
       this.connection.watchStreamIdle();
-    } else if (ownIdleMs > 0) {
-      this.#idleTimer = new Timer(this, TIMER_STREAM_IDLE);
-      this.clock.arm(this.#idleTimer, ownIdleMs);
-    }
+    } else if (ownIdleMs > 0) this.#arm(StreamTimer.Idle, ownIdleMs);
     const routeDurationMs = route?.action?.maxStreamDurationMs;
     if (routeDurationMs !== null && routeDurationMs !== undefined) {
-      if (routeDurationMs > 0) {
-        this.#durationTimer ??= new Timer(this, TIMER_MAX_DURATION);
-        this.clock.arm(this.#durationTimer, Math.max(0, routeDurationMs - (this.clock.nowMs() - this.info.startMs)));
-      } else if (this.#durationTimer !== null) this.clock.disarm(this.#durationTimer);
+      if (routeDurationMs > 0) this.#arm(StreamTimer.MaxDuration, Math.max(0, routeDurationMs - (this.clock.nowMs() - this.info.startMs)));
+      else this.#timers?.disarm(StreamTimer.MaxDuration);
     }
   }
 
@@ -506,10 +481,15 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
     return true;
   }
 
+  #arm(kind: StreamTimer, delayMs: number): void {
+    this.#timers ??= new StreamTimers(this, this.clock);
+    this.#timers.arm(kind, delayMs);
+  }
+
   #endRequest(now: number): void {
     this.requestEnded = true;
     this.info.lastDownstreamRxMs = now;
-    if (this.#requestTimer !== null) this.clock.disarm(this.#requestTimer);
+    this.#timers?.disarm(StreamTimer.Request);
   }
 
   #responseComplete(): void {
@@ -527,11 +507,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, TimerTarg
     if (this.#isLocalReply && info.responseCodeDetails === '') info.responseCodeDetails = 'direct_response';
     this.ended = true;
     for (let i = 0; i < this.#filters.length; i++) this.#filters[i]!.onStreamEnd(this);
-    if (this.#idleTimer !== null) clock.disarm(this.#idleTimer);
-    if (this.#requestTimer !== null) clock.disarm(this.#requestTimer);
-    if (this.#headersTimer !== null) clock.disarm(this.#headersTimer);
-    if (this.#durationTimer !== null) clock.disarm(this.#durationTimer);
-    if (this.#logTimer !== null) clock.disarm(this.#logTimer);
+    this.#timers?.disarmAll();
     stats.rqActive.dec();
     stats.rqTime.record(info.endMs - info.startMs);
     if (this.connection.tunnel) stats.cxUpgradesActive.dec();

@@ -1,0 +1,95 @@
+/** `npm run demo`: starts the built-in example, drives traffic through it and prints what the proxy saw. */
+import { spawn } from 'node:child_process';
+import { Agent, get } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const ROOT = join(import.meta.dirname, '..');
+const SECONDS = Number(process.env['OUTRIDER_DEMO_SECONDS'] ?? 20);
+const EDGE = 'http://127.0.0.1:10000';
+const ADMIN = 'http://127.0.0.1:9901';
+const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly ms: number;
+}
+
+function call(url: string): Promise<Answer> {
+  const started = performance.now();
+  return new Promise((resolve, reject) => {
+    get(url, { agent }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (piece: string) => {
+        body += piece;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body, ms: performance.now() - started }));
+    }).on('error', reject);
+  });
+}
+
+/** Keeps `workers` requests in flight until the time is over. */
+async function drive(path: string, workers: number, pauseMs: number): Promise<Answer[]> {
+  const answers: Answer[] = [];
+  const end = performance.now() + SECONDS * 1000;
+  const worker = async (): Promise<void> => {
+    while (performance.now() < end) {
+      answers.push(await call(EDGE + path));
+      await sleep(pauseMs);
+    }
+  };
+  await Promise.all(Array.from({ length: workers }, worker));
+  return answers;
+}
+
+function percentile(sorted: readonly number[], p: number): string {
+  const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))];
+  return value === undefined ? '-' : value.toFixed(1);
+}
+
+async function stat(name: string): Promise<number> {
+  const { body } = await call(`${ADMIN}/stats?filter=^${name.replaceAll('.', '\\.')}$`);
+  return Number(body.split(': ')[1] ?? 0);
+}
+
+const proxy = spawn(join(ROOT, 'bin/outrider'), ['--example', '-l', 'warning'], { stdio: ['ignore', 'ignore', 'inherit'] });
+try {
+  for (let i = 0; ; i++) {
+    try {
+      if ((await call(`${ADMIN}/ready`)).status === 200) break;
+    } catch (error) {
+      if (i > 100) throw error;
+    }
+    await sleep(100);
+  }
+  console.log(`Driving traffic through the example for ${SECONDS} s …\n`);
+  const paths = ['/flaky', '/slow', '/reviews'] as const;
+  const all = await Promise.all([drive('/flaky', 8, 5), drive('/slow', 24, 20), drive('/reviews', 8, 5)]);
+
+  const rows = paths.map((path, i) => {
+    const answers = all[i]!;
+    const ms = answers.map((a) => a.ms).sort((a, b) => a - b);
+    return {
+      path,
+      requests: answers.length,
+      '2xx': answers.filter((a) => a.status < 300).length,
+      '5xx': answers.filter((a) => a.status >= 500).length,
+      'p50 ms': percentile(ms, 0.5),
+      'p99 ms': percentile(ms, 0.99),
+    };
+  });
+  console.table(rows);
+
+  const v2 = all[2].filter((a) => a.body.includes('v2')).length;
+  console.table({
+    'retries of /flaky': await stat('cluster.flaky.upstream_rq_retry'),
+    'retries that succeeded': await stat('cluster.flaky.upstream_rq_retry_success'),
+    'time-outs of /slow (504)': await stat('cluster.slow.upstream_rq_timeout'),
+    'breaker overflow of /slow (503)': await stat('cluster.slow.upstream_rq_pending_overflow'),
+    'share of reviews v2': ((100 * v2) / Math.max(1, all[2].length)).toFixed(1) + ' %',
+  });
+} finally {
+  proxy.kill('SIGTERM');
+  agent.destroy();
+}

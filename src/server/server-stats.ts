@@ -1,0 +1,61 @@
+/** `server.` statistics: state, uptime, memory, concurrency, written when they change or at each flush. Names are Envoy's. */
+import type { Clock } from '../runtime/clock.ts';
+import { Timer, type TimerTarget } from '../runtime/clock.ts';
+import { memoryUse } from '../runtime/memory.ts';
+import type { StatsScope } from '../stats/scope.ts';
+import type { CompiledConfig } from './compiled.ts';
+import type { Server, ServerState } from './server.ts';
+
+const STATE: Readonly<Record<ServerState, number>> = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 };
+
+export class ServerStats implements TimerTarget {
+  readonly #server: Server;
+  readonly #clock: Clock;
+  readonly #scope: StatsScope;
+  readonly #timer: Timer;
+  #intervalMs = 5000;
+
+  constructor(server: Server) {
+    this.#server = server;
+    this.#clock = server.clock;
+    this.#scope = server.stats.local.root.scope('server');
+    this.#timer = new Timer(this, 0);
+  }
+
+  start(config: CompiledConfig): void {
+    this.#intervalMs = config.statsFlushIntervalMs;
+    this.#scope.gauge('concurrency').set(this.#server.workers.size);
+    this.#scope.gauge('hot_restart_epoch').set(0);
+    this.#scope.histogram('initialization_time_ms').record(this.#clock.nowMs() - this.#server.startedMs);
+    for (const name of ['dynamic_unknown_fields', 'static_unknown_fields', 'wip_protos', 'debug_assertion_failures', 'envoy_notifications']) this.#scope.counter(name);
+    const listeners = this.#server.stats.local.root.scope('listener_manager');
+    listeners.gauge('workers_started').set(1);
+    listeners.gauge('total_listeners_active').set(config.listeners.length);
+    listeners.counter('listener_added').add(config.listeners.length);
+    listeners.counter('listener_create_success').add(config.listeners.length * this.#server.workers.size);
+    const clusters = this.#server.stats.local.root.scope('cluster_manager');
+    const count = this.#server.clusterCount;
+    clusters.counter('cluster_added').add(count);
+    clusters.gauge('active_clusters').set(count);
+    clusters.gauge('warming_clusters').set(0);
+    this.onTimer();
+  }
+
+  stop(): void {
+    this.#clock.disarm(this.#timer);
+  }
+
+  onTimer(): void {
+    const scope = this.#scope;
+    const memory = memoryUse();
+    scope.gauge('uptime').set(Math.floor((this.#clock.nowMs() - this.#server.startedMs) / 1000));
+    scope.gauge('state').set(STATE[this.#server.state]);
+    scope.gauge('live').set(this.#server.state === 'LIVE' ? 1 : 0);
+    scope.gauge('memory_allocated').set(memory.allocated);
+    scope.gauge('memory_heap_size').set(memory.heapSize);
+    scope.gauge('memory_physical_size').set(memory.totalPhysicalBytes);
+    this.#server.stats.flush();
+    void this.#server.refresh();
+    this.#clock.arm(this.#timer, this.#intervalMs);
+  }
+}
