@@ -1,6 +1,7 @@
 /** What is known of one request or connection while it lives and when its log line is written. Times are Clock.nowMs() values; -1 = has not happened. */
 import type { Address } from '../net/address.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from './header-map.ts';
+import { appendFlagOrder } from './response-flags.ts';
 
 /** Facts of the downstream connection, shared by its streams. */
 export interface ConnectionInfo {
@@ -34,8 +35,9 @@ export class StreamInfo {
   readonly startWallMs: number;
   readonly connection: ConnectionInfo;
   protocol: string;
-  /** Bits of Flag. */
-  flags: number;
+  #flags: number;
+  /** In which order the flags were set; see `appendFlagOrder`. */
+  flagOrder: number;
   responseCode: number;
   responseCodeDetails: string;
   connectionTerminationDetails: string;
@@ -104,7 +106,8 @@ export class StreamInfo {
     this.startWallMs = startWallMs;
     this.connection = connection;
     this.protocol = '';
-    this.flags = 0;
+    this.#flags = 0;
+    this.flagOrder = 0;
     this.responseCode = 0;
     this.responseCodeDetails = '';
     this.connectionTerminationDetails = '';
@@ -159,5 +162,15 @@ export class StreamInfo {
     this.firstDownstreamTxMs = -1;
     this.lastDownstreamTxMs = -1;
     this.endMs = -1;
+  }
+
+  /** Bits of Flag. */
+  get flags(): number {
+    return this.#flags;
+  }
+  set flags(bits: number) {
+    const added = bits & ~this.#flags;
+    this.#flags = bits;
+    if (added !== 0) this.flagOrder = appendFlagOrder(this.flagOrder, added);
   }
 }

@@ -325,7 +325,7 @@ export class RouterRig {
       status: stream.responseHeaders?.status ?? 0,
       headers,
       body: stream.body,
-      flags: shortFlags(stream.info.flags),
+      flags: shortFlags(stream.info.flags, stream.info.flagOrder),
       details: stream.info.responseCodeDetails,
     };
   }

@@ -91,7 +91,7 @@ describe('answers for an attempt that failed', () => {
     rig.attempt(1).drop(ResetReason.ConnectionTermination);
     rig.backOff().attempt(2).drop(ResetReason.ConnectionTermination);
     expect(rig.answer.body).toBe(CONNECT_ERROR + 'retried and the latest reset reason: connection termination');
-    expect(rig.answer.flags).toBe('UC,URX');
+    expect(rig.answer.flags).toBe('URX,UC');
   });
 
   test('once the response has started it is cut off', () => {

@@ -86,7 +86,7 @@ describe('per-try timeouts', () => {
     rig.clock.advance(40);
     expect(rig.attempt(2).headers!['x-envoy-is-timeout-retry']).toBe('true');
     rig.clock.advance(220);
-    expect(rig.answer).toMatchObject({ ...TIMED_OUT, flags: 'UT,URX', details: 'upstream_per_try_timeout' });
+    expect(rig.answer).toMatchObject({ ...TIMED_OUT, flags: 'URX,UT', details: 'upstream_per_try_timeout' });
     expect(rig.count('upstream_rq_per_try_timeout')).toBe(2);
     expect(rig.hostCounts(1)).toEqual({ rqError: 1, rqSuccess: 0, rqTimeout: 1 });
   });
