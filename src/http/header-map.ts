@@ -127,7 +127,7 @@ export class HeaderMap {
     return this.joined(name);
   }
 
-  /** Name and value lengths with the four bytes of ": " and CRLF a line, as Envoy counts header bytes. */
+  /** Lengths of all names and values, pseudo headers included, as Envoy counts header bytes. */
   byteSize(): number {
     let size = 0;
     for (let i = 0; i < this.names.length; i++) size += this.names[i]!.length + this.values[i]!.length;
@@ -206,7 +206,12 @@ export class RequestHeaders extends HeaderMap {
   }
 
   override byteSize(): number {
-    return super.byteSize() + 33 + this.method.length + this.path.length + this.authority.length + this.scheme.length;
+    let size = super.byteSize() + ':method'.length + this.method.length;
+    if (this.path !== '') size += ':path'.length + this.path.length;
+    if (this.authority !== '') size += ':authority'.length + this.authority.length;
+    if (this.scheme !== '') size += ':scheme'.length + this.scheme.length;
+    if (this.protocol !== '') size += ':protocol'.length + this.protocol.length;
+    return size;
   }
 
   clone(): RequestHeaders {
