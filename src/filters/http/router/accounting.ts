@@ -13,6 +13,7 @@ export function chargeResponse(router: RouterRequest, status: number, headers: R
     router.cluster.stats.recordResponse(status, router.internal, canary);
     if (router.routeStats !== null) router.routeStats.codes.record(status);
     if (router.virtualClusterStats !== null) router.virtualClusterStats.codes.record(status);
+    if (router.altStats !== null) router.altStats.record(status, router.internal);
   }
   if (host !== null && status >= 500) host.onResult(HostResult.Error);
 }
@@ -23,6 +24,7 @@ export function recordTime(router: RouterRequest, ms: number, canary: boolean): 
   router.cluster.stats.recordResponseTime(ms, router.internal, canary);
   if (router.routeStats !== null) router.routeStats.upstreamRqTime.record(ms);
   if (router.virtualClusterStats !== null) router.virtualClusterStats.upstreamRqTime.record(ms);
+  if (router.altStats !== null) router.altStats.upstreamRqTime.record(ms);
 }
 
 /** Judges the host by a response below 500. gRPC says in its trailers how it went. @param grpcStatus of the headers; -1 = none */

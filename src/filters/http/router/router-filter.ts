@@ -8,7 +8,7 @@ import { createRetryState, type RetryState, RetryStatus } from '../../../resilie
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import { type HttpStream, Status, type TerminalHttpStream, type WatermarkListener } from '../../api.ts';
 import { chargeAbort, chargeHost, chargeResponse, chargeTimeout, recordTime } from './accounting.ts';
-import { addOverloaded, answerDirectly, answerRefusedUpgrade, hasEnvoyHeaders, isWebSocketUpgrade, rewriteHost } from './answers.ts';
+import { answerDirectly, answerRefusedUpgrade, hasEnvoyHeaders, isWebSocketUpgrade, replyEditor, rewriteHost } from './answers.ts';
 import { grpcToHttpStatus, readGrpcStatus } from './grpc.ts';
 import { followRedirect } from './internal-redirect.ts';
 import { RequestBody } from './request-body.ts';
@@ -20,6 +20,7 @@ import { type AttemptParent, acceptsTunnel, UpstreamAttempt } from './upstream-a
 
 const GLOBAL_TIMEOUT = 0;
 const BACK_OFF = 1;
+const CLOSED_PREMATURELY = 'upstream is closed prematurely during decoding data from downstream';
 
 export class RouterFilter extends RouterRequest implements AttemptParent, TimerTarget, WatermarkListener {
   requestComplete: boolean;
@@ -96,13 +97,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
       if (stream.isTunnel && !this.responseStarted && this.#rejectsEarlyData(chunk)) return Status.Stop;
       this.#attempt.sendData(chunk, end);
     } else if (this.#backOffTimer === null || !this.#backOffTimer.armed) {
-      this.#abort(
-        503,
-        'upstream is closed prematurely during decoding data from downstream',
-        0,
-        'upstream_reset_before_response_started',
-        false,
-      );
+      this.#abort(503, CLOSED_PREMATURELY, 0, 'upstream_reset_before_response_started', false);
       return Status.Stop;
     }
     if (end) this.#onRequestComplete();
@@ -171,6 +166,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     if (this.#retry !== null && this.#retriesResponse(attempt, headers)) return;
     if (this.action.internalRedirect !== null && this.#redirects(attempt, headers)) return;
     this.#dropRetry();
+    this.#body = null;
 
     const status = headers.status;
     const grpcStatus = this.grpc ? readGrpcStatus(headers) : -1;
@@ -184,7 +180,11 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     info.responseCodeDetails = 'via_upstream';
     this.route.finalizeResponseHeaders(headers, info);
     this.responseStarted = true;
-    if (stream.isTunnel && acceptsTunnel(this.headers, status)) this.#disarmGlobal();
+    if (stream.isTunnel && acceptsTunnel(this.headers, status)) {
+      // Nor does the client's half-close start it again.
+      this.globalTimeoutMs = 0;
+      this.#disarmGlobal();
+    }
     if (end) this.#complete(attempt, now);
     else stream.setWatermarkListener(this);
     stream.respondHeaders(headers, end);
@@ -274,7 +274,11 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     this.grpc = isGrpcRequest(headers);
     if (steered) {
       this.internal = headers.get('x-envoy-internal') === 'true';
-      headers.remove('x-envoy-upstream-alt-stat-name');
+      const altStatName = headers.get('x-envoy-upstream-alt-stat-name');
+      if (altStatName !== undefined) {
+        headers.remove('x-envoy-upstream-alt-stat-name');
+        this.altStats = factory.routeStats.alternative(cluster, altStatName);
+      }
     }
     readTimeouts(this, action, headers, this.grpc, steered, settings.respectExpectedRqTimeout);
     setTimeoutHeaders(this, action, headers, this.grpc, 0, settings.suppressEnvoyHeaders);
@@ -453,22 +457,14 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
   /** Answers in the upstream's place; a response that has started is cut off. */
   #abort(status: number, body: string, flag: number, details: string, dropped: boolean): void {
     this.#cleanUp();
-    this.stream.localReply(status, body, flag, details, this.#replyEditor(dropped));
+    const overloaded = dropped && !this.factory.settings.suppressEnvoyHeaders;
+    const count = this.#forwarding && this.route.virtualHost.includeAttemptCountInResponse ? this.#attempts : 0;
+    this.stream.localReply(status, body, flag, details, replyEditor(overloaded, count));
   }
 
   #answerNoHost(): void {
     chargeResponse(this, 503, null, null);
     this.#abort(503, 'no healthy upstream', Flag.UH, 'no_healthy_upstream', false);
-  }
-
-  #replyEditor(dropped: boolean): ((headers: ResponseHeaders) => void) | null {
-    const overloaded = dropped && !this.factory.settings.suppressEnvoyHeaders;
-    if (!this.#forwarding || !this.route.virtualHost.includeAttemptCountInResponse) return overloaded ? addOverloaded : null;
-    const count = String(this.#attempts);
-    return (headers) => {
-      if (overloaded) addOverloaded(headers);
-      headers.set('x-envoy-attempt-count', count);
-    };
   }
 
   #armGlobal(): void {

@@ -8,7 +8,7 @@ import type { HashResult, Route, RouteAction } from '../../../route/route.ts';
 import { PassThroughFilter, type TerminalHttpStream } from '../../api.ts';
 import { chargeResponse } from './accounting.ts';
 import { addOverloaded } from './answers.ts';
-import type { RouteStats } from './route-stats.ts';
+import type { AlternativeStats, RouteStats } from './route-stats.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
 import { findInvalidHeader } from './strict-headers.ts';
 import type { Timeouts } from './timeouts.ts';
@@ -33,6 +33,8 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
   internal: boolean;
   routeStats: RouteStats | null;
   virtualClusterStats: RouteStats | null;
+  /** `x-envoy-upstream-alt-stat-name`: counted under that name, too. */
+  altStats: AlternativeStats | null;
   #hash: HashResult | null;
   #hashed: boolean;
 
@@ -53,6 +55,7 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
     this.internal = false;
     this.routeStats = null;
     this.virtualClusterStats = null;
+    this.altStats = null;
     this.#hash = null;
     this.#hashed = false;
   }

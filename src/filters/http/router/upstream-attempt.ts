@@ -245,6 +245,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     if (this.#awaitsAccept && acceptsTunnel(this.#headers, status)) {
       this.#awaitsAccept = false;
       // What flows now is no request any more: only idle timeouts bound it.
+      this.#timersAtRequestEnd = false;
       this.#disarmPerTry();
       this.#parent.onAttemptHeaders(this, headers, end);
       this.#releaseHeld();

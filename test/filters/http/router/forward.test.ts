@@ -160,6 +160,8 @@ describe('headers', () => {
     rig.attempt(1).respond(200);
     expect(rig.count('internal.upstream_rq_200')).toBe(1);
     expect(rig.count('external.upstream_rq_200')).toBe(0);
+    expect(rig.count('other.upstream_rq_200')).toBe(1);
+    expect(rig.count('other.internal.upstream_rq_200')).toBe(1);
   });
 
   test('attempt counts where the virtual host wants them', () => {

@@ -27,6 +27,9 @@ describe('a tunnel', () => {
     expect(rig.stream.ended).toBe(false);
     expect(rig.attempt(1).data).toEqual(['early', 'late']);
     expect(rig.answer).toMatchObject({ status, body: 'down' });
+    rig.data('', true);
+    rig.clock.advance(10_000);
+    expect(rig.stream.ended).toBe(false);
   });
 
   test("a WebSocket handshake is bounded by the route's timeout; other upgrades are not", () => {
