@@ -1,26 +1,32 @@
 /** All threads' statistics together, on the control thread. */
 import type { StatDefinition, StatsAnnouncement } from './announcement.ts';
+import type { StatsSettings } from './config.ts';
 import { BINS_PER_DECADE, DEFAULT_BUCKETS } from './histogram-bins.ts';
+import { compileNameMatcher, type NameMatcher } from './name-matcher.ts';
 import { type Series, SeriesCursor, Source, StatNode } from './series.ts';
 import { StatsStore } from './store.ts';
+import { TagExtractor } from './tag-extractor.ts';
 
-/** Buckets for histograms whose full name matches; the first match wins. */
-export interface BucketRule {
-  matches(fullName: string): boolean;
-  readonly buckets: readonly number[];
-}
+const DEFAULT_SETTINGS: StatsSettings = { tags: [], useDefaultTags: true, matcher: { include: false, names: [] }, buckets: [] };
 
 export class StatsAggregate {
   readonly #root = new StatNode('', [], []);
   readonly #histograms: Series[] = [];
   /** One copy of each leaf name, however many clusters have it. */
   readonly #names = new Map<string, string>();
-  readonly #bucketRules: readonly BucketRule[];
+  #settings: StatsSettings = DEFAULT_SETTINGS;
+  #bucketRules: readonly { readonly matches: NameMatcher; readonly bounds: readonly number[] }[] = [];
   #local: StatsStore | null = null;
   #threads = 0;
+  /** How names become metric names and labels. */
+  extractor = new TagExtractor();
 
-  constructor(bucketRules: readonly BucketRule[] = []) {
-    this.#bucketRules = bucketRules;
+  /** Applies `stats_config`; to be called before anything is shown. Workers' stores get the settings on their own. */
+  configure(settings: StatsSettings): void {
+    this.#settings = settings;
+    this.#bucketRules = settings.buckets.map((b) => ({ matches: compileNameMatcher(b.match), bounds: b.bounds }));
+    this.extractor = new TagExtractor(settings.tags, settings.useDefaultTags);
+    this.#local?.configure(settings);
   }
 
   /** The control thread's own statistics. */
@@ -28,6 +34,7 @@ export class StatsAggregate {
     if (this.#local === null) {
       const thread = this.addThread();
       this.#local = new StatsStore((batch) => thread.accept(batch));
+      this.#local.configure(this.#settings);
     }
     return this.#local;
   }
@@ -80,7 +87,7 @@ export class StatsAggregate {
   buckets(series: Series): readonly number[] {
     if (this.#bucketRules.length > 0) {
       const name = series.fullName;
-      for (const rule of this.#bucketRules) if (rule.matches(name)) return rule.buckets;
+      for (const rule of this.#bucketRules) if (rule.matches(name)) return rule.bounds;
     }
     return DEFAULT_BUCKETS;
   }

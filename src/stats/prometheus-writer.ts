@@ -6,7 +6,7 @@ import type { StatsAggregate } from './aggregate.ts';
 import { SUPPORTED_QUANTILES } from './histogram-bins.ts';
 import type { StatsQuery } from './query.ts';
 import type { Series } from './series.ts';
-import { extractName, labelName, prometheusName, type Tag } from './tag-rules.ts';
+import type { ExtractedName, Tag } from './tag-extractor.ts';
 import { integer, selected } from './text-writer.ts';
 
 interface Metric {
@@ -44,10 +44,10 @@ function* metricsOf(
       yield '';
       continue;
     }
-    const name = metricName(series);
+    const name = metricName(stats, series);
     const metric = metrics.get(name);
     if (metric !== undefined) metric.series.push(series);
-    else metrics.set(name, { sortKey: extractName(series.node.extracted, series.name).name, series: [series] });
+    else metrics.set(name, { sortKey: nameOf(stats, series).name, series: [series] });
     if (++gathered % 64 === 0) yield '';
   }
   const sorted = [...metrics].sort((a, b) => (a[1].sortKey < b[1].sortKey ? -1 : a[1].sortKey > b[1].sortKey ? 1 : 0));
@@ -59,24 +59,34 @@ function* metricsOf(
 
 const NAMES = new Map<string, string>();
 
+function nameOf(stats: StatsAggregate, series: Series): ExtractedName {
+  return stats.extractor.name(series.node.prefix, series.node.extracted(stats.extractor), series.name);
+}
+
 /** The metric's name; the first call computes the labels too. Both are shared between series wherever they are equal. */
-function metricName(series: Series): string {
+function metricName(stats: StatsAggregate, series: Series): string {
   if (series.metric !== null) return series.metric;
-  const extracted = extractName(series.node.extracted, series.name);
+  const extracted = nameOf(stats, series);
   let name = NAMES.get(extracted.name);
   if (name === undefined) {
-    name = prometheusName(extracted.name);
+    name = 'envoy_' + sanitized(extracted.name);
     NAMES.set(extracted.name, name);
   }
   series.metric = name;
-  const own = series.node;
-  if (own.labels === '' && own.extracted.tags.length > 0) own.labels = labelsText(own.extracted.tags);
-  series.labels = extracted.tags.length === own.extracted.tags.length ? own.labels : labelsText(extracted.tags);
+  const { node } = series;
+  const prefixTags = node.extracted(stats.extractor).tags;
+  if (node.labels === '' && prefixTags.length > 0) node.labels = labelsText(prefixTags);
+  series.labels = extracted.tags === prefixTags ? node.labels : labelsText(extracted.tags);
   return name;
 }
 
+/** Characters outside [a-zA-Z0-9_] become "_": dots first of all. */
+function sanitized(text: string): string {
+  return text.replace(/[^a-zA-Z0-9_]/g, '_');
+}
+
 function labelsText(tags: readonly Tag[]): string {
-  return tags.map((t) => `${labelName(t.label)}="${escapeLabel(t.value)}"`).join(',');
+  return tags.map((t) => `${sanitized(t.label)}="${escapeLabel(t.value)}"`).join(',');
 }
 
 function escapeLabel(value: string): string {

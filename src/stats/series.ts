@@ -1,7 +1,7 @@
 /** The control thread's view of statistics: a tree of name segments whose leaves are series, each the sum of its cells in every thread. */
 import type { StatKind, StatUnit } from './announcement.ts';
 import { BINS_PER_DECADE, BinCounts } from './histogram-bins.ts';
-import { type ExtractedPrefix, extractPrefix } from './tag-rules.ts';
+import type { ExtractedPrefix, TagExtractor } from './tag-extractor.ts';
 
 /** One thread's memory of a series. */
 export class Source {
@@ -190,8 +190,8 @@ export class StatNode {
     return this.#order;
   }
 
-  get extracted(): ExtractedPrefix {
-    this.#extracted ??= extractPrefix(this.tokens, this.tags);
+  extracted(extractor: TagExtractor): ExtractedPrefix {
+    this.#extracted ??= extractor.prefix(this.tokens, this.tags);
     return this.#extracted;
   }
 }

@@ -3,7 +3,9 @@
  * array access, no atomics. New statistics are announced to the control thread in batches, together with the memory that holds them.
  */
 import type { StatDefinition, StatKind, StatsAnnouncement, StatUnit } from './announcement.ts';
+import type { StatsSettings } from './config.ts';
 import { BINS_PER_DECADE, BLOCK_BASE, DECADES, FIRST_DECADE } from './histogram-bins.ts';
+import { compileNameMatcher, type NameMatcher } from './name-matcher.ts';
 import { Counter, Gauge, type Histogram, type StatsScope, type TextReadout } from './scope.ts';
 
 /** Cells of 8 bytes in a chunk. */
@@ -25,6 +27,7 @@ export class StatsStore {
   readonly #announce: Announce;
   readonly #scopes = new Map<string, Scope>();
   #pending: StatsAnnouncement;
+  #rejects: NameMatcher | null = null;
   #announced = true;
   #chunk: Float64Array;
   #chunkIndex = -1;
@@ -37,6 +40,21 @@ export class StatsStore {
     this.#pending = emptyAnnouncement();
     this.#chunk = new Float64Array(0);
     this.root = new Scope(this, [], [], '');
+  }
+
+  /**
+   * Applies `stats_matcher`: statistics that it rejects are not made; their handles write to nowhere. To be called before configuration makes
+   * statistics; those that exist already stay.
+   */
+  configure(settings: StatsSettings): void {
+    const { include, names } = settings.matcher;
+    const matchers = names.map(compileNameMatcher);
+    this.#rejects = matchers.length === 0 && !include ? null : (name) => matchers.some((m) => m(name)) !== include;
+  }
+
+  /** @internal */
+  rejects(tokens: readonly string[], name: string): boolean {
+    return this.#rejects?.(tokens.concat(name).join('.')) ?? false;
   }
 
   /** Hands over what is pending now, without waiting for the end of this turn. */
@@ -128,6 +146,11 @@ export function sanitizeStatsName(name: string): string {
   return name.indexOf(':') < 0 && name.indexOf('\0') < 0 ? name : name.replaceAll('://', '_').replaceAll(':/', '_').replace(/[:\0]/g, '_');
 }
 
+/** What rejected statistics write to. */
+const NOWHERE = new Float64Array(1);
+const NO_HISTOGRAM: Histogram = { record: () => undefined };
+const NO_TEXT: TextReadout = { set: () => undefined };
+
 class Scope implements StatsScope {
   readonly #store: StatsStore;
   readonly #tokens: readonly string[];
@@ -149,6 +172,7 @@ class Scope implements StatsScope {
     if (known instanceof Counter) return known;
     const dot = name.lastIndexOf('.');
     if (dot > 0) return this.scope(name.slice(0, dot)).counter(name.slice(dot + 1));
+    if (this.#rejects(name)) return this.#keep(name, new Counter(NOWHERE, 0));
     const { cells, index } = this.#store.newCell('counter', this.#ownId(), name);
     return this.#keep(name, new Counter(cells, index));
   }
@@ -158,24 +182,27 @@ class Scope implements StatsScope {
     if (known instanceof Gauge) return known;
     const dot = name.lastIndexOf('.');
     if (dot > 0) return this.scope(name.slice(0, dot)).gauge(name.slice(dot + 1));
+    if (this.#rejects(name)) return this.#keep(name, new Gauge(NOWHERE, 0));
     const { cells, index } = this.#store.newCell('gauge', this.#ownId(), name);
     return this.#keep(name, new Gauge(cells, index));
   }
 
   histogram(name: string, unit: StatUnit = 'ms'): Histogram {
     const known = this.#stats?.get(name);
-    if (known instanceof ThreadHistogram) return known;
+    if (known instanceof ThreadHistogram || known === NO_HISTOGRAM) return known as Histogram;
     const dot = name.lastIndexOf('.');
     if (dot > 0) return this.scope(name.slice(0, dot)).histogram(name.slice(dot + 1), unit);
+    if (this.#rejects(name)) return this.#keep(name, NO_HISTOGRAM);
     const stat = this.#store.newCellless('histogram', this.#ownId(), name, unit);
     return this.#keep(name, new ThreadHistogram(this.#store, stat, unit !== 'percent'));
   }
 
   textReadout(name: string): TextReadout {
     const known = this.#stats?.get(name);
-    if (known instanceof ThreadText) return known;
+    if (known instanceof ThreadText || known === NO_TEXT) return known as TextReadout;
     const dot = name.lastIndexOf('.');
     if (dot > 0) return this.scope(name.slice(0, dot)).textReadout(name.slice(dot + 1));
+    if (this.#rejects(name)) return this.#keep(name, NO_TEXT);
     const stat = this.#store.newCellless('text', this.#ownId(), name, '');
     return this.#keep(name, new ThreadText(this.#store, stat));
   }
@@ -195,6 +222,10 @@ class Scope implements StatsScope {
     const tags = [...this.#tags, ...parts.map(() => ''), tag];
     // '\n' cannot be in a name, so a tagged "a.b" is not mixed up with the plain scopes "a" and "b".
     return this.#store.scopeOf(this.#key + parts.join('.') + '\n' + tag + '\n' + clean + '.', tokens, tags);
+  }
+
+  #rejects(name: string): boolean {
+    return this.#store.rejects(this.#tokens, name);
   }
 
   /** Only scopes that hold statistics themselves are announced. */

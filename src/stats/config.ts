@@ -1,0 +1,95 @@
+/** Settings of statistics. Source: envoy.config.metrics.v3.StatsConfig (bootstrap `stats_config`). */
+import { RE2JS } from 're2js';
+import type { CompileContext } from '../config/context.ts';
+import type { StatsConfig, TagSpecifier } from '../config/gen/envoy/config/metrics/v3/stats_pb.js';
+import type { ListStringMatcher, StringMatcher } from '../config/gen/envoy/type/matcher/v3/string_pb.js';
+
+export interface NameMatcherSettings {
+  readonly kind: 'exact' | 'prefix' | 'suffix' | 'contains' | 'regex';
+  readonly value: string;
+  readonly ignoreCase: boolean;
+}
+
+export interface TagSettings {
+  readonly name: string;
+  /** The first group is taken out of the name, the second (or else the first) is the value; '' = none. */
+  readonly regex: string;
+  /** Every statistic has the tag with this value; null = no. */
+  readonly fixedValue: string | null;
+}
+
+export interface StatsSettings {
+  readonly tags: readonly TagSettings[];
+  readonly useDefaultTags: boolean;
+  /** Which statistics exist at all: all but these, or only these. */
+  readonly matcher: { readonly include: boolean; readonly names: readonly NameMatcherSettings[] };
+  readonly buckets: readonly { readonly match: NameMatcherSettings; readonly bounds: readonly number[] }[];
+}
+
+const DEFAULT_STATS_SETTINGS: StatsSettings = { tags: [], useDefaultTags: true, matcher: { include: false, names: [] }, buckets: [] };
+
+export function compileStatsConfig(config: StatsConfig | undefined, at: CompileContext): StatsSettings {
+  if (config === undefined) return DEFAULT_STATS_SETTINGS;
+  return {
+    tags: config.statsTags.map((tag, i) => compileTag(tag, at.field('stats_tags', i))),
+    useDefaultTags: config.useAllDefaultTags ?? true,
+    matcher: compileMatcher(config, at.field('stats_matcher')),
+    buckets: config.histogramBucketSettings.map((settings, i) => {
+      const here = at.field('histogram_bucket_settings', i);
+      if (settings.buckets.length === 0) here.field('buckets').error('at least one bucket is required');
+      return { match: compileName(settings.match, here.field('match')), bounds: [...settings.buckets].sort((a, b) => a - b) };
+    }),
+  };
+}
+
+function compileTag(tag: TagSpecifier, at: CompileContext): TagSettings {
+  const value = tag.tagValue;
+  if (value.case === 'fixedValue') return { name: tag.tagName, regex: '', fixedValue: value.value };
+  return { name: tag.tagName, regex: value.case === 'regex' ? checkRegex(value.value, at.field('regex')) : '', fixedValue: null };
+}
+
+function compileMatcher(config: StatsConfig, at: CompileContext): StatsSettings['matcher'] {
+  const matcher = config.statsMatcher?.statsMatcher;
+  const list = (names: ListStringMatcher, field: string) =>
+    names.patterns.map((p, i) => compileName(p, at.field(field).field('patterns', i)));
+  switch (matcher?.case) {
+    case 'rejectAll':
+      // Nothing is named, so nothing is included.
+      return { include: matcher.value, names: [] };
+    case 'inclusionList':
+      return { include: true, names: list(matcher.value, 'inclusion_list') };
+    case 'exclusionList':
+      return { include: false, names: list(matcher.value, 'exclusion_list') };
+    default:
+      return { include: false, names: [] };
+  }
+}
+
+function compileName(matcher: StringMatcher | undefined, at: CompileContext): NameMatcherSettings {
+  const pattern = matcher?.matchPattern;
+  switch (pattern?.case) {
+    case 'exact':
+    case 'prefix':
+    case 'suffix':
+    case 'contains':
+      return { kind: pattern.case, value: pattern.value, ignoreCase: matcher?.ignoreCase ?? false };
+    case 'safeRegex':
+      return { kind: 'regex', value: checkRegex(pattern.value.regex, at.field('safe_regex').field('regex')), ignoreCase: false };
+    case 'custom':
+      at.field('custom').error('custom string matchers are not supported');
+      break;
+    default:
+      at.error('a match pattern is required');
+  }
+  return { kind: 'exact', value: '', ignoreCase: false };
+}
+
+function checkRegex(pattern: string, at: CompileContext): string {
+  try {
+    RE2JS.compile(pattern);
+    return pattern;
+  } catch (error) {
+    at.error(`invalid regex '${pattern}': ${(error as Error).message}`);
+    return '';
+  }
+}
