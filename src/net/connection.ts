@@ -120,6 +120,8 @@ export class Connection {
   #error: string;
   /** Bytes handed back by `unread`, which come before whatever the socket reads next. */
   #unread: Buffer | null;
+  /** FIN came while there were such bytes. */
+  #endAfterUnread: boolean;
 
   constructor(socket: Socket, handler: ConnectionHandler, local: Address, remote: Address) {
     this.id = nextConnectionId++;
@@ -143,6 +145,7 @@ export class Connection {
     this.#aboveHigh = false;
     this.#error = '';
     this.#unread = null;
+    this.#endAfterUnread = false;
     (socket as OwnedSocket)[OWNER] = this;
     socket.on('data', onSocketData);
     socket.on('end', onSocketEnd);
@@ -253,13 +256,14 @@ export class Connection {
   /** See CloseType. `onClose` follows, not from inside this call. A close that waits can be followed by one that does not. */
   close(type: CloseType): void {
     if (this.closed) return;
-    const first = !this.closing;
-    if ((type === 'flush' || type === 'flush-delay') && first && !this.writeEnded) this.flush();
+    const flushes = (type === 'flush' || type === 'flush-delay') && !this.closing && !this.writeEnded;
     this.closing = true;
     this.writeEnded = true;
+    if (flushes) this.flush();
     if (type === 'reset') this.socket.resetAndDestroy();
     else if (type === 'no-flush') this.socket.destroy();
     else {
+      this.readEnded = this.readEnded || this.#endAfterUnread;
       // What still comes in is read and dropped; it would turn the close into a reset.
       this.socket.resume();
       if (type === 'flush' || this.readEnded) this.socket.destroySoon();
@@ -295,6 +299,11 @@ export class Connection {
 
   /** @internal */
   onSocketEnd(): void {
+    // A paused socket with nothing buffered reports FIN all the same.
+    if (this.#unread !== null) {
+      this.#endAfterUnread = true;
+      return;
+    }
     this.readEnded = true;
     if (!this.closing) this.dispatch(this.#signalEnd);
   }
@@ -338,7 +347,9 @@ export class Connection {
       this.#unread = null;
       this.onSocketData(chunk);
       // The handler may have paused again, or handed bytes back.
-      if (this.#pauses === 0 && this.#unread === null && !this.closed) this.socket.resume();
+      if (this.#unread !== null || this.closed) return;
+      if (this.#endAfterUnread) this.onSocketEnd();
+      else if (this.#pauses === 0) this.socket.resume();
     });
   }
 
