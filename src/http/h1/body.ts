@@ -212,6 +212,7 @@ export class BodyDecoder {
     fillHeaders(
       trailers,
       null,
+      section.bytes,
       text,
       0,
       table,

@@ -3,7 +3,7 @@
 import type { HeaderMap, RequestHeaders } from '../header-map.ts';
 import { CR, LF, SPACE, TAB } from './char-table.ts';
 import { FieldKind, fieldName, SINGLE_WORDS } from './field-names.ts';
-import type { FieldTable } from './field-scan.ts';
+import { type FieldTable, STRIDE } from './field-scan.ts';
 
 /** Facts of the head read last; read out before the next one is parsed. */
 export class HeadFacts {
@@ -47,7 +47,8 @@ export class HeadFacts {
 const seen = new Int32Array(SINGLE_WORDS);
 
 /**
- * @param text latin1 text of the bytes that were scanned, from `base` on
+ * @param bytes that were scanned
+ * @param text latin1 text of them, from `base` on
  * @param request where Host goes to `facts` and not into the list; null for responses and trailers
  * @param dropUnderscores leave out lines whose name holds '_'
  * @param keepSpelling record the names as they came
@@ -55,6 +56,7 @@ const seen = new Int32Array(SINGLE_WORDS);
 export function fillHeaders(
   headers: HeaderMap,
   request: RequestHeaders | null,
+  bytes: Buffer,
   text: string,
   base: number,
   table: FieldTable,
@@ -68,8 +70,8 @@ export function fillHeaders(
   const spellings: string[] | null = keepSpelling ? [] : null;
   seen.fill(0);
   facts.clear();
-  for (let i = 0, n = table.count * 4; i < n; i += 4) {
-    const field = fieldName(text.slice(at[i]! - base, at[i + 1]! - base));
+  for (let i = 0, n = table.count * STRIDE; i < n; i += STRIDE) {
+    const field = fieldName(bytes, at[i]!, at[i + 1]!, at[i + 4]!);
     let value = text.slice(at[i + 2]! - base, at[i + 3]! - base);
     if (table.messy) value = cleanValue(value);
     if (field.hasUnderscore) {

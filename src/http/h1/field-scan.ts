@@ -4,6 +4,7 @@
  * be whole and good.
  */
 import { COLON, CONTROL, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './char-table.ts';
+import { HASH_START, hashStep } from './field-names.ts';
 
 /** Results of a scan that found no end. */
 export const INCOMPLETE = -1;
@@ -11,11 +12,12 @@ export const BAD_FIELD = -2;
 /** A control character, wherever it stands. */
 export const BAD_CHARACTER = -3;
 
-const STRIDE = 4;
+/** Cells of the table a line. */
+export const STRIDE = 5;
 
 /** Where the lines of the section scanned last are. One is enough for a thread: it is read out before anything else is scanned. */
 export class FieldTable {
-  /** For each line: start and end of its name, start and end of its value; relative to the bytes given. */
+  /** For each line: start and end of its name, start and end of its value, hash of its name; positions in the bytes given. */
   at: Int32Array;
   count: number;
   /** Some value holds CR or is folded over several lines, and must be cleaned. */
@@ -51,7 +53,9 @@ export function scanFields(bytes: Buffer, start: number, end: number, table: Fie
     let c = bytes[p]!;
     if (TOKEN[c] === 1) {
       const nameStart = p;
+      let hash = HASH_START;
       do {
+        hash = hashStep(hash, c);
         if (++p >= end) return INCOMPLETE;
         c = bytes[p]!;
       } while (TOKEN[c] === 1);
@@ -69,6 +73,7 @@ export function scanFields(bytes: Buffer, start: number, end: number, table: Fie
       at[i] = nameStart;
       at[i + 1] = nameEnd;
       at[i + 2] = p;
+      at[i + 4] = hash;
       count++;
     } else if (c === LF || (c === CR && p + 1 < end && bytes[p + 1] === LF)) {
       if (c === LF) table.bareLf = true;

@@ -98,6 +98,7 @@ export class RequestParser {
     fillHeaders(
       headers,
       headers,
+      bytes,
       text,
       start,
       table,

@@ -73,7 +73,7 @@ export class ResponseParser {
     const facts = this.#facts;
     const drop = settings.headersWithUnderscores === 'drop';
     const text = bytes.latin1Slice(fieldsStart, headEnd);
-    fillHeaders(headers, null, text, fieldsStart, table, facts, drop, settings.headerKeyFormat === 'preserve');
+    fillHeaders(headers, null, bytes, text, fieldsStart, table, facts, drop, settings.headerKeyFormat === 'preserve');
     this.headers = headers;
     this.end = headEnd;
     this.droppedUnderscores = drop ? facts.underscores : 0;
