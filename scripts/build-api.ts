@@ -10,8 +10,14 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type FileDescriptorSet, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import {
+  type DescriptorProto,
+  type EnumDescriptorProto,
+  FileDescriptorProtoSchema,
+  type FileDescriptorSet,
+  FileDescriptorSetSchema,
+} from '@bufbuild/protobuf/wkt';
 import { generateCode } from './build-api-codegen.ts';
 import { applyOverlay } from './build-api-overlay.ts';
 
@@ -44,6 +50,8 @@ const PATCHES: Readonly<Record<string, readonly [string, string]>> = {
     'optional bool strict = 25 [default = true];\n  optional bool ignore_empty = 26;',
   ],
   'envoy/config/trace/v3/trace.proto': ['import public "envoy/config/trace/v3/opencensus.proto";', ''],
+  // Envoy takes an empty one.
+  'envoy/extensions/load_balancing_policies/common/v3/common.proto': ['option (validate.required) = true;', ''],
   // Since 1.34 it has the type that routes use.
   'envoy/extensions/filters/http/ratelimit/v3/rate_limit.proto': [
     'repeated RateLimitConfig rate_limits = 3;',
@@ -100,6 +108,58 @@ function stamp(): string {
   return hash.digest('hex');
 }
 
+/** Numbers of the options that are read at run time: validation rules, and fields to redact. */
+const KEPT_OPTIONS = new Set([1071, 1072, 76569463]);
+
+/** Leaves out what only documentation and other languages need: half of the set. */
+function slim(set: FileDescriptorSet): void {
+  const keep = (options: Message | undefined): void => {
+    if (options?.$unknown !== undefined) options.$unknown = options.$unknown.filter((u) => KEPT_OPTIONS.has(u.no));
+  };
+  const slimEnum = (e: EnumDescriptorProto): void => {
+    delete e.options;
+    for (const value of e.value) delete value.options;
+  };
+  const slimMessage = (message: DescriptorProto): void => {
+    keep(message.options);
+    for (const field of message.field) keep(field.options);
+    for (const oneof of message.oneofDecl) keep(oneof.options);
+    message.enumType.forEach(slimEnum);
+    message.nestedType.forEach(slimMessage);
+  };
+  for (const file of set.file) {
+    delete file.sourceCodeInfo;
+    delete file.options;
+    for (const service of file.service) for (const method of service.method) delete method.options;
+    file.enumType.forEach(slimEnum);
+    file.messageType.forEach(slimMessage);
+  }
+}
+
+/** The files one after the other, and an index of where each lies and what it declares, so that they can be read one by one. */
+function writeSet(set: FileDescriptorSet): void {
+  const parts: Uint8Array[] = [];
+  let offset = 0;
+  const index = set.file.map((file) => {
+    const bytes = toBinary(FileDescriptorProtoSchema, file);
+    parts.push(bytes);
+    const types: string[] = [];
+    const visit = (message: DescriptorProto, scope: string): void => {
+      if (message.options?.mapEntry) return;
+      types.push(`${scope}.${message.name}`);
+      for (const nested of message.nestedType) visit(nested, `${scope}.${message.name}`);
+      for (const e of message.extension) types.push(`${scope}.${message.name}.${e.name}`);
+    };
+    for (const message of file.messageType) visit(message, file.package);
+    for (const declared of [...file.extension, ...file.service]) types.push(`${file.package}.${declared.name}`);
+    const entry = { name: file.name, offset, length: bytes.length, types };
+    offset += bytes.length;
+    return entry;
+  });
+  writeFileSync(join(outDir, 'envoy-api.binpb'), Buffer.concat(parts));
+  writeFileSync(join(outDir, 'envoy-api.index.json'), JSON.stringify(index));
+}
+
 function build(): void {
   const wanted = stamp();
   const stampFile = join(outDir, '.stamp');
@@ -116,8 +176,8 @@ function build(): void {
     mkdirSync(dirname(join(outDir, name)), { recursive: true });
     writeFileSync(join(outDir, name), text);
   }
-  for (const file of set.file) delete file.sourceCodeInfo;
-  writeFileSync(join(outDir, 'envoy-api.binpb'), toBinary(FileDescriptorSetSchema, set));
+  slim(set);
+  writeSet(set);
   writeFileSync(stampFile, wanted);
 }
 
@@ -125,7 +185,7 @@ build();
 const copyAt = process.argv.indexOf('--copy');
 const copyTo = copyAt < 0 ? undefined : process.argv[copyAt + 1];
 if (copyTo !== undefined) {
-  for (const name of globSync('**/*.{js,binpb}', { cwd: outDir })) {
+  for (const name of globSync('**/*.{js,binpb,json}', { cwd: outDir })) {
     mkdirSync(dirname(join(copyTo, name)), { recursive: true });
     copyFileSync(join(outDir, name), join(copyTo, name));
   }
