@@ -3,6 +3,7 @@ import { RE2JS } from 're2js';
 import type { CompileContext } from '../config/context.ts';
 import type { StatsConfig, TagSpecifier } from '../config/gen/envoy/config/metrics/v3/stats_pb.js';
 import type { ListStringMatcher, StringMatcher } from '../config/gen/envoy/type/matcher/v3/string_pb.js';
+import { DEFAULT_TAGS } from './tag-rules.ts';
 
 export interface NameMatcherSettings {
   readonly kind: 'exact' | 'prefix' | 'suffix' | 'contains' | 'regex';
@@ -30,9 +31,10 @@ const DEFAULT_STATS_SETTINGS: StatsSettings = { tags: [], useDefaultTags: true, 
 
 export function compileStatsConfig(config: StatsConfig | undefined, at: CompileContext): StatsSettings {
   if (config === undefined) return DEFAULT_STATS_SETTINGS;
+  const useDefaultTags = config.useAllDefaultTags ?? true;
   return {
-    tags: config.statsTags.map((tag, i) => compileTag(tag, at.field('stats_tags', i))),
-    useDefaultTags: config.useAllDefaultTags ?? true,
+    tags: config.statsTags.flatMap((tag, i) => compileTag(tag, useDefaultTags, at.field('stats_tags', i))),
+    useDefaultTags,
     matcher: compileMatcher(config, at.field('stats_matcher')),
     buckets: config.histogramBucketSettings.map((settings, i) => {
       const here = at.field('histogram_bucket_settings', i);
@@ -42,10 +44,19 @@ export function compileStatsConfig(config: StatsConfig | undefined, at: CompileC
   };
 }
 
-function compileTag(tag: TagSpecifier, at: CompileContext): TagSettings {
+function compileTag(tag: TagSpecifier, useDefaultTags: boolean, at: CompileContext): TagSettings[] {
   const value = tag.tagValue;
-  if (value.case === 'fixedValue') return { name: tag.tagName, regex: '', fixedValue: value.value };
-  return { name: tag.tagName, regex: value.case === 'regex' ? checkRegex(value.value, at.field('regex')) : '', fixedValue: null };
+  if (value.case === 'fixedValue') return [{ name: tag.tagName, regex: '', fixedValue: value.value }];
+  const regex = value.case === 'regex' ? checkRegex(value.value, at.field('regex')) : '';
+  if (regex !== '' && useDefaultTags && DEFAULT_TAGS.has(tag.tagName)) {
+    at.warn(
+      `"${tag.tagName}" is a default tag, whose own pattern stays in force; use_all_default_tags: false, or another name, lets this one work`,
+    );
+    return [];
+  }
+  if (regex === '' && !DEFAULT_TAGS.has(tag.tagName))
+    at.error(`no regex specified for tag specifier and no default regex for name: '${tag.tagName}'`);
+  return [{ name: tag.tagName, regex, fixedValue: null }];
 }
 
 function compileMatcher(config: StatsConfig, at: CompileContext): StatsSettings['matcher'] {

@@ -4,7 +4,7 @@
  */
 import { RE2JS } from 're2js';
 import type { TagSettings } from './config.ts';
-import { LEAF_RULES, PREFIX_RULES } from './tag-rules.ts';
+import { ANY_NAME_RULES, FIRST_WORD_RULES, LEAF_RULES } from './tag-rules.ts';
 
 export interface Tag {
   readonly label: string;
@@ -32,6 +32,7 @@ export interface ExtractedName {
 interface Pattern {
   readonly tag: string;
   readonly regex: RE2JS;
+  readonly rank: number;
 }
 
 /** One token of a rule's pattern. */
@@ -41,14 +42,31 @@ interface Part {
   readonly removed: boolean;
 }
 
-const FIXED_RANK = -3;
-const RESPONSE_CODE_RANK = -2;
-const RESPONSE_CLASS_RANK = -1;
-const RULES = PREFIX_RULES.map(([tag, pattern]) => ({ tag, parts: pattern.split('.').map(parsePart) }));
-const RANKS = new Map<string, number>();
-RULES.forEach((rule, i) => {
-  if (!RANKS.has(rule.tag)) RANKS.set(rule.tag, i);
-});
+// A label's place is that of its pattern: defaults that fit any name, fixed values, own patterns of that kind, then those tied to a first word.
+const RESPONSE_CODE_RANK = -400;
+const RESPONSE_CLASS_RANK = -399;
+const ANY_NAME_RANK = -300;
+const FIXED_RANK = -200;
+const OWN_ANY_NAME_RANK = -100;
+const OWN_FIRST_WORD_RANK = FIRST_WORD_RULES.length;
+
+interface Rule {
+  readonly tag: string;
+  readonly parts: readonly Part[];
+  readonly rank: number;
+}
+
+const RULES: readonly Rule[] = [...compileRules(ANY_NAME_RULES, ANY_NAME_RANK), ...compileRules(FIRST_WORD_RULES, 0)];
+const RANKS = new Map<string, number>(RULES.toReversed().map((rule) => [rule.tag, rule.rank]));
+
+function compileRules(rules: readonly (readonly [string, string])[], firstRank: number): Rule[] {
+  return rules.map(([tag, pattern], i) => ({ tag, parts: pattern.split('.').map(parsePart), rank: firstRank + i }));
+}
+
+/** Envoy tries patterns that fit any name first, then those that start with a fixed word ("^cluster\."), the defaults among them. */
+function patternRank(regex: string): number {
+  return /^\^\w+(\\\.|\(\?=\\\.\)|$)/.test(regex) ? OWN_FIRST_WORD_RANK : OWN_ANY_NAME_RANK;
+}
 
 function parsePart(pattern: string): Part {
   const removed = pattern.startsWith('-');
@@ -62,15 +80,14 @@ function parsePart(pattern: string): Part {
 export class TagExtractor {
   readonly #fixed: readonly Tag[];
   readonly #patterns: readonly Pattern[];
-  /** Tags that the defaults must not find: given by a pattern of the configuration. */
-  readonly #taken: ReadonlySet<string>;
   readonly #wanted: (tag: string) => boolean;
 
   /** @param useDefaults `use_all_default_tags`; a tag of the configuration without a pattern brings that one default back */
   constructor(tags: readonly TagSettings[] = [], useDefaults = true) {
     this.#fixed = tags.flatMap((t) => (t.fixedValue === null ? [] : [{ label: t.name, value: t.fixedValue, rank: FIXED_RANK }]));
-    this.#patterns = tags.flatMap((t) => (t.regex === '' ? [] : [{ tag: t.name, regex: RE2JS.compile(t.regex) }]));
-    this.#taken = new Set(this.#patterns.map((p) => p.tag));
+    this.#patterns = tags.flatMap((t) =>
+      t.regex === '' ? [] : [{ tag: t.name, regex: RE2JS.compile(t.regex), rank: patternRank(t.regex) }],
+    );
     const single = new Set(tags.filter((t) => t.regex === '' && t.fixedValue === null).map((t) => t.name));
     this.#wanted = useDefaults ? () => true : (tag) => single.has(tag);
   }
@@ -79,13 +96,13 @@ export class TagExtractor {
   prefix(tokens: readonly string[], tags: readonly string[]): ExtractedPrefix {
     const found: Tag[] = [...this.#fixed];
     const removed: Range[] = [];
-    const known = new Set(this.#taken);
+    const known = new Set<string>();
     const starts = offsets(tokens);
     tags.forEach((tag, i) => {
       if (tag === '' || known.has(tag)) return;
       known.add(tag);
       removed.push([starts[i]!, starts[i + 1]!]);
-      found.push({ label: tag, value: tokens[i]!, rank: RANKS.get(tag) ?? RULES.length });
+      found.push({ label: tag, value: tokens[i]!, rank: RANKS.get(tag) ?? OWN_FIRST_WORD_RANK });
     });
     const joined = joinAddress(tokens, tags);
     const joinedStarts = offsets(joined);
@@ -103,7 +120,7 @@ export class TagExtractor {
       rule.parts.forEach((p, i) => {
         if (p.removed && i !== at) removed.push([joinedStarts[i]!, joinedStarts[i + 1]!]);
       });
-      found.push({ label: rule.tag, value: token.slice(fixed), rank: RANKS.get(rule.tag)! });
+      found.push({ label: rule.tag, value: token.slice(fixed), rank: rule.rank });
     }
     found.sort((a, b) => a.rank - b.rank);
     return { tags: found, removed, leafTag: this.#leafTag(tokens, known) };
@@ -118,10 +135,10 @@ export class TagExtractor {
     if (code > 3) {
       const start = prefixText.length + code;
       const rest = leaf.slice(code);
-      if (/^\d{3}$/.test(rest) && this.#finds('envoy.response_code')) {
+      if (/^\d{3}$/.test(rest) && this.#wanted('envoy.response_code')) {
         removed.push([start - 1, full.length]);
         own.push({ label: 'envoy.response_code', value: rest, rank: RESPONSE_CODE_RANK });
-      } else if (/^\dxx$/.test(rest) && this.#finds('envoy.response_code_class')) {
+      } else if (/^\dxx$/.test(rest) && this.#wanted('envoy.response_code_class')) {
         removed.push([start, start + 1]);
         own.push({ label: 'envoy.response_code_class', value: rest.slice(0, 1), rank: RESPONSE_CLASS_RANK });
       }
@@ -136,14 +153,10 @@ export class TagExtractor {
       removed.push([matcher.start(1), matcher.end(1)]);
       // The first group goes from the name; the second, if there is one, is the value without its dot.
       const value = (matcher.groupCount() > 1 ? matcher.group(2) : matcher.group(1)) ?? '';
-      own.push({ label: pattern.tag, value, rank: RANKS.get(pattern.tag) ?? RULES.length });
+      own.push({ label: pattern.tag, value, rank: pattern.rank });
     }
     const tags = own.length === 0 ? prefix.tags : [...prefix.tags, ...own].sort((a, b) => a.rank - b.rank);
     return { name: without(full, removed), tags };
-  }
-
-  #finds(tag: string): boolean {
-    return this.#wanted(tag) && !this.#taken.has(tag);
   }
 
   #leafTag(tokens: readonly string[], known: ReadonlySet<string>): string {

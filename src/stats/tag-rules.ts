@@ -7,7 +7,17 @@
  * [tag, pattern over the tokens of the prefix]: "*" is any token, "$" the value, "text%" a token of that text and digits, of which the digits are the
  * value; a "-" before a token: its text goes from the name too; a closing "**" any tokens. The last token of a name is never in the pattern.
  */
-export const PREFIX_RULES: readonly (readonly [string, string])[] = [
+export const ANY_NAME_RULES: readonly (readonly [string, string])[] = [
+  ['envoy.worker_id', 'listener.*.worker_%.**'],
+  ['envoy.worker_id', 'server.worker_%.**'],
+  ['envoy.worker_id', 'listener_manager.worker_%.**'],
+  ['envoy.worker_id', 'thread_local_cluster_manager.worker_%.**'],
+  ['envoy.local_http_ratelimit_prefix', '$.http_local_rate_limit.**'],
+  ['envoy.rbac_prefix', '$.rbac.**'],
+];
+
+/** Rules of the same form that Envoy ties to the first word of a name; it tries them after those that it does not. */
+export const FIRST_WORD_RULES: readonly (readonly [string, string])[] = [
   ['envoy.mongo_callsite', 'mongo.*.collection.*.callsite.$.query'],
   ['envoy.mongo_collection', 'mongo.*.collection.$.**'],
   ['envoy.mongo_cmd', 'mongo.*.cmd.$.**'],
@@ -26,10 +36,6 @@ export const PREFIX_RULES: readonly (readonly [string, string])[] = [
   ['envoy.cluster_name', 'cluster.$.**'],
   ['envoy.http_conn_manager_prefix', 'listener.*.http.$.**'],
   ['envoy.http_conn_manager_prefix', 'http.$.**'],
-  ['envoy.worker_id', 'listener.*.worker_%.**'],
-  ['envoy.worker_id', 'server.worker_%.**'],
-  ['envoy.worker_id', 'listener_manager.worker_%.**'],
-  ['envoy.worker_id', 'thread_local_cluster_manager.worker_%.**'],
   ['envoy.listener_address', 'listener.$.**'],
   ['envoy.virtual_host', 'vhost.$.**'],
   ['envoy.mongo_prefix', 'mongo.$.**'],
@@ -38,14 +44,12 @@ export const PREFIX_RULES: readonly (readonly [string, string])[] = [
   ['envoy.route', 'vhost.*.route.$.**'],
   ['envoy.thrift_prefix', 'thrift.$.**'],
   ['envoy.redis_prefix', 'redis.$.**'],
-  ['envoy.local_http_ratelimit_prefix', '$.http_local_rate_limit.**'],
   ['envoy.local_network_ratelimit_prefix', 'local_rate_limit.$.**'],
   ['envoy.local_listener_ratelimit_prefix', 'listener_local_ratelimit.$.**'],
   ['envoy.dns_filter_prefix', 'dns_filter.$.**'],
   ['envoy.connection_limit_prefix', 'connection_limit.$.**'],
   ['envoy.ext_authz_prefix', 'cluster.*.ext_authz.$'],
   ['envoy.ext_authz_prefix', 'http.*.ext_authz.$'],
-  ['envoy.rbac_prefix', '$.rbac.**'],
   ['envoy.google_grpc_client_prefix', 'grpc.$.**'],
   ['envoy.proxy_protocol_version', 'proxy_proto.-versions.-v%.**'],
   ['envoy.proxy_protocol_version', 'proxy_proto.*.-versions.-v%.**'],
@@ -61,3 +65,13 @@ export const LEAF_RULES: readonly (readonly [string, string, string])[] = [
   ['', 'sigalgs', 'envoy.ssl_sigalg'],
   ['', 'versions', 'envoy.ssl_version'],
 ];
+
+const RESPONSE_TAGS = ['envoy.response_code', 'envoy.response_code_class'];
+
+/** All tags that are found without configuration. */
+export const DEFAULT_TAGS: ReadonlySet<string> = new Set([
+  ...RESPONSE_TAGS,
+  ...ANY_NAME_RULES.map((r) => r[0]),
+  ...FIRST_WORD_RULES.map((r) => r[0]),
+  ...LEAF_RULES.map((r) => r[2]),
+]);

@@ -35,15 +35,22 @@ describe('stats_tags', () => {
   test('a pattern takes its first group out of the name', () => {
     const tags = [{ tagName: 'phase', regex: '\\.phase((?:_)([a-z]+))' }];
     expect(shown({ statsTags: tags }, (root) => root.counter('cluster.web.phase_warm.total'))).toEqual([
-      'envoy_cluster_phase_total{envoy_cluster_name="web",phase="warm"} 0',
+      'envoy_cluster_phase_total{phase="warm",envoy_cluster_name="web"} 0',
     ]);
   });
 
-  test('a pattern replaces the default of its name', () => {
-    const tags = [{ tagName: 'envoy.cluster_name', regex: '^cluster\\.((.+?(\\..+?\\.svc\\.cluster\\.local)?)\\.)upstream' }];
-    expect(shown({ statsTags: tags }, (root) => root.counter('cluster.outbound|80||a.b.svc.cluster.local.upstream_rq_200'))).toEqual([
-      'envoy_cluster_upstream_rq{envoy_response_code="200",envoy_cluster_name="outbound|80||a.b.svc.cluster.local"} 0',
+  test("a pattern may take a value with dots, as Istio's does", () => {
+    const tags = [{ tagName: 'cluster_name', regex: '^cluster\\.((.+?(\\..+?\\.svc\\.cluster\\.local)?)\\.)' }];
+    const config = { useAllDefaultTags: false, statsTags: [...tags, { tagName: 'envoy.response_code' }] };
+    expect(shown(config, (root) => root.counter('cluster.outbound|80||a.b.svc.cluster.local.upstream_rq_200'))).toEqual([
+      'envoy_cluster_upstream_rq{envoy_response_code="200",cluster_name="outbound|80||a.b.svc.cluster.local"} 0',
     ]);
+  });
+
+  test('a default tag keeps its own pattern, which is said', () => {
+    const { settings, problems } = compile({ statsTags: [{ tagName: 'envoy.cluster_name', regex: '^cluster\\.((.*)\\.)' }] });
+    expect(settings.tags).toEqual([]);
+    expect(problems).toEqual([expect.stringMatching(/^stats_tags\[0\]: "envoy.cluster_name" is a default tag/)]);
   });
 
   test('fixed values are on every statistic', () => {
@@ -108,11 +115,12 @@ test('histogram_bucket_settings: the first match wins', () => {
 test('problems have a path', () => {
   expect(
     compile({
-      statsTags: [{ tagName: 'x', regex: '(' }],
+      statsTags: [{ tagName: 'envoy.cluster_name', regex: '(' }, { tagName: 'unheard_of' }],
       histogramBucketSettings: [{ match: { safeRegex: { regex: '[' } }, buckets: [] }],
     }).problems.map((p) => p.split(': ').slice(0, 2).join(': ')),
   ).toEqual([
     "stats_tags[0].regex: invalid regex '('",
+    'stats_tags[1]: no regex specified for tag specifier and no default regex for name',
     'histogram_bucket_settings[0].buckets: at least one bucket is required',
     "histogram_bucket_settings[0].match.safe_regex.regex: invalid regex '['",
   ]);
