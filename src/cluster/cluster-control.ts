@@ -150,7 +150,7 @@ export class ClusterControl {
       return;
     }
     const stats = new UpdateStats(this.#scope(settings));
-    await new Promise<void>((resolve) => {
+    const warm = new Promise<void>((resolve) => {
       const deps = { clock: this.#deps.clock, random: this.#deps.random, resolver: this.#deps.newResolver(settings.dns.resolvers) };
       let cluster: Discovered | null = null;
       const Source = settings.type === 'STRICT_DNS' ? StrictDns : LogicalDns;
@@ -170,6 +170,7 @@ export class ClusterControl {
       if (early !== null) this.#apply(cluster, early, stats);
       source.start();
     });
+    if (settings.dns.waitForWarm) await warm;
   }
 
   #apply(cluster: Discovered, priorities: KeyedHost[][], stats: UpdateStats | null): void {

@@ -61,6 +61,8 @@ export interface DnsSettings {
   readonly lookupFamily: DnsLookupFamily;
   /** Servers as "ip:port"; empty = the system's. */
   readonly resolvers: readonly string[];
+  /** The proxy starts serving only after the first answer. */
+  readonly waitForWarm: boolean;
 }
 
 export interface OriginalDstSettings {
@@ -145,6 +147,7 @@ export const DEFAULT_DNS: DnsSettings = Object.freeze({
   respectTtl: false,
   lookupFamily: 'AUTO',
   resolvers: [],
+  waitForWarm: true,
 });
 
 export const DEFAULT_ORIGINAL_DST: OriginalDstSettings = Object.freeze({

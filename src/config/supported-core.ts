@@ -249,7 +249,7 @@ envoy.config.cluster.v3.Cluster
   + name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment
   + max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options
   + upstream_http_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_lookup_family dns_resolvers
-  + use_tcp_for_dns_lookups dns_resolution_config typed_dns_resolver_config wait_for_warm_on_init cleanup_interval upstream_bind_config
+  + dns_jitter dns_resolution_config typed_dns_resolver_config wait_for_warm_on_init cleanup_interval upstream_bind_config
   + original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata
   + upstream_connection_options load_balancing_policy
   ~ track_cluster_stats ignore_health_on_host_removal close_connections_on_host_health_failure
@@ -258,12 +258,16 @@ envoy.config.cluster.v3.Cluster.EdsClusterConfig
 envoy.config.cluster.v3.Cluster.RefreshRate
   + *
 envoy.config.cluster.v3.Cluster.OriginalDstLbConfig
-  + use_http_header http_header_name upstream_port_override
+  + use_http_header http_header_name upstream_port_override metadata_key
+envoy.type.metadata.v3.MetadataKey
+  + *
+envoy.type.metadata.v3.MetadataKey.PathSegment
+  + *
 envoy.config.cluster.v3.Cluster.LeastRequestLbConfig
   + choice_count active_request_bias
 envoy.config.cluster.v3.Cluster.RoundRobinLbConfig
 envoy.config.cluster.v3.Cluster.CommonLbConfig
-  + healthy_panic_threshold
+  + healthy_panic_threshold close_connections_on_host_set_change
   ~ update_merge_window
 envoy.config.cluster.v3.LoadBalancingPolicy
   + *

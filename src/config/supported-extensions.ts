@@ -81,7 +81,7 @@ envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-  + common_http_protocol_options upstream_http_protocol_options explicit_http_config retry_policy
+  + common_http_protocol_options upstream_http_protocol_options explicit_http_config
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig
   + http_protocol_options
 envoy.extensions.access_loggers.file.v3.FileAccessLog
@@ -112,13 +112,13 @@ envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig
 envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
   + *
 envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest
-  + choice_count active_request_bias
+  + choice_count active_request_bias enable_full_scan selection_method
 envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin
 envoy.extensions.load_balancing_policies.random.v3.Random
 envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided
   + *
 envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig
-  + resolvers use_resolvers_as_fallback dns_resolver_options
+  + resolvers
   ~ filter_unroutable_families udp_max_queries query_timeout_seconds query_tries rotate_nameservers
 envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig
   ~ num_retries num_resolver_threads

@@ -10,6 +10,7 @@ import type { Metadata } from '../../config/gen/envoy/config/core/v3/base_pb.js'
 import { HealthStatus } from '../../config/gen/envoy/config/core/v3/health_check_pb.js';
 import type { LbEndpoint, LocalityLbEndpoints } from '../../config/gen/envoy/config/endpoint/v3/endpoint_components_pb.js';
 import type { ClusterLoadAssignment } from '../../config/gen/envoy/config/endpoint/v3/endpoint_pb.js';
+import type { CaresDnsResolverConfig } from '../../config/gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.js';
 import { durationMs } from '../../http/config.ts';
 import { HealthFlag } from '../../lb/host.ts';
 import { isIp } from '../../net/address.ts';
@@ -23,6 +24,8 @@ import {
   type LocalitySettings,
   type OriginalDstSettings,
 } from '../settings.ts';
+
+const CARES = 'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig';
 
 export function compileDiscoveryType(message: Cluster, at: CompileContext): DiscoveryType {
   const chosen = message.clusterDiscoveryType;
@@ -144,8 +147,17 @@ export function compileDns(message: Cluster, at: CompileContext): DnsSettings {
     jitterMs: durationMs(message.dnsJitter) ?? 0,
     respectTtl: message.respectDnsTtl,
     lookupFamily: LookupFamily[message.dnsLookupFamily] as DnsSettings['lookupFamily'],
-    resolvers: (message.dnsResolutionConfig?.resolvers ?? message.dnsResolvers).flatMap(resolverAddress),
+    resolvers: compileResolvers(message, at).flatMap(resolverAddress),
+    waitForWarm: message.waitForWarmOnInit ?? true,
   };
+}
+
+/** The typed configuration wins over the two older ways to name servers. */
+function compileResolvers(message: Cluster, at: CompileContext): readonly Address[] {
+  const typed = message.typedDnsResolverConfig?.typedConfig;
+  if (typed === undefined) return message.dnsResolutionConfig?.resolvers ?? message.dnsResolvers;
+  const config = at.field('typed_dns_resolver_config').field('typed_config').unpack(typed);
+  return config?.$typeName === CARES ? (config as CaresDnsResolverConfig).resolvers : [];
 }
 
 function resolverAddress(message: Address): string[] {

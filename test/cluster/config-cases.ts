@@ -1,0 +1,58 @@
+/** Clusters that are accepted or refused; the name stands before them. Envoy agrees with each (envoy-verdict.test.ts). */
+
+const endpoint = (address: string) => `{endpoint: {address: {socket_address: {address: ${address}, port_value: 80}}}}`;
+const assignment = (...localities: string[]) => `load_assignment: {cluster_name: c, endpoints: [${localities.join(', ')}]}`;
+const locality = (endpoints: string, more = '') => `{lb_endpoints: [${endpoints}]${more}}`;
+const IP = endpoint('127.0.0.1');
+const NAME = endpoint('web.test');
+
+export const ONE = assignment(locality(IP));
+
+export const GOOD: readonly string[] = [
+  '',
+  ONE,
+  `type: STATIC\n${assignment(locality(IP), locality(IP, ', priority: 2'))}`,
+  `type: STATIC\n${assignment(locality(`${IP}, ${IP}`))}`,
+  'type: STRICT_DNS',
+  `type: STRICT_DNS\n${assignment(locality('{endpoint: {address: {pipe: {path: /run/x}}}}'))}`,
+  `type: LOGICAL_DNS\n${assignment(locality(IP))}`,
+  'type: ORIGINAL_DST\nlb_policy: CLUSTER_PROVIDED',
+  `max_requests_per_connection: 0\n${ONE}`,
+  `cleanup_interval: 1s\n${ONE}`,
+  `upstream_connection_options: {tcp_keepalive: {}}\n${ONE}`,
+  `circuit_breakers: {per_host_thresholds: [{max_connections: 2}, {max_connections: 3}]}\n${ONE}`,
+];
+
+export const BAD: readonly (readonly [string, string])[] = [
+  [
+    `type: STATIC\n${assignment(locality(NAME))}`,
+    "load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: malformed IP address: web.test. Consider setting resolver_name or setting cluster type to 'STRICT_DNS' or 'LOGICAL_DNS'",
+  ],
+  [`type: LOGICAL_DNS\n${assignment(locality(`${NAME}, ${NAME}`))}`, 'must have a single locality_lb_endpoint and a single lb_endpoint'],
+  [`type: LOGICAL_DNS\n${assignment(locality(NAME), locality(NAME))}`, 'must have a single locality_lb_endpoint and a single lb_endpoint'],
+  ['type: LOGICAL_DNS', 'must have a single locality_lb_endpoint and a single lb_endpoint'],
+  ['type: ORIGINAL_DST', "lb_policy: LB policy ROUND_ROBIN is not valid for Cluster type ORIGINAL_DST. Only 'CLUSTER_PROVIDED' is allowed"],
+  [
+    `type: ORIGINAL_DST\nlb_policy: CLUSTER_PROVIDED\n${ONE}`,
+    'load_assignment: ORIGINAL_DST clusters must have no load assignment configured',
+  ],
+  ['type: ORIGINAL_DST\nlb_policy: CLUSTER_PROVIDED\noriginal_dst_lb_config: {http_header_name: x-a}', 'Set use_http_header to true'],
+  [`lb_policy: CLUSTER_PROVIDED\n${ONE}`, "cluster provided LB specified but cluster 'c' did not provide one"],
+  [`lb_policy: LOAD_BALANCING_POLICY_CONFIG\n${ONE}`, 'load_balancing_policy needs to be set'],
+  ['type: EDS', 'cannot create an EDS cluster without an EDS config'],
+  [
+    `type: STRICT_DNS\ndns_failure_refresh_rate: {base_interval: 5s, max_interval: 1s}\n${assignment(locality(NAME))}`,
+    'must have max_interval greater than or equal to the base_interval',
+  ],
+  [
+    `upstream_bind_config: {source_address: {address: web, port_value: 0}}\n${ONE}`,
+    'upstream_bind_config.source_address.address: malformed IP address: web',
+  ],
+  [`circuit_breakers: {per_host_thresholds: [{max_pending_requests: 2}]}\n${ONE}`, 'unsupported field in per_host_thresholds'],
+  [assignment(locality('{endpoint: {}}')), 'an address must be set'],
+  [`connect_timeout: 0s\n${ONE}`, 'connect_timeout'],
+  [
+    `load_balancing_policy: {policies: [{typed_extension_config: {name: x, typed_config: {"@type": type.googleapis.com/envoy.config.core.v3.Metadata}}}]}\n${ONE}`,
+    'no known load balancing policy among [x]',
+  ],
+];
