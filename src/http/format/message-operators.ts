@@ -157,6 +157,6 @@ export const MESSAGE_OPERATORS: readonly (readonly [string, OperatorMaker])[] = 
   ['BYTES_SENT', plainNumber((ctx) => ctx.info.bytesSent)],
   ['STREAM_ID', plainString((ctx) => ctx.requestHeaders?.get('x-request-id') ?? textOrNull(ctx.info.streamId))],
   ['TRACE_ID', plainString((ctx) => textOrNull(ctx.info.traceId))],
-  ['UNIQUE_ID', (_call, env) => stringOperator(() => env.random.uuid())],
+  ['UNIQUE_ID', (call, env) => plainString(() => env.random.uuid())(call, env)],
   ['ACCESS_LOG_TYPE', plainString((ctx) => ctx.accessLogType)],
 ];
