@@ -3,7 +3,7 @@
 import type { CodecError } from '../codec.ts';
 import { HeaderMap } from '../header-map.ts';
 import { CR, HEX_VALUE, LF, SPACE, TAB } from './char-table.ts';
-import { CODEC_ERROR, HEADERS_TOO_LARGE, INVALID_CHARACTERS, TOO_MANY_HEADERS } from './codec-errors.ts';
+import { CODEC_ERROR, HEADERS_TOO_LARGE, INVALID_CHARACTERS, TOO_MANY_HEADERS, UNEXPECTED_UNDERSCORE } from './codec-errors.ts';
 import { fillHeaders, HeadFacts } from './field-list.ts';
 import { BAD_CHARACTER, FieldTable, scanFields } from './field-scan.ts';
 import { BodyKind } from './framing.ts';
@@ -40,9 +40,11 @@ export class BodyDecoder {
   #significant: number;
   #trailers: PartialHead | null;
   readonly #settings: Http1Settings;
+  readonly #underscores: Http1Settings['headersWithUnderscores'];
   readonly #sink: BodySink;
 
-  constructor(settings: Http1Settings, sink: BodySink) {
+  /** @param underscores what to do with trailers that have '_' in their name; those of responses always pass */
+  constructor(settings: Http1Settings, underscores: Http1Settings['headersWithUnderscores'], sink: BodySink) {
     this.kind = BodyKind.None;
     this.done = true;
     this.error = null;
@@ -52,6 +54,7 @@ export class BodyDecoder {
     this.#significant = 0;
     this.#trailers = null;
     this.#settings = settings;
+    this.#underscores = underscores;
     this.#sink = sink;
   }
 
@@ -217,9 +220,13 @@ export class BodyDecoder {
       0,
       table,
       facts,
-      this.#settings.headersWithUnderscores === 'drop',
+      this.#underscores === 'drop',
       this.#settings.headerKeyFormat === 'preserve',
     );
+    if (this.#underscores === 'reject' && facts.underscores > 0) {
+      this.error = UNEXPECTED_UNDERSCORE;
+      return this.#fail(position);
+    }
     this.#sink.onBodyTrailers(trailers);
     return position;
   }

@@ -16,7 +16,6 @@ import { Parsed } from './request-parser.ts';
 import { Http1Request } from './request-writer.ts';
 import { ResponseParser } from './response-parser.ts';
 import type { Http1Settings } from './settings.ts';
-import type { Http1Stats } from './stats.ts';
 
 const parser = new ResponseParser();
 
@@ -27,7 +26,6 @@ export class Http1ClientConnection implements ClientConnection {
   readonly connection: Connection;
   readonly settings: Http1Settings;
   readonly #callbacks: ClientCallbacks;
-  readonly #stats: Http1Stats | null;
   readonly #body: BodyDecoder;
   #state: State;
   #request: Http1Request | null;
@@ -37,12 +35,11 @@ export class Http1ClientConnection implements ClientConnection {
   /** A response is complete but its owner is told only after the bytes behind it have been looked at. */
   #finished: boolean;
 
-  constructor(connection: Connection, settings: Http1Settings, callbacks: ClientCallbacks, stats: Http1Stats | null = null) {
+  constructor(connection: Connection, settings: Http1Settings, callbacks: ClientCallbacks) {
     this.connection = connection;
     this.settings = settings;
     this.#callbacks = callbacks;
-    this.#stats = stats;
-    this.#body = new BodyDecoder(settings, this);
+    this.#body = new BodyDecoder(settings, 'allow', this);
     this.#state = State.Idle;
     this.#request = null;
     this.#partial = null;
@@ -179,7 +176,6 @@ export class Http1ClientConnection implements ClientConnection {
   #startResponse(): void {
     const request = this.#request!;
     const headers = parser.headers;
-    if (parser.droppedUnderscores > 0) this.#stats?.droppedHeadersWithUnderscores.add(parser.droppedUnderscores);
     if (parser.informational) {
       request.decoder.on1xxHeaders(headers);
       return;

@@ -2,7 +2,7 @@
 
 import type { CodecError } from '../codec.ts';
 import { RequestHeaders } from '../header-map.ts';
-import { ALPHA, CR, HOST, isSeparator, LF, SCHEME, SPACE, TARGET, TOKEN } from './char-table.ts';
+import { CR, isSeparator, LF, SPACE, TARGET, TOKEN } from './char-table.ts';
 import {
   BODY_DISALLOWED,
   CHUNKED_CONTENT_LENGTH,
@@ -11,7 +11,6 @@ import {
   HEADERS_TOO_LARGE,
   INVALID_CHARACTERS,
   INVALID_TRANSFER_ENCODING,
-  INVALID_URL,
   LOW_VERSION,
   TOO_MANY_HEADERS,
   UNEXPECTED_UNDERSCORE,
@@ -20,6 +19,7 @@ import { hasToken, sanitizeConnection } from './connection-header.ts';
 import { fillHeaders, HeadFacts } from './field-list.ts';
 import { BAD_CHARACTER, BAD_FIELD, FieldTable, INCOMPLETE, scanFields } from './field-scan.ts';
 import { BodyKind, parseContentLength } from './framing.ts';
+import { isValidTarget, setTarget } from './request-target.ts';
 import type { Http1Settings } from './settings.ts';
 
 /** Results of `parse`. */
@@ -135,8 +135,13 @@ export class RequestParser {
     }
 
     if (!this.#frameBody(settings, isConnect)) return Parsed.Failed;
-    if (!this.#setTarget(text.slice(this.#targetStart - start, this.#targetEnd - start), settings, isConnect)) return Parsed.Failed;
-    return Parsed.Complete;
+    const refused = setTarget(
+      headers,
+      text.slice(this.#targetStart - start, this.#targetEnd - start),
+      settings.allowAbsoluteUrl,
+      isConnect,
+    );
+    return refused === null ? Parsed.Complete : this.#fail(refused);
   }
 
   /**
@@ -247,68 +252,4 @@ export class RequestParser {
     if (this.tunnel) this.body = BodyKind.UntilClose;
     return true;
   }
-
-  #setTarget(target: string, settings: Http1Settings, isConnect: boolean): boolean {
-    const headers = this.headers;
-    if (isConnect) {
-      headers.authority = target;
-      if (isHostWithPort(target, true)) return true;
-      this.error = INVALID_URL;
-      return false;
-    }
-    const first = target.charCodeAt(0);
-    if (first === 0x2f || !settings.allowAbsoluteUrl || (first === 0x2a && target.length === 1 && headers.method === 'OPTIONS')) {
-      headers.path = target;
-      return true;
-    }
-    const schemeEnd = target.indexOf('://');
-    const scheme = target.slice(0, schemeEnd).toLowerCase();
-    let hostStart = schemeEnd + 3;
-    let hostEnd = hostStart;
-    while (hostEnd < target.length && target[hostEnd] !== '/' && target[hostEnd] !== '?') hostEnd++;
-    const at = target.lastIndexOf('@', hostEnd);
-    if (at >= hostStart) hostStart = at + 1;
-    const authority = target.slice(hostStart, hostEnd);
-    if ((scheme !== 'http' && scheme !== 'https') || !isHostWithPort(authority, false)) {
-      this.error = INVALID_URL;
-      return false;
-    }
-    headers.scheme = scheme;
-    headers.authority = authority;
-    headers.path = hostEnd === target.length ? '/' : target.slice(hostEnd);
-    return true;
-  }
-}
-
-/** `host` or `host:port` with a port that exists. */
-function isHostWithPort(authority: string, portNeeded: boolean): boolean {
-  const colon = authority.lastIndexOf(':');
-  if (colon < 0 || authority.endsWith(']')) return authority !== '' && !portNeeded;
-  const digits = authority.length - colon - 1;
-  if (colon === 0 || digits === 0 || digits > 5) return false;
-  for (let i = colon + 1; i < authority.length; i++) {
-    const c = authority.charCodeAt(i);
-    if (c < 0x30 || c > 0x39) return false;
-  }
-  return Number(authority.slice(colon + 1)) <= 65535;
-}
-
-/** As Envoy's own check of the target: origin form, asterisk, absolute form, and authority form for CONNECT. The bytes are known to be TARGET. */
-function isValidTarget(bytes: Buffer, start: number, end: number, isConnect: boolean): boolean {
-  const first = bytes[start]!;
-  if (first === 0x2f || first === 0x2a) return true;
-  let p = start;
-  if (!isConnect) {
-    if (ALPHA[first] !== 1) return false;
-    while (p < end && SCHEME[bytes[p]!] === 1) p++;
-    if (p + 3 > end || bytes[p] !== 0x3a || bytes[p + 1] !== 0x2f || bytes[p + 2] !== 0x2f) return false;
-    p += 3;
-  }
-  for (; p < end; p++) {
-    const c = bytes[p]!;
-    if (c === 0x2f || c === 0x3f) return true;
-    if (HOST[c] !== 1) return false;
-    if (c === 0x40 && bytes[p + 1] === 0x40) return false;
-  }
-  return true;
 }

@@ -35,7 +35,6 @@ export class ResponseParser {
   close: boolean;
   /** 1xx other than 101: another head follows. */
   informational: boolean;
-  droppedUnderscores: number;
   readonly #table: FieldTable;
   readonly #facts: HeadFacts;
   #status: number;
@@ -49,7 +48,6 @@ export class ResponseParser {
     this.contentLength = 0;
     this.close = false;
     this.informational = false;
-    this.droppedUnderscores = 0;
     this.#table = new FieldTable();
     this.#facts = new HeadFacts();
     this.#status = 0;
@@ -71,12 +69,10 @@ export class ResponseParser {
 
     const headers = new ResponseHeaders(this.#status);
     const facts = this.#facts;
-    const drop = settings.headersWithUnderscores === 'drop';
     const text = bytes.latin1Slice(fieldsStart, headEnd);
-    fillHeaders(headers, null, bytes, text, fieldsStart, table, facts, drop, settings.headerKeyFormat === 'preserve');
+    fillHeaders(headers, null, bytes, text, fieldsStart, table, facts, false, settings.headerKeyFormat === 'preserve');
     this.headers = headers;
     this.end = headEnd;
-    this.droppedUnderscores = drop ? facts.underscores : 0;
     this.close = this.#http10;
     if (facts.connection !== '') {
       if (hasToken(facts.connection, 'close')) this.close = true;

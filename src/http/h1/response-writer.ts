@@ -61,7 +61,8 @@ export class Http1Exchange implements ResponseEncoder {
   }
 
   encode1xx(headers: ResponseHeaders): void {
-    if (this.detached || this.responseStarted) return;
+    // RFC 9110 §15.2: a 1.0 client knows no 1xx.
+    if (this.detached || this.responseStarted || this.protocol === 'HTTP/1.0') return;
     this.#owner.connection.writeText(
       'HTTP/1.1 ' + statusLine(headers.status) + fieldLines(headers, this.#owner.settings.headerKeyFormat) + '\r\n',
     );

@@ -48,7 +48,7 @@ export class Http1ServerConnection implements ServerConnection {
     this.closing = false;
     this.#callbacks = callbacks;
     this.#stats = stats;
-    this.#body = new BodyDecoder(settings, this);
+    this.#body = new BodyDecoder(settings, settings.headersWithUnderscores, this);
     this.#state = State.Head;
     this.#exchange = null;
     this.#partial = null;

@@ -232,6 +232,11 @@ describe('framing', () => {
     [chunked('3\r\nabcd\r\n0\r\n\r\n'), [CHUNKED, 'data abc', ...BAD], { strict: true }],
     [chunked('0\r\nX-T: v\r\n\r\n'), [CHUNKED, 'end']],
     [chunked('1\r\na\r\n0\r\nX-T: v\r\nx-u: w\r\n y\r\n\r\n'), [CHUNKED, 'data a', 'trailers {x-t=v;x-u=w y}'], { enableTrailers: true }],
+    [
+      chunked('0\r\nx_y: 1\r\n\r\n'),
+      [CHUNKED, 'error 400 http1.unexpected_underscore'],
+      { enableTrailers: true, headersWithUnderscores: 'reject' },
+    ],
     [chunked('0\r\nbad trailer\r\n\r\n'), [CHUNKED, ...BAD]],
     [chunked('0\r\na: \x00\r\n\r\n'), [CHUNKED, ...CHARS]],
     [chunked('0\r\r\n\r\n'), [CHUNKED, ...BAD]],

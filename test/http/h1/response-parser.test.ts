@@ -69,7 +69,7 @@ describe('header lines', () => {
     [withHeader('etag: a\r\netag: b'), reusable(200, 'etag=a,b;content-length=2')],
     [withHeader('set-cookie: a\r\nset-cookie: b'), reusable(200, 'set-cookie=a;set-cookie=b;content-length=2')],
     [withHeader('connection: x-a\r\nx-a: 1'), reusable(200, 'connection=x-a;x-a=1;content-length=2')],
-    [withHeader('x_y: 1'), reusable(200, 'x_y=1;content-length=2')],
+    [withHeader('x_y: 1'), reusable(200, 'x_y=1;content-length=2'), { settings: { headersWithUnderscores: 'reject' } }],
     ['HTTP/1.1 200 OK\ncontent-length: 2\n\nok', reusable(200)],
     [withHeader('a : b'), PROTOCOL_ERROR],
     [withHeader('a b: c'), PROTOCOL_ERROR],
