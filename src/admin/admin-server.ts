@@ -26,6 +26,9 @@ export class AdminServer {
   readonly #endpoints: readonly Endpoint[];
   readonly #byPath: ReadonlyMap<string, Endpoint>;
   #server: Server | null = null;
+  /** Open connections, and how many requests each has in hand. */
+  readonly #connections = new Map<Socket, number>();
+  #stopping = false;
 
   constructor(deps: AdminDeps) {
     this.#deps = deps;
@@ -71,16 +74,28 @@ export class AdminServer {
     const server = this.#server;
     if (server === null) return Promise.resolve();
     this.#server = null;
+    this.#stopping = true;
     return new Promise((resolve) => {
       server.close(() => resolve());
-      server.closeIdleConnections();
+      for (const [socket, requests] of this.#connections) if (requests === 0) socket.destroy();
     });
   }
 
   #connection(socket: Socket): void {
     const opened = this.#deps.clock.nowMs();
     this.#stats.connectionOpened();
-    socket.on('close', () => this.#stats.connectionClosed(this.#deps.clock.nowMs() - opened, socket.bytesRead, socket.bytesWritten));
+    this.#connections.set(socket, 0);
+    socket.on('close', () => {
+      this.#connections.delete(socket);
+      this.#stats.connectionClosed(this.#deps.clock.nowMs() - opened, socket.bytesRead, socket.bytesWritten);
+    });
+  }
+
+  #requestInHand(socket: Socket, change: 1 | -1): void {
+    const requests = this.#connections.get(socket);
+    if (requests === undefined) return;
+    this.#connections.set(socket, requests + change);
+    if (this.#stopping && requests + change === 0) socket.end();
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -92,6 +107,9 @@ export class AdminServer {
     const startMs = clock.nowMs();
     const startWallMs = clock.wallMs();
     this.#stats.requestStarted();
+    const { socket } = incoming;
+    this.#requestInHand(socket, 1);
+    response.once('close', () => this.#requestInHand(socket, -1));
     let received = 0;
     let sent = 0;
     let reply: AdminReply;

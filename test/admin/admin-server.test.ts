@@ -173,3 +173,28 @@ test('a client that goes away in the middle of an answer ends it', async () => {
   await ended;
   await own.stop();
 });
+
+test('stopping ends idle connections at once and busy ones with their answer', async () => {
+  const own = await new FakeServer().start();
+  const idle = connect(own.port, '127.0.0.1');
+  const idleClosed = new Promise((resolve) => idle.on('close', resolve));
+  await new Promise((resolve) => idle.write('GET /ready HTTP/1.1\r\nHost: x\r\n\r\n', resolve));
+  await new Promise((resolve) => idle.once('data', resolve));
+
+  own.onQuit = () => own.stop();
+  const answer = await new Promise<string>((resolve, reject) => {
+    let received = '';
+    // Keep-alive: nobody but the server ends it.
+    const socket = connect(own.port, '127.0.0.1', () =>
+      socket.write('POST /quitquitquit HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n'),
+    );
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.toString();
+    });
+    socket.on('close', () => resolve(received));
+    socket.on('error', reject);
+  });
+  expect(answer).toContain('OK\n');
+  await idleClosed;
+  await own.stop();
+});

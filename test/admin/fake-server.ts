@@ -101,6 +101,7 @@ export class FakeServer {
   runtimeValues: Map<string, string> | null = new Map();
   clusters: Iterable<ClusterStatus> = [dead, web];
   port = 0;
+  onQuit: () => void = () => undefined;
   readonly #admin: AdminServer;
 
   constructor(profilePath = '/nonexistent/outrider.prof') {
@@ -143,7 +144,10 @@ export class FakeServer {
       },
       drainListeners: (options) => this.calls.push(`drain ${JSON.stringify(options)}`),
       reopenLogs: () => this.calls.push('reopen'),
-      quit: () => this.calls.push('quit'),
+      quit: () => {
+        this.calls.push('quit');
+        this.onQuit();
+      },
       extraEndpoints: [
         {
           path: '/extra',
