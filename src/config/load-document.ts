@@ -10,9 +10,11 @@ import {
   isSeq,
   LineCounter,
   type Node,
+  type Pair,
   type ParsedNode,
   Parser,
   Scalar,
+  type YAMLMap,
 } from 'yaml';
 import { parseFastYaml } from './fast-yaml.ts';
 import { type JsonValue, setKey } from './json-value.ts';
@@ -95,8 +97,14 @@ export class DocumentWalk {
     }
     if (!isMap(node)) return false;
     const name = typeof segment === 'string' ? segment : segment.key;
-    const pair = node.items.findLast((p) => isScalar(p.key) && sameField(String(p.key.value), name));
-    if (pair === undefined) return false;
+    const pair = findField(node, name);
+    if (pair === undefined) {
+      // The fields of the message that a TypedStruct stands for are in its `value`.
+      const value = isTypedStruct(node) ? findField(node, 'value')?.value : undefined;
+      if (!isMap(value)) return false;
+      this.#node = value;
+      return this.step(segment);
+    }
     this.#at = pair.key as Node;
     this.#node = isNode(pair.value) ? pair.value : null;
     return true;
@@ -125,6 +133,15 @@ function collectAnchors(node: Node, into: Map<string, Node>): void {
   if (node.anchor !== undefined && !into.has(node.anchor)) into.set(node.anchor, node);
   if (isMap(node)) for (const pair of node.items) isNode(pair.value) && collectAnchors(pair.value, into);
   else if (isSeq(node)) for (const item of node.items) isNode(item) && collectAnchors(item, into);
+}
+
+function findField(map: YAMLMap, name: string): Pair | undefined {
+  return map.items.findLast((p) => isScalar(p.key) && sameField(String(p.key.value), name));
+}
+
+function isTypedStruct(map: YAMLMap): boolean {
+  const type = findField(map, '@type')?.value;
+  return isScalar(type) && String(type.value).endsWith('.TypedStruct');
 }
 
 /** Documents may write `lbPolicy` for `lb_policy`. */

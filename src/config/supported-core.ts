@@ -1,8 +1,7 @@
 /** Implemented fields of bootstrap, listeners, routes, clusters and what they are made of. See supported.ts for the notation. */
 export const CORE_FIELDS = `
 envoy.config.bootstrap.v3.Bootstrap
-  + node static_resources dynamic_resources cluster_manager flags_path stats_config stats_flush_interval layered_runtime admin
-  + header_prefix stats_server_version_override typed_dns_resolver_config dns_resolution_config use_tcp_for_dns_lookups
+  + node static_resources dynamic_resources cluster_manager stats_flush_interval layered_runtime admin dns_resolution_config
   ~ deferred_stat_options stats_flush_on_admin watchdog watchdogs enable_dispatcher_stats default_socket_interface perf_tracing_file_path
   ~ default_regex_engine grpc_async_client_manager_config memory_allocator_manager stats_eviction_interval enable_worker_cpu_affinity
   ~ inline_headers listener_manager application_log_config
@@ -11,7 +10,7 @@ envoy.config.bootstrap.v3.Bootstrap.StaticResources
 envoy.config.bootstrap.v3.Bootstrap.DynamicResources
   + lds_config cds_config
 envoy.config.bootstrap.v3.Admin
-  + access_log access_log_path profile_path address
+  + access_log profile_path address
   ~ socket_options ignore_global_conn_limit
 envoy.config.bootstrap.v3.ClusterManager
   + local_cluster_name upstream_bind_config
@@ -19,21 +18,14 @@ envoy.config.bootstrap.v3.ClusterManager
 envoy.config.bootstrap.v3.LayeredRuntime
   + *
 envoy.config.bootstrap.v3.RuntimeLayer
-  + name static_layer admin_layer
+  + name static_layer disk_layer admin_layer
+envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer
+  + *
 envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer
   + *
 envoy.service.discovery.v3.DiscoveryResponse
   + version_info resources type_url nonce
   ~ canary control_plane resource_errors
-envoy.config.metrics.v3.StatsConfig
-  + stats_tags use_all_default_tags stats_matcher histogram_bucket_settings
-  ~ allow_default_tag_overrides
-envoy.config.metrics.v3.StatsMatcher
-  + *
-envoy.config.metrics.v3.TagSpecifier
-  + *
-envoy.config.metrics.v3.HistogramBucketSettings
-  + match buckets
 
 envoy.config.core.v3.Node
   + *
@@ -48,7 +40,8 @@ xds.core.v3.ContextParams
 envoy.config.core.v3.Locality
   + *
 envoy.config.core.v3.Metadata
-  + *
+  + filter_metadata
+  ~ typed_filter_metadata
 envoy.config.core.v3.Address
   + socket_address pipe
 envoy.config.core.v3.SocketAddress
@@ -59,6 +52,14 @@ envoy.config.core.v3.CidrRange
   + *
 envoy.config.core.v3.BindConfig
   + source_address freebind
+envoy.config.core.v3.SocketOption
+  + *
+envoy.config.core.v3.SocketOption.SocketType
+  + *
+envoy.config.core.v3.SocketOption.SocketType.Stream
+  + *
+envoy.config.core.v3.SocketOption.SocketType.Datagram
+  + *
 envoy.config.core.v3.TcpKeepalive
   + *
 envoy.config.core.v3.HeaderValueOption
@@ -78,7 +79,8 @@ envoy.config.core.v3.DataSource
 envoy.config.core.v3.WatchedDirectory
   + path
 envoy.config.core.v3.ConfigSource
-  + path path_config_source initial_fetch_timeout resource_api_version
+  + path path_config_source
+  ~ initial_fetch_timeout resource_api_version
 envoy.config.core.v3.PathConfigSource
   + path watched_directory
 envoy.config.core.v3.TransportSocket
@@ -94,10 +96,10 @@ envoy.config.core.v3.SubstitutionFormatString
   ~ json_format_options
 envoy.config.core.v3.HttpProtocolOptions
   + idle_timeout max_connection_duration max_headers_count max_stream_duration headers_with_underscores_action
-  + max_requests_per_connection max_response_headers_kb
+  + max_requests_per_connection max_connection_duration_jitter max_response_headers_kb
 envoy.config.core.v3.Http1ProtocolOptions
   + allow_absolute_url accept_http_10 default_host_for_http_10 header_key_format enable_trailers allow_chunked_length
-  + override_stream_error_on_invalid_http_message send_fully_qualified_url
+  + override_stream_error_on_invalid_http_message send_fully_qualified_url allow_custom_methods
   ~ use_balsa_parser
 envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat
   + *
@@ -144,6 +146,7 @@ envoy.config.listener.v3.Listener
   + name address additional_addresses stat_prefix filter_chains use_original_dst default_filter_chain per_connection_buffer_limit_bytes
   + metadata deprecated_v1 drain_type listener_filters listener_filters_timeout continue_on_listener_filters_timeout transparent freebind
   + traffic_direction connection_balance_config reuse_port enable_reuse_port access_log tcp_backlog_size bind_to_port tcp_keepalive
+  + socket_options tcp_fast_open_queue_length
   ~ max_connections_to_accept_per_socket_event ignore_global_conn_limit bypass_overload_manager
 envoy.config.listener.v3.Listener.DeprecatedV1
   + *
@@ -174,13 +177,22 @@ envoy.config.route.v3.RouteConfiguration
 envoy.config.route.v3.VirtualHost
   + name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove
   + typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy include_is_timeout_retry_header
-  + per_request_buffer_limit_bytes request_body_buffer_limit metadata
+  + per_request_buffer_limit_bytes request_body_buffer_limit metadata virtual_clusters
+envoy.config.route.v3.VirtualCluster
+  + *
 envoy.config.route.v3.Route
   + name match route redirect direct_response metadata typed_per_filter_config request_headers_to_add request_headers_to_remove
   + response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes request_body_buffer_limit stat_prefix
   ~ decorator
 envoy.config.route.v3.RouteMatch
-  + prefix path safe_regex connect_matcher path_separated_prefix case_sensitive runtime_fraction headers query_parameters grpc
+  + prefix path safe_regex connect_matcher path_separated_prefix path_match_policy case_sensitive runtime_fraction headers
+  + query_parameters grpc tls_context dynamic_metadata cookies filter_state
+envoy.config.route.v3.RouteMatch.TlsContextMatchOptions
+  + *
+envoy.config.route.v3.CookieMatcher
+  + *
+envoy.type.matcher.v3.FilterStateMatcher
+  + key string_match
 envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions
   + *
 envoy.config.route.v3.RouteMatch.ConnectMatcher
@@ -189,7 +201,7 @@ envoy.config.route.v3.RouteAction
   + cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal
   + auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy priority
   + hash_policy upgrade_configs internal_redirect_policy internal_redirect_action max_internal_redirects max_grpc_timeout
-  + grpc_timeout_offset max_stream_duration
+  + grpc_timeout_offset max_stream_duration metadata_match path_rewrite_policy
 envoy.config.route.v3.RouteAction.HashPolicy
   + *
 envoy.config.route.v3.RouteAction.HashPolicy.Header
@@ -207,7 +219,6 @@ envoy.config.route.v3.RouteAction.HashPolicy.FilterState
 envoy.config.route.v3.RouteAction.UpgradeConfig
   + *
 envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
-  + allow_post
 envoy.config.route.v3.RouteAction.MaxStreamDuration
   + *
 envoy.config.route.v3.RetryPolicy
@@ -222,27 +233,22 @@ envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff
 envoy.config.route.v3.RetryPolicy.ResetHeader
   + *
 envoy.config.route.v3.WeightedCluster
-  + clusters total_weight runtime_key_prefix header_name
+  + clusters runtime_key_prefix header_name use_hash_policy
+  ~ total_weight
 envoy.config.route.v3.WeightedCluster.ClusterWeight
   + name cluster_header weight request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove
-  + typed_per_filter_config host_rewrite_literal
+  + typed_per_filter_config host_rewrite_literal metadata_match
 envoy.config.route.v3.RedirectAction
   + https_redirect scheme_redirect host_redirect port_redirect path_redirect prefix_rewrite regex_rewrite response_code strip_query
 envoy.config.route.v3.DirectResponseAction
-  + *
+  + status body
 envoy.config.route.v3.HeaderMatcher
   + *
 envoy.config.route.v3.QueryParameterMatcher
   + *
 envoy.config.route.v3.InternalRedirectPolicy
-  + *
+  + max_internal_redirects redirect_response_codes allow_cross_scheme_redirect response_headers_to_copy
 envoy.config.route.v3.FilterConfig
-  + *
-envoy.config.route.v3.ScopedRouteConfiguration
-  + name route_configuration key
-envoy.config.route.v3.ScopedRouteConfiguration.Key
-  + *
-envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment
   + *
 
 envoy.config.cluster.v3.Cluster

@@ -1,14 +1,14 @@
 /** Implemented extensions: what may stand in a `typed_config`, and their fields. See supported.ts for the notation. */
 export const EXTENSION_FIELDS = `
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-  + codec_type stat_prefix rds route_config scoped_routes http_filters add_user_agent common_http_protocol_options http_protocol_options
+  + codec_type stat_prefix rds route_config http_filters add_user_agent common_http_protocol_options http_protocol_options
   + server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout
   + request_headers_timeout drain_timeout delayed_close_timeout access_log access_log_flush_interval flush_access_log_on_new_request
   + access_log_options use_remote_address xff_num_trusted_hops original_ip_detection_extensions internal_address_config skip_xff_append via
   + generate_request_id preserve_external_request_id always_set_request_id_in_response proxy_100_continue
   + represent_ipv4_remote_address_as_ipv4_mapped_ipv6 upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action
   + request_id_extension local_reply_config strip_matching_host_port strip_any_host_port stream_error_on_invalid_http_message
-  + strip_trailing_host_dot append_x_forwarded_port
+  + strip_trailing_host_dot append_x_forwarded_port forward_client_cert_details
   ~ append_local_overload
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions
   + *
@@ -26,31 +26,20 @@ envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension
   + *
 envoy.extensions.filters.network.http_connection_manager.v3.Rds
   + *
-envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes
-  + name scope_key_builder scoped_route_configurations_list
-envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList
-  + *
-envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder
-  + *
-envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder
-  + *
-envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor
-  + *
-envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement
-  + *
 envoy.extensions.filters.http.router.v3.Router
-  + suppress_envoy_headers strict_check_headers respect_expected_rq_timeout suppress_grpc_request_failure_code_stats upstream_log
-  + upstream_log_options
-  ~ dynamic_stats start_child_span
-envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions
-  + *
+  + suppress_envoy_headers strict_check_headers respect_expected_rq_timeout suppress_grpc_request_failure_code_stats
+  + reject_connect_request_early_data
+  ~ dynamic_stats
 envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
   + stat_prefix cluster weighted_clusters idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration
-  + access_log_flush_interval flush_access_log_on_connected access_log_options
+  + access_log_flush_interval flush_access_log_on_connected access_log_options metadata_match backoff_options
+  + max_downstream_connection_duration_jitter_percentage
+envoy.config.core.v3.BackoffStrategy
+  + *
 envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster
   + *
 envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight
-  + name weight
+  + *
 envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions
   + *
 envoy.type.v3.HashPolicy
@@ -70,8 +59,8 @@ envoy.extensions.filters.listener.original_dst.v3.OriginalDst
 envoy.extensions.filters.listener.http_inspector.v3.HttpInspector
   + *
 envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
-  + initial_read_buffer_size
-  ~ enable_ja3_fingerprinting enable_ja4_fingerprinting
+  + close_connection_on_client_hello_parsing_errors max_client_hello_size
+  ~ initial_read_buffer_size enable_ja3_fingerprinting enable_ja4_fingerprinting
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
   + rules allow_requests_without_proxy_protocol disallowed_versions stat_prefix
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule
@@ -82,6 +71,8 @@ envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions
   + common_http_protocol_options upstream_http_protocol_options explicit_http_config
+envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig
+  + http_protocol_options
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig
   + http_protocol_options
 envoy.extensions.access_loggers.file.v3.FileAccessLog
@@ -102,12 +93,9 @@ envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig
   + pack_trace_reason
   ~ use_request_id_for_trace_sampling
 envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
+envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig
   + *
-envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig
-  + *
-envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig
-  + *
-envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig
+envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig
   + *
 envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
   + *

@@ -50,6 +50,11 @@ describe('YAML', () => {
     expect(document.position(['l', 0, 'y'])).toEqual({ line: 2, column: 3 });
   });
 
+  test('positions go into the value of a TypedStruct', () => {
+    const document = yaml('c:\n  "@type": type.googleapis.com/xds.type.v3.TypedStruct\n  type_url: x\n  value:\n    a: {b: 1}\n');
+    expect(document.position(['c', 'a', 'b'])).toEqual({ line: 5, column: 9 });
+  });
+
   test('the complete reader agrees', () => {
     const text = 'a:\n- b: 1 # one\n  c: [x, {d: "e"}]\n-\n  - f\n"g": \'it\'\'s\'\n';
     expect(parseCompleteYaml(text, 'x').value).toEqual(yaml(text).value);
