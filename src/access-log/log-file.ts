@@ -56,8 +56,10 @@ export class LogFile implements TimerTarget {
     this.#timer = new Timer(this, 0);
     this.#text = '';
     this.#waitingBytes = 0;
-    const fd = typeof target === 'string' ? openSync(target, 'a', 0o644) : target;
-    this.#out = new sonicBoom.SonicBoom({ fd, sync: false, contentMode: 'buffer', minLength: 0 });
+    // Opened here first, so that a file that cannot be is an error of the configuration. By its path it can be opened again after a rotation.
+    if (typeof target === 'string') closeSync(openSync(target, 'a', 0o644));
+    const destination = typeof target === 'string' ? { dest: target, mode: 0o644 } : { fd: target };
+    this.#out = new sonicBoom.SonicBoom({ ...destination, sync: false, contentMode: 'buffer', minLength: 0 });
     this.#out.on('write', (bytes: number) => {
       stats.writeCompleted.inc();
       this.#waitingBytes -= bytes;
@@ -110,6 +112,7 @@ export class LogFile implements TimerTarget {
   close(): Promise<void> {
     this.#clock.disarm(this.#timer);
     this.flush();
+    if (this.#waitingBytes <= 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#out.flush(() => resolve());
     });
