@@ -34,6 +34,8 @@ interface ResourceGauges {
   readonly resource: Resource;
   readonly open: Gauge;
   readonly remaining: Gauge | null;
+  /** Something has been counted. Envoy sets the gauge from then on only, so that a limit of 0 does not show as open before. */
+  touched: boolean;
 }
 
 export class ControlGauges {
@@ -63,6 +65,7 @@ export class ControlGauges {
     this.#degraded = scope.gauge('membership_degraded');
     this.#excluded = scope.gauge('membership_excluded');
     this.#maxWeight = scope.gauge('max_host_weight');
+    scope.gauge('warming_state').set(0);
     this.membershipChange = scope.counter('membership_change');
     if (settings.localities.length > 0 && settings.type === 'STATIC') this.membershipChange.inc();
   }
@@ -70,9 +73,10 @@ export class ControlGauges {
   /** @param update hosts of a dynamic cluster, null for fixed ones */
   refresh(update: HostUpdate | null): void {
     this.#refreshMembership(update ?? currentHosts(this.#settings, this.#id, this.#slab));
-    for (const { resource, open, remaining } of this.#breakers()) {
-      open.set(resource.canCreate() ? 0 : 1);
-      remaining?.set(resource.remaining);
+    for (const gauges of this.#breakers()) {
+      gauges.touched ||= gauges.resource.count > 0;
+      if (gauges.touched) gauges.open.set(gauges.resource.canCreate() ? 0 : 1);
+      gauges.remaining?.set(gauges.resource.remaining);
     }
   }
 
@@ -99,8 +103,8 @@ export class ControlGauges {
     this.#healthy.set(healthy);
     this.#degraded.set(degraded);
     this.#excluded.set(excluded);
-    // Envoy leaves it 0 for endpoint lists that never change.
-    this.#maxWeight.set(this.#settings.type === 'STATIC' ? 0 : maxWeight);
+    // Envoy does not set it for endpoint lists that never change.
+    if (this.#settings.type !== 'STATIC') this.#maxWeight.set(maxWeight);
   }
 
   /** Bound to zeros until a worker uses the cluster. */
@@ -120,6 +124,7 @@ export class ControlGauges {
           resource: breaker[name],
           open: this.#scope.gauge(`circuit_breakers.${word}.${open}`),
           remaining: settings.trackRemaining ? this.#scope.gauge(`circuit_breakers.${word}.${remaining}`) : null,
+          touched: false,
         });
       }
     }

@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { ClusterControl } from '../../src/cluster/cluster-control.ts';
+import { WorkerClusterManager } from '../../src/cluster/cluster-manager.ts';
+import { ClusterRegistry } from '../../src/cluster/registry.ts';
+import { type ClusterSettings, DEFAULT_LOCALITY } from '../../src/cluster/settings.ts';
+import { HealthFlag } from '../../src/lb/host.ts';
+import { DEFAULT_THRESHOLDS } from '../../src/resilience/circuit-breaker.ts';
+import { ClusterRig, clusterSettings, endpoint, RecordingClient } from '../support/cluster-rig.ts';
+import { PlainStats } from '../support/plain-stats.ts';
+
+function control(...clusters: ClusterSettings[]) {
+  const rig = new ClusterRig();
+  const registry = ClusterRegistry.of(clusters);
+  const stats = new PlainStats();
+  const deps = { ...rig.deps, rootScope: stats, newResolver: () => ({ resolve: async () => [] }), publish: () => undefined };
+  return { rig, registry, stats, clusters: new ClusterControl(registry, deps), worker: new WorkerClusterManager(rig.deps, registry.block) };
+}
+
+describe('gauges that hold for all workers', () => {
+  test('membership, from the endpoint list and the health that threads share', () => {
+    const endpoints = [
+      endpoint('10.0.0.1'),
+      endpoint('10.0.0.2', 80, { health: HealthFlag.DegradedEdsHealth }),
+      endpoint('10.0.0.3', 80, { health: HealthFlag.FailedEdsHealth }),
+    ];
+    const { stats, clusters, worker, rig } = control(clusterSettings({ name: 'a' }, endpoints));
+    clusters.refreshGauges();
+    const membership = () =>
+      ['total', 'healthy', 'degraded', 'excluded', 'change'].map((name) => stats.value('cluster.a.membership_' + name));
+    expect(membership()).toEqual([3, 1, 1, 0, 1]);
+    const host = worker.get('a')!.hostSets[0]!.hosts[0]!;
+    Atomics.or(rig.slab.cells, host.base + 2, HealthFlag.FailedOutlierCheck);
+    clusters.refreshGauges();
+    expect(membership()).toEqual([3, 0, 1, 0, 1]);
+  });
+
+  test('breakers are open while a worker holds all there is', () => {
+    const breakers = [{ ...DEFAULT_THRESHOLDS, maxPendingRequests: 1, trackRemaining: true }, DEFAULT_THRESHOLDS] as const;
+    const { stats, clusters, worker, rig } = control(clusterSettings({ name: 'a', breakers }));
+    const gauge = (name: string) => stats.value('cluster.a.circuit_breakers.' + name);
+    clusters.refreshGauges();
+    expect([gauge('default.rq_pending_open'), gauge('default.remaining_pending'), gauge('default.remaining_cx')]).toEqual([0, 1, 1024]);
+    const cluster = worker.get('a')!;
+    const host = cluster.chooseHost(rig.context)!;
+    cluster.httpPool(host, 0, rig.context)!.acquire(new RecordingClient());
+    clusters.refreshGauges();
+    expect([
+      gauge('default.rq_pending_open'),
+      gauge('default.remaining_pending'),
+      gauge('default.remaining_cx'),
+      gauge('high.rq_pending_open'),
+    ]).toEqual([1, 0, 1023, 0]);
+    rig.upstreams[0]!.connected();
+    clusters.refreshGauges();
+    expect([gauge('default.rq_pending_open'), gauge('default.remaining_rq')]).toEqual([0, 1023]);
+  });
+
+  test('of very many clusters only the used ones have gauges', () => {
+    const many = Array.from({ length: 1001 }, (_, i) => clusterSettings({ name: 'c' + i }));
+    const { stats, clusters, worker } = control(...many);
+    worker.get('c7');
+    clusters.refreshGauges();
+    expect([stats.value('cluster.c7.membership_total'), stats.value('cluster.c8.membership_total')]).toEqual([1, 0]);
+  });
+});
+
+describe('what /clusters shows', () => {
+  test('hosts of fixed clusters, used or not, with numbers of all workers', () => {
+    const localities = [
+      {
+        ...DEFAULT_LOCALITY,
+        zone: 'z1',
+        endpoints: [endpoint('10.0.0.1', 80, { hostname: 'one', weight: 3, metadata: { 'envoy.lb': { canary: true } } })],
+      },
+      { ...DEFAULT_LOCALITY, priority: 1, endpoints: [endpoint('10.0.0.2', 80, { health: HealthFlag.FailedEdsHealth })] },
+    ];
+    const { clusters, worker, rig } = control(
+      clusterSettings({ name: 'a', altStatName: 'alt', localities }),
+      clusterSettings({ name: 'unused' }),
+    );
+    const cluster = worker.get('a')!;
+    cluster.httpPool(cluster.hostSets[0]!.hosts[0]!, 0, rig.context)!.acquire(new RecordingClient());
+    const [a, unused] = [...clusters.views([])];
+    expect(a).toMatchObject({ name: 'a', observabilityName: 'alt', addedViaApi: false, defaultPriority: { maxRetries: 3 } });
+    expect(
+      [...a!.hosts].map((h) => [
+        h.address.text,
+        h.hostname,
+        h.weight,
+        h.locality.zone,
+        h.canary,
+        h.priority,
+        h.counts.cxActive,
+        h.rqPendingActive,
+        h.healthFlags,
+      ]),
+    ).toEqual([
+      ['10.0.0.1:80', 'one', 3, 'z1', true, 0, 1, 1, 0],
+      ['10.0.0.2:80', '', 1, '', false, 1, 0, 0, HealthFlag.FailedEdsHealth],
+    ]);
+    expect([...unused!.hosts].map((h) => h.counts.cxTotal)).toEqual([0]);
+  });
+
+  test('hosts that only workers know of', () => {
+    const { clusters, worker, rig } = control(clusterSettings({ name: 'o', type: 'ORIGINAL_DST', localities: [] }));
+    const downstream = { ...rig.context.downstream, localAddressRestored: true };
+    worker.get('o')!.chooseHost({ ...rig.context, downstream });
+    const [view] = [...clusters.views([worker.snapshot(), {}])];
+    expect([...view!.hosts].map((h) => h.address.text)).toEqual(['127.0.0.1:15001']);
+  });
+
+  test('clusters that came over the API say so', () => {
+    const { clusters } = control();
+    const settings = clusterSettings({ name: 'new' });
+    expect(clusters.set(settings, true)!.packed.name).toBe('new');
+    expect(clusters.set(settings, true)).toBeNull();
+    expect([...clusters.views([])].map((v) => [v.name, v.addedViaApi])).toEqual([['new', true]]);
+    expect([clusters.remove('new'), [...clusters.views([])]]).toEqual([true, []]);
+  });
+});
