@@ -85,9 +85,13 @@ export class AdminServer {
     const opened = this.#deps.clock.nowMs();
     this.#stats.connectionOpened();
     this.#connections.set(socket, 0);
+    let byPeer = false;
+    socket.on('end', () => {
+      byPeer = !socket.writableEnded;
+    });
     socket.on('close', () => {
       this.#connections.delete(socket);
-      this.#stats.connectionClosed(this.#deps.clock.nowMs() - opened, socket.bytesRead, socket.bytesWritten);
+      this.#stats.connectionClosed(byPeer, this.#deps.clock.nowMs() - opened, socket.bytesRead, socket.bytesWritten);
     });
   }
 

@@ -7,6 +7,9 @@ import { type Series, SeriesCursor, Source, StatNode } from './series.ts';
 import { StatsStore } from './store.ts';
 import { TagExtractor } from './tag-extractor.ts';
 
+/** Histograms a turn: about 5 µs each when used. */
+const FLUSH_SLICE = 512;
+
 const DEFAULT_SETTINGS: StatsSettings = { tags: [], useDefaultTags: true, matcher: { include: false, names: [] }, buckets: [] };
 
 export class StatsAggregate {
@@ -18,6 +21,7 @@ export class StatsAggregate {
   #bucketRules: readonly { readonly matches: NameMatcher; readonly bounds: readonly number[] }[] = [];
   #local: StatsStore | null = null;
   #threads = 0;
+  #flushing = false;
   /** How names become metric names and labels. */
   extractor = new TagExtractor();
 
@@ -92,13 +96,19 @@ export class StatsAggregate {
     return DEFAULT_BUCKETS;
   }
 
-  /** Ends a `stats_flush_interval`. Yields now and then so that the caller can let other work go first. */
-  *flush(): Generator<void> {
+  /** Ends a `stats_flush_interval`: at once for a few histograms, over several turns of the event loop for many. */
+  flush(): void {
     this.#local?.flush();
-    for (let i = 0; i < this.#histograms.length; i++) {
-      this.#histograms[i]!.collect().flush();
-      if (i % 64 === 63) yield;
-    }
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#flushFrom(0);
+  }
+
+  #flushFrom(start: number): void {
+    const end = Math.min(start + FLUSH_SLICE, this.#histograms.length);
+    for (let i = start; i < end; i++) this.#histograms[i]!.collect().flush();
+    if (end < this.#histograms.length) setImmediate(() => this.#flushFrom(end));
+    else this.#flushing = false;
   }
 
   resetCounters(): void {

@@ -120,6 +120,7 @@ test('its own connections and requests are counted and logged', async () => {
     'listener.admin.downstream_cx_total: 3',
     'listener.admin.http.admin.downstream_rq_2xx: 2',
     'listener.admin.http.admin.downstream_rq_4xx: 1',
+    'listener.admin.main_thread.downstream_cx_total: 3',
     '',
   ]);
   await own.stop();
@@ -128,6 +129,16 @@ test('its own connections and requests are counted and logged', async () => {
     ['GET', '/nothing?x', 'HTTP/1.1', 404, true],
     ['GET', '/stats?filter=admin.*(rq_.xx|rq_active|cx_total)', 'HTTP/1.1', 200, true],
   ]);
+});
+
+test("its statistics have Envoy's names, also those that stay 0", async () => {
+  const names = (await server.ask('/stats?filter=admin')).body
+    .trimEnd()
+    .split('\n')
+    .map((l) => l.split(': ')[0]);
+  // All 83 but the number of connections accepted at once, which Node does not tell.
+  expect(names).toHaveLength(82);
+  expect(names).toEqual(expect.arrayContaining(['http.admin.downstream_cx_idle_timeout', 'listener.admin.no_filter_chain_match']));
 });
 
 test('an address in use is an error that says so', async () => {

@@ -88,7 +88,7 @@ describe('what is shown', () => {
 test('an interval is what came between the last two flushes', () => {
   const aggregate = new StatsAggregate();
   const histogram = aggregate.local.root.histogram('h');
-  const flush = () => Array.from(aggregate.flush());
+  const flush = () => aggregate.flush();
   histogram.record(5);
   flush();
   const counts = aggregate.find('h')!.collect();
@@ -101,4 +101,17 @@ test('an interval is what came between the last two flushes', () => {
   expect([counts.interval.total, counts.cumulative.total]).toEqual([2, 3]);
   flush();
   expect([counts.interval.total, counts.cumulative.total]).toEqual([0, 3]);
+});
+
+test('thousands of histograms are flushed over several turns, each once', async () => {
+  const aggregate = new StatsAggregate();
+  const histograms = Array.from({ length: 2000 }, (_, i) => aggregate.local.root.histogram(`h${i}`));
+  for (const h of histograms) h.record(1);
+  aggregate.flush();
+  // A second call while the first is under way would end an interval that has not begun.
+  aggregate.flush();
+  const interval = (i: number) => aggregate.find(`h${i}`)!.collect().interval.total;
+  expect([interval(0), interval(1999)]).toEqual([1, 0]);
+  while (interval(1999) === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect([interval(0), interval(1000), interval(1999)]).toEqual([1, 1, 1]);
 });
