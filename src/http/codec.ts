@@ -106,7 +106,8 @@ export interface RequestEncoder extends StreamControl {
   encodeTrailers(trailers: HeaderMap): void;
   /** The upstream connection; its addresses and id go to the log. */
   readonly connection: Connection;
-  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
+  /** '' when the payload goes as plain TCP. */
+  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' | '';
 }
 
 /** What the pool that owns a client connection hears from its codec. */

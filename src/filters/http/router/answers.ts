@@ -3,19 +3,6 @@ import type { RequestHeaders, ResponseHeaders } from '../../../http/header-map.t
 import type { DirectAction, Route } from '../../../route/route.ts';
 import type { HttpStream } from '../../api.ts';
 
-export function addOverloaded(headers: ResponseHeaders): void {
-  headers.add('x-envoy-overloaded', 'true');
-}
-
-/** What is put on an answer given in the upstream's place; null = nothing. @param attempts 0 = not told */
-export function replyEditor(overloaded: boolean, attempts: number): ((headers: ResponseHeaders) => void) | null {
-  if (attempts === 0) return overloaded ? addOverloaded : null;
-  return (headers) => {
-    if (overloaded) addOverloaded(headers);
-    headers.set('x-envoy-attempt-count', String(attempts));
-  };
-}
-
 /** A route that answers itself: direct_response or redirect. */
 export function answerDirectly(stream: HttpStream, route: Route, direct: DirectAction, suppressEnvoyHeaders: boolean): void {
   const location = direct.location(stream.requestHeaders);

@@ -1,3 +1,7 @@
+/**
+ * The last HTTP filter: finds cluster and host for a request, forwards it, and answers with the response, or with what Envoy answers
+ * when there is none. Behaviour: spec/resilience.md §2.1-2.3, routing.md §1.0. One object a request; one UpstreamAttempt a try.
+ */
 import type { RequestEncoder } from '../../../http/codec.ts';
 import { isGrpcRequest } from '../../../http/grpc-status.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
@@ -8,7 +12,7 @@ import { createRetryState, type RetryState, RetryStatus } from '../../../resilie
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import { type HttpStream, Status, type TerminalHttpStream, type WatermarkListener } from '../../api.ts';
 import { chargeAbort, chargeHost, chargeResponse, chargeTimeout, recordTime } from './accounting.ts';
-import { answerDirectly, answerRefusedUpgrade, hasEnvoyHeaders, isWebSocketUpgrade, replyEditor, rewriteHost } from './answers.ts';
+import { answerDirectly, answerRefusedUpgrade, hasEnvoyHeaders, isWebSocketUpgrade, rewriteHost } from './answers.ts';
 import { grpcToHttpStatus, readGrpcStatus } from './grpc.ts';
 import { followRedirect } from './internal-redirect.ts';
 import { RequestBody } from './request-body.ts';
@@ -78,7 +82,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     const cluster = stream.clusters.get(stream.clusterName);
     if (cluster === null) {
       this.factory.stats.noCluster.inc();
-      stream.localReply(route.action!.clusterNotFoundStatus, '', Flag.NC, 'cluster_not_found');
+      stream.localReply(route.action!.clusterNotFoundStatus, '', Flag.NC, 'cluster_not_found', this.replyEditor(false, 0));
       return Status.Stop;
     }
     this.action = route.action!;
@@ -162,7 +166,6 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     const info = stream.info;
     const now = stream.clock.nowMs();
     info.firstUpstreamRxMs = now;
-    if (this.route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
     if (this.#retry !== null && this.#retriesResponse(attempt, headers)) return;
     if (this.action.internalRedirect !== null && this.#redirects(attempt, headers)) return;
     this.#dropRetry();
@@ -179,6 +182,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     if (this.setCookie !== null) headers.add('set-cookie', this.setCookie);
     info.responseCodeDetails = 'via_upstream';
     this.route.finalizeResponseHeaders(headers, info);
+    if (this.route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
     this.responseStarted = true;
     if (stream.isTunnel && acceptsTunnel(this.headers, status)) {
       // Nor does the client's half-close start it again.
@@ -289,7 +293,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     if (headers.scheme === '') headers.scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
     // Balancing sees the headers as they go upstream.
     const host = cluster.chooseHost(this);
-    const pool = host === null ? null : cluster.httpPool(host, action.priority, this);
+    const pool = host === null ? null : this.poolOf(cluster, host);
     if (host === null || pool === null) {
       this.#answerNoHost();
       return;
@@ -394,7 +398,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     const cluster = stream.clusters.get(this.cluster.name);
     if (cluster !== null) this.cluster = cluster;
     const host = cluster === null ? null : cluster.chooseHost(this);
-    const pool = host === null ? null : this.cluster.httpPool(host, action.priority, this);
+    const pool = host === null ? null : this.poolOf(this.cluster, host);
     if (host === null || pool === null) {
       this.#answerNoHost();
       return;
@@ -457,9 +461,8 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
   /** Answers in the upstream's place; a response that has started is cut off. */
   #abort(status: number, body: string, flag: number, details: string, dropped: boolean): void {
     this.#cleanUp();
-    const overloaded = dropped && !this.factory.settings.suppressEnvoyHeaders;
-    const count = this.#forwarding && this.route.virtualHost.includeAttemptCountInResponse ? this.#attempts : 0;
-    this.stream.localReply(status, body, flag, details, replyEditor(overloaded, count));
+    const attempts = this.#forwarding ? this.#attempts : 0;
+    this.stream.localReply(status, body, flag, details, this.replyEditor(dropped, attempts));
   }
 
   #answerNoHost(): void {

@@ -1,16 +1,16 @@
 /** What the router knows of a request: where it goes, how long it may take, and what balancing may look at. */
-import type { Cluster, LbContext } from '../../../cluster/api.ts';
-import type { RequestHeaders } from '../../../http/header-map.ts';
+import type { Cluster, HttpPool, LbContext } from '../../../cluster/api.ts';
+import type { RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import type { ConnectionInfo, StreamInfo } from '../../../http/stream-info.ts';
 import type { Host } from '../../../lb/host.ts';
 import type { HashResult, Route, RouteAction } from '../../../route/route.ts';
 import { PassThroughFilter, type TerminalHttpStream } from '../../api.ts';
 import { chargeResponse } from './accounting.ts';
-import { addOverloaded } from './answers.ts';
 import type { AlternativeStats, RouteStats } from './route-stats.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
 import { findInvalidHeader } from './strict-headers.ts';
+import { TcpTunnelPool } from './tcp-tunnel-pool.ts';
 import type { Timeouts } from './timeouts.ts';
 
 /** Fields that are set before anything else can look at them. */
@@ -120,16 +120,31 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
     const invalid = settings.strictCheckHeaders.length === 0 ? null : findInvalidHeader(headers, settings.strictCheckHeaders);
     if (invalid !== null) {
       const body = `invalid header '${invalid}' with value '${headers.get(invalid)}'`;
-      this.stream.localReply(400, body, Flag.IH, 'request_headers_failed_strict_check{' + invalid + '}');
+      this.stream.localReply(400, body, Flag.IH, 'request_headers_failed_strict_check{' + invalid + '}', this.replyEditor(false, 0));
       return false;
     }
     const { runtime, random } = this.factory.deps;
     if (runtime.fraction('upstream.maintenance_mode.' + this.cluster.name, 0, 100, random.nextU32())) {
       chargeResponse(this, 503, null, null);
       this.cluster.stats.upstreamRqMaintenanceMode.inc();
-      this.stream.localReply(503, 'maintenance mode', Flag.UO, 'maintenance_mode', settings.suppressEnvoyHeaders ? null : addOverloaded);
+      this.stream.localReply(503, 'maintenance mode', Flag.UO, 'maintenance_mode', this.replyEditor(true, 0));
       return false;
     }
     return true;
+  }
+
+  protected poolOf(cluster: Cluster, host: Host): HttpPool | null {
+    const { connectTerminates, priority } = this.action;
+    if (connectTerminates && this.headers.method === 'CONNECT') return new TcpTunnelPool(cluster, host, priority, this);
+    return cluster.httpPool(host, priority, this);
+  }
+
+  /** What an answer given in the upstream's place carries: the route's headers, as any response. @param attempts 0 = not told */
+  protected replyEditor(overloaded: boolean, attempts: number): (headers: ResponseHeaders) => void {
+    return (headers) => {
+      this.route.finalizeResponseHeaders(headers, this.stream.info);
+      if (overloaded && !this.factory.settings.suppressEnvoyHeaders) headers.add('x-envoy-overloaded', 'true');
+      if (attempts > 0 && this.route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(attempts));
+    };
   }
 }

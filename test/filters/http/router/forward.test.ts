@@ -173,10 +173,14 @@ describe('headers', () => {
 
   test('attempt counts stand on local replies once a host is looked for', () => {
     const virtualHost = { includeAttemptCountInResponse: true };
-    expect(new RouterRig({ virtualHost, noHosts: true }).send().answer.headers).toEqual({ 'x-envoy-attempt-count': '1' });
-    expect(new RouterRig({ virtualHost, unknownCluster: true }).send().answer.headers).toEqual({});
+    expect(new RouterRig({ virtualHost, noHosts: true }).send().answer.headers).toEqual({
+      'x-from-route': 'yes',
+      'x-envoy-attempt-count': '1',
+    });
+    expect(new RouterRig({ virtualHost, unknownCluster: true }).send().answer.headers).toEqual({ 'x-from-route': 'yes' });
     const overflow = { reason: ResetReason.Overflow } as const;
     expect(new RouterRig({ virtualHost, pool: overflow }).send().answer.headers).toEqual({
+      'x-from-route': 'yes',
       'x-envoy-overloaded': 'true',
       'x-envoy-attempt-count': '1',
     });

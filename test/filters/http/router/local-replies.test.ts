@@ -3,11 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { ResetReason } from '../../../../src/http/reset-reason.ts';
 import { type RigOptions, RouterRig, retryPolicy } from '../../../support/router-rig.ts';
 
+/** What the fake route adds to every response, local replies included. */
+const ROUTE = { 'x-from-route': 'yes' };
 const CONNECT_ERROR = 'upstream connect error or disconnect/reset before headers. ';
 
 describe('answers without an upstream', () => {
   test.each<[string, RigOptions, { status: number; body: string; flags: string; details: string; headers?: object }]>([
-    ['no route', { noRoute: true }, { status: 404, body: '', flags: 'NR', details: 'route_not_found' }],
+    ['no route', { noRoute: true }, { status: 404, body: '', flags: 'NR', details: 'route_not_found', headers: {} }],
     ['unknown cluster', { unknownCluster: true }, { status: 503, body: '', flags: 'NC', details: 'cluster_not_found' }],
     [
       'unknown cluster, with its own status',
@@ -23,7 +25,7 @@ describe('answers without an upstream', () => {
         body: CONNECT_ERROR + 'reset reason: overflow',
         flags: 'UO',
         details: 'upstream_reset_before_response_started{overflow}',
-        headers: { 'x-envoy-overloaded': 'true' },
+        headers: { ...ROUTE, 'x-envoy-overloaded': 'true' },
       },
     ],
     [
@@ -49,15 +51,21 @@ describe('answers without an upstream', () => {
     [
       'maintenance mode',
       { runtime: { 'upstream.maintenance_mode.a': '100' } },
-      { status: 503, body: 'maintenance mode', flags: 'UO', details: 'maintenance_mode', headers: { 'x-envoy-overloaded': 'true' } },
+      {
+        status: 503,
+        body: 'maintenance mode',
+        flags: 'UO',
+        details: 'maintenance_mode',
+        headers: { ...ROUTE, 'x-envoy-overloaded': 'true' },
+      },
     ],
     [
       'envoy headers suppressed',
       { runtime: { 'upstream.maintenance_mode.a': '100' }, settings: { suppressEnvoyHeaders: true } },
-      { status: 503, body: 'maintenance mode', flags: 'UO', details: 'maintenance_mode', headers: {} },
+      { status: 503, body: 'maintenance mode', flags: 'UO', details: 'maintenance_mode', headers: ROUTE },
     ],
   ])('%s', (_name, options, expected) => {
-    expect(new RouterRig(options).send().answer).toEqual({ headers: {}, ...expected });
+    expect(new RouterRig(options).send().answer).toEqual({ headers: ROUTE, ...expected });
   });
 });
 
@@ -77,7 +85,7 @@ describe('answers for an attempt that failed', () => {
     rig.attempt(1).drop(reason as ResetReason);
     expect(rig.answer).toEqual({
       status,
-      headers: {},
+      headers: ROUTE,
       body: CONNECT_ERROR + 'reset reason: ' + words,
       flags,
       details: 'upstream_reset_before_response_started{' + words.replaceAll(' ', '_') + '}',
@@ -147,7 +155,7 @@ describe('strict_check_headers', () => {
   ])('refuses %s: %s', (name, value) => {
     expect(new RouterRig({ settings }).send({ headers: { [name]: value } }).answer).toEqual({
       status: 400,
-      headers: {},
+      headers: ROUTE,
       body: `invalid header '${name}' with value '${value}'`,
       flags: 'IH',
       details: `request_headers_failed_strict_check{${name}}`,

@@ -1,0 +1,104 @@
+/** A CONNECT that ends here (connect_config): its payload goes to a host as plain TCP, and the 200 is ours once the connection stands. */
+import type { Cluster, HttpPool, LbContext, PoolClient, TcpClient, TcpConnect } from '../../../cluster/api.ts';
+import type { RequestEncoder } from '../../../http/codec.ts';
+import { type HeaderMap, type RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
+import { ResetReason } from '../../../http/reset-reason.ts';
+import type { Host } from '../../../lb/host.ts';
+import type { Connection, ConnectionHandler } from '../../../net/connection.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/** Pool, connection handler and encoder of one tunnel. */
+export class TcpTunnelPool implements HttpPool, TcpClient, ConnectionHandler, RequestEncoder {
+  readonly host: Host;
+  readonly protocol = '';
+  readonly #cluster: Cluster;
+  readonly #priority: 0 | 1;
+  readonly #context: LbContext;
+  #client: PoolClient | null;
+  #connecting: TcpConnect | null;
+  #connection: Connection | null;
+
+  constructor(cluster: Cluster, host: Host, priority: 0 | 1, context: LbContext) {
+    this.host = host;
+    this.#cluster = cluster;
+    this.#priority = priority;
+    this.#context = context;
+    this.#client = null;
+    this.#connecting = null;
+    this.#connection = null;
+  }
+
+  get connection(): Connection {
+    return this.#connection!;
+  }
+
+  acquire(client: PoolClient): void {
+    this.#client = client;
+    this.#connecting = this.#cluster.connectTcp(this.host, this.#priority, this, this.#context);
+  }
+
+  cancel(_client: PoolClient): void {
+    this.#client = null;
+    this.#connecting?.cancel();
+  }
+
+  drain(): void {}
+  close(): void {}
+
+  onTcpConnected(connection: Connection): ConnectionHandler {
+    this.#connecting = null;
+    this.#connection = connection;
+    connection.handler = this;
+    this.#client?.onPoolReady(this, this.host);
+    return this;
+  }
+
+  onTcpFailure(reason: ResetReason, transportFailure: string): void {
+    this.#connecting = null;
+    this.#client?.onPoolFailure(reason, transportFailure, this.host);
+  }
+
+  encodeHeaders(_headers: RequestHeaders, end: boolean): void {
+    this.#client?.onResponseHeaders(new ResponseHeaders(200), false);
+    if (end) this.#connection!.endWrite();
+  }
+
+  encodeData(chunk: Buffer, end: boolean): void {
+    this.#connection!.write(chunk);
+    if (end) this.#connection!.endWrite();
+  }
+
+  encodeTrailers(_trailers: HeaderMap): void {
+    this.#connection!.endWrite();
+  }
+
+  readDisable(disable: boolean): void {
+    this.#connection!.readDisable(disable);
+  }
+
+  reset(_reason: ResetReason): void {
+    this.#client = null;
+    this.#connection!.close('no-flush');
+  }
+
+  onData(chunk: Buffer): void {
+    this.#client?.onResponseData(chunk, false);
+  }
+
+  onEnd(): void {
+    this.#client?.onResponseData(EMPTY, true);
+  }
+
+  onClose(): void {
+    this.#client?.onResponseReset(ResetReason.ConnectionTermination, '');
+  }
+
+  onAboveWriteBufferHighWatermark(): void {
+    this.#client?.onAboveWriteBufferHighWatermark();
+  }
+
+  onBelowWriteBufferLowWatermark(): void {
+    this.#client?.onBelowWriteBufferLowWatermark();
+  }
+}
