@@ -57,6 +57,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
   readonly newHttp1Codec: ClientCodecFactory;
   readonly #cells: Int32Array;
   readonly #sharedCells: Int32Array;
+  readonly #ledger: Int32Array | null;
   readonly #defaultBreaker: CircuitBreaker;
   readonly #highBreaker: CircuitBreaker;
   readonly #balancer: LoadBalancer;
@@ -85,6 +86,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
     const cellCount = clusterBlockCells(settings);
     const block = deps.slab.block(id, cellCount);
     this.#sharedCells = deps.slab.cells;
+    this.#ledger = deps.slab.ledger;
     // A full slab: limits and loads then hold per worker.
     this.#cells = block < 0 ? new Int32Array(cellCount) : deps.slab.cells;
     const base = Math.max(block, 0);
@@ -95,6 +97,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
         settings.breakers[priority],
         deps.runtime,
         'circuit_breakers.' + settings.name + (priority === 0 ? '.default.' : '.high.'),
+        block < 0 ? null : deps.slab.ledger,
       );
     this.#defaultBreaker = breaker(0);
     this.#highBreaker = breaker(1);
@@ -107,7 +110,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
             this.stats,
             deps.clock,
             deps.slab,
-            (address, cells, slot) => new PooledHost(address, '', cells, slot),
+            (address, cells, slot) => new PooledHost(address, '', cells, slot, this.#ledgerOf(cells)),
             (host) => this.#dropHost(host as PooledHost),
           )
         : makeBalancer(settings, {
@@ -190,7 +193,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
           const known = before.get(record.slot);
           before.delete(record.slot);
           changed ||= known === undefined;
-          return placeHost(known ?? newHost(record, cells), record, priority);
+          return placeHost(known ?? newHost(record, cells, this.#ledgerOf(cells)), record, priority);
         }),
         update.overprovisioningFactor,
       ),
@@ -201,6 +204,10 @@ export class WorkerCluster implements Cluster, PoolOwner {
     for (const host of before.values()) this.#dropHost(host);
     for (const host of unnamed) this.#dropHost(host);
     if (changed && this.settings.closeConnectionsOnHostSetChange) for (const pool of [...this.#pools]) pool.drainConnections();
+  }
+
+  #ledgerOf(cells: Int32Array): Int32Array | null {
+    return cells === this.#sharedCells ? this.#ledger : null;
   }
 
   #dropHost(host: PooledHost): void {
@@ -238,10 +245,10 @@ export class WorkerCluster implements Cluster, PoolOwner {
   }
 }
 
-function newHost(record: HostRecord, cells: Int32Array): PooledHost {
+function newHost(record: HostRecord, cells: Int32Array, ledger: Int32Array | null): PooledHost {
   return record.slot < 0
     ? new PooledHost(recordAddress(record), record.hostname, new Int32Array(HOST_CELLS), 0)
-    : new PooledHost(recordAddress(record), record.hostname, cells, record.slot);
+    : new PooledHost(recordAddress(record), record.hostname, cells, record.slot, ledger);
 }
 
 function placeHost(host: PooledHost, record: HostRecord, priority: number): PooledHost {

@@ -136,8 +136,10 @@ export class Host {
   member: boolean;
   readonly cells: Int32Array;
   readonly base: number;
+  readonly #ledger: Int32Array | null;
 
-  constructor(address: HostAddress, hostname: string, cells: Int32Array, base: number) {
+  /** @param ledger SharedSlab.ledger when `cells` are the slab's */
+  constructor(address: HostAddress, hostname: string, cells: Int32Array, base: number, ledger: Int32Array | null = null) {
     this.address = address;
     this.hostname = hostname;
     this.metadata = null;
@@ -148,6 +150,7 @@ export class Host {
     this.member = true;
     this.cells = cells;
     this.base = base;
+    this.#ledger = ledger;
   }
 
   /** Requests in flight from all workers. */
@@ -189,29 +192,29 @@ export class Host {
   }
 
   requestStarted(): void {
-    Atomics.add(this.cells, this.base + RQ_ACTIVE, 1);
+    this.#add(RQ_ACTIVE, 1);
     bump(this.cells, this.base + RQ_TOTAL);
   }
 
   requestEnded(): void {
-    Atomics.sub(this.cells, this.base + RQ_ACTIVE, 1);
+    this.#add(RQ_ACTIVE, -1);
   }
 
   requestQueued(): void {
-    Atomics.add(this.cells, this.base + RQ_PENDING, 1);
+    this.#add(RQ_PENDING, 1);
   }
 
   requestUnqueued(): void {
-    Atomics.sub(this.cells, this.base + RQ_PENDING, 1);
+    this.#add(RQ_PENDING, -1);
   }
 
   connectionOpened(): void {
-    Atomics.add(this.cells, this.base + CX_ACTIVE, 1);
+    this.#add(CX_ACTIVE, 1);
     bump(this.cells, this.base + CX_TOTAL);
   }
 
   connectionClosed(): void {
-    Atomics.sub(this.cells, this.base + CX_ACTIVE, 1);
+    this.#add(CX_ACTIVE, -1);
   }
 
   /** Takes one of `max` connections to this host, over all workers. */
@@ -220,6 +223,7 @@ export class Host {
       const active = Atomics.load(this.cells, this.base + CX_ACTIVE);
       if (active >= max) return false;
       if (Atomics.compareExchange(this.cells, this.base + CX_ACTIVE, active, active + 1) === active) {
+        if (this.#ledger !== null) this.#ledger[this.base + CX_ACTIVE]! += 1;
         bump(this.cells, this.base + CX_TOTAL);
         return true;
       }
@@ -235,6 +239,11 @@ export class Host {
     if (result === HostResult.Success) bump(this.cells, this.base + RQ_SUCCESS);
     else if (result === HostResult.Error) bump(this.cells, this.base + RQ_ERROR);
     else if (result === HostResult.Timeout) bump(this.cells, this.base + RQ_TIMEOUT);
+  }
+
+  #add(cell: number, change: number): void {
+    Atomics.add(this.cells, this.base + cell, change);
+    if (this.#ledger !== null) this.#ledger[this.base + cell]! += change;
   }
 
   counts(): HostCounts {

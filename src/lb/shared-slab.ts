@@ -12,12 +12,15 @@ const DEFAULT_DIRECTORY = 1 << 17;
 export class SharedSlab {
   readonly buffer: SharedArrayBuffer;
   readonly cells: Int32Array;
+  /** What of the cells this worker has in flight: written by it alone, so that the control thread can take it back should the worker die. */
+  readonly ledger: Int32Array | null;
   readonly #directorySize: number;
 
-  /** @param buffer made by `create` on the control thread and handed to every worker */
-  constructor(buffer: SharedArrayBuffer) {
+  /** @param buffer made by `create` on the control thread and handed to every worker @param ledger made by `newLedger` for this worker */
+  constructor(buffer: SharedArrayBuffer, ledger: SharedArrayBuffer | null = null) {
     this.buffer = buffer;
     this.cells = new Int32Array(buffer);
+    this.ledger = ledger === null ? null : new Int32Array(ledger);
     this.#directorySize = this.cells[1]!;
   }
 
@@ -56,5 +59,22 @@ export class SharedSlab {
     if (id < 0 || id >= this.#directorySize) return -1;
     const found = Atomics.load(this.cells, DIRECTORY + id);
     return found === 0 ? -1 : found;
+  }
+
+  /** One a worker. Like the slab itself it takes memory only where it is written. */
+  newLedger(): SharedArrayBuffer {
+    return new SharedArrayBuffer(this.buffer.byteLength);
+  }
+
+  /** A worker is gone: what it had in flight is in flight no more. Limits would stay partly used for ever otherwise. */
+  reclaim(ledger: SharedArrayBuffer): void {
+    const held = new Int32Array(ledger);
+    const end = Atomics.load(this.cells, NEXT);
+    for (let i = DIRECTORY + this.#directorySize; i < end; i++) {
+      const count = held[i]!;
+      if (count === 0) continue;
+      held[i] = 0;
+      Atomics.sub(this.cells, i, count);
+    }
   }
 }

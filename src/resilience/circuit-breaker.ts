@@ -47,13 +47,15 @@ export class Resource {
   readonly #max: number;
   readonly #runtime: RuntimeSnapshot;
   readonly #runtimeKey: string;
+  readonly #ledger: Int32Array | null;
 
-  constructor(cells: Int32Array, index: number, max: number, runtime: RuntimeSnapshot, runtimeKey: string) {
+  constructor(cells: Int32Array, index: number, max: number, runtime: RuntimeSnapshot, runtimeKey: string, ledger: Int32Array | null) {
     this.#cells = cells;
     this.#index = index;
     this.#max = max;
     this.#runtime = runtime;
     this.#runtimeKey = runtimeKey;
+    this.#ledger = ledger;
   }
 
   get max(): number {
@@ -75,17 +77,22 @@ export class Resource {
     for (;;) {
       const count = Atomics.load(this.#cells, this.#index);
       if (count >= max) return false;
-      if (Atomics.compareExchange(this.#cells, this.#index, count, count + 1) === count) return true;
+      if (Atomics.compareExchange(this.#cells, this.#index, count, count + 1) === count) {
+        if (this.#ledger !== null) this.#ledger[this.#index]! += 1;
+        return true;
+      }
     }
   }
 
   /** Takes one unit, whatever the bound says. */
   inc(): void {
     Atomics.add(this.#cells, this.#index, 1);
+    if (this.#ledger !== null) this.#ledger[this.#index]! += 1;
   }
 
   dec(): void {
     Atomics.sub(this.#cells, this.#index, 1);
+    if (this.#ledger !== null) this.#ledger[this.#index]! -= 1;
   }
 
   get remaining(): number {
@@ -110,8 +117,9 @@ export class RetryResource extends Resource {
     prefix: string,
     requests: Resource,
     pending: Resource,
+    ledger: Int32Array | null,
   ) {
-    super(cells, base + RETRIES, settings.maxRetries, runtime, prefix + 'max_retries');
+    super(cells, base + RETRIES, settings.maxRetries, runtime, prefix + 'max_retries', ledger);
     this.#budget = settings.retryBudget;
     this.#requests = requests;
     this.#pending = pending;
@@ -143,19 +151,34 @@ export class CircuitBreaker {
   readonly connectionPools: Resource;
   readonly trackRemaining: boolean;
 
-  /** @param runtimePrefix "circuit_breakers.<cluster>.<default|high>." */
-  constructor(cells: Int32Array, base: number, settings: ThresholdSettings, runtime: RuntimeSnapshot, runtimePrefix: string) {
-    this.connections = new Resource(cells, base + CONNECTIONS, settings.maxConnections, runtime, runtimePrefix + 'max_connections');
+  /** @param runtimePrefix "circuit_breakers.<cluster>.<default|high>." @param ledger SharedSlab.ledger when `cells` are the slab's */
+  constructor(
+    cells: Int32Array,
+    base: number,
+    settings: ThresholdSettings,
+    runtime: RuntimeSnapshot,
+    runtimePrefix: string,
+    ledger: Int32Array | null = null,
+  ) {
+    this.connections = new Resource(cells, base + CONNECTIONS, settings.maxConnections, runtime, runtimePrefix + 'max_connections', ledger);
     this.pendingRequests = new Resource(
       cells,
       base + PENDING,
       settings.maxPendingRequests,
       runtime,
       runtimePrefix + 'max_pending_requests',
+      ledger,
     );
-    this.requests = new Resource(cells, base + REQUESTS, settings.maxRequests, runtime, runtimePrefix + 'max_requests');
-    this.retries = new RetryResource(cells, base, settings, runtime, runtimePrefix, this.requests, this.pendingRequests);
-    this.connectionPools = new Resource(cells, base + POOLS, settings.maxConnectionPools, runtime, runtimePrefix + 'max_connection_pools');
+    this.requests = new Resource(cells, base + REQUESTS, settings.maxRequests, runtime, runtimePrefix + 'max_requests', ledger);
+    this.retries = new RetryResource(cells, base, settings, runtime, runtimePrefix, this.requests, this.pendingRequests, ledger);
+    this.connectionPools = new Resource(
+      cells,
+      base + POOLS,
+      settings.maxConnectionPools,
+      runtime,
+      runtimePrefix + 'max_connection_pools',
+      ledger,
+    );
     this.trackRemaining = settings.trackRemaining;
   }
 }

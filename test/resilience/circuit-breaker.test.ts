@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
+import { HOST_CELLS, Host } from '../../src/lb/host.ts';
 import { SharedSlab } from '../../src/lb/shared-slab.ts';
 import {
   BREAKER_CELLS,
@@ -116,5 +117,32 @@ describe('over threads', () => {
     expect(slab.block(4, 4096)).toBe(-1);
     expect([slab.block(16, 16), slab.find(-1)]).toEqual([-1, -1]);
     expect(slab.block(3, 16)).toBe(slab.find(3));
+  });
+
+  test('what a dead worker had in flight is given back, and nothing else', () => {
+    const control = SharedSlab.create(1 << 12, 64);
+    const ledgers = [control.newLedger(), control.newLedger()];
+    const [dead, alive] = ledgers.map((ledger) => {
+      const slab = new SharedSlab(control.buffer, ledger);
+      const base = slab.block(1, BREAKER_CELLS + HOST_CELLS);
+      const limits = new CircuitBreaker(slab.cells, base, DEFAULT_THRESHOLDS, new StaticRuntime(), '', slab.ledger);
+      const address = { kind: 'ip', ip: '10.0.0.1', port: 1, version: 4, path: '', text: '10.0.0.1:1' } as const;
+      return { limits, host: new Host(address, '', slab.cells, base + BREAKER_CELLS, slab.ledger) };
+    });
+    for (const { limits, host } of [dead!, dead!, alive!]) {
+      limits.requests.tryInc();
+      limits.connections.inc();
+      limits.retries.tryInc();
+      host.requestStarted();
+      host.tryOpenConnection(10);
+      host.requestQueued();
+    }
+    dead!.limits.requests.dec();
+    dead!.host.requestEnded();
+    control.reclaim(ledgers[0]!);
+    expect([alive!.limits.requests.count, alive!.limits.connections.count, alive!.limits.retries.count]).toEqual([1, 1, 1]);
+    expect(alive!.host.counts()).toMatchObject({ rqActive: 1, cxActive: 1, rqTotal: 3, cxTotal: 3 });
+    control.reclaim(ledgers[0]!);
+    expect(alive!.host.rqActive).toBe(1);
   });
 });
