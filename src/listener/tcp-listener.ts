@@ -140,8 +140,11 @@ export class TcpListener implements ConnectionOwner {
     connection.setBufferLimit(this.settings.bufferLimit);
     const info = new DownstreamConnectionInfo(connection);
     const nowMs = this.clock.nowMs();
-    if (this.#listenerFilters.length === 0) this.#newConnection(connection, info, nowMs, null);
-    else this.#filter(new PendingConnection(this, connection, info, nowMs));
+    if (this.#listenerFilters.length === 0) {
+      // Envoy's gauge has seen every connection; so a listener that has had one shows it.
+      this.stats.preCxActive.add(0);
+      this.#newConnection(connection, info, nowMs, null);
+    } else this.#filter(new PendingConnection(this, connection, info, nowMs));
   }
 
   /** Takes over a connection that was redirected to another listener. */
@@ -168,10 +171,11 @@ export class TcpListener implements ConnectionOwner {
   }
 
   /** The connection ended before it had a filter chain. */
-  onPendingClosed(_pending: PendingConnection): void {
+  onPendingClosed(pending: PendingConnection): void {
     this.stats.preCxActive.dec();
     this.#count.release();
     this.#releaseGlobal();
+    if (this.#accessLogs.length > 0) this.#log(pending.streamInfo);
   }
 
   originalDestination(connection: Connection): Address | null {

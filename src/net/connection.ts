@@ -232,6 +232,11 @@ export class Connection {
     }
   }
 
+  /** System error code that ended the connection, such as ECONNRESET; '' = none. */
+  get closeError(): string {
+    return this.#error;
+  }
+
   get readDisabled(): boolean {
     return this.#pauses > 0;
   }

@@ -63,7 +63,7 @@ class ConnectionLimitFilter implements NetworkFilter, TimerTarget {
     this.#limit.limited.inc();
     this.#rejected = true;
     if (settings.delayMs > 0) clock.arm(this.#delay, settings.delayMs);
-    else this.#callbacks.close('no-flush', 'over_connection_limit');
+    else this.#callbacks.close('no-flush', '');
     return Status.Stop;
   }
 
@@ -79,7 +79,7 @@ class ConnectionLimitFilter implements NetworkFilter, TimerTarget {
   }
 
   onTimer(): void {
-    this.#callbacks.close('no-flush', 'over_connection_limit');
+    this.#callbacks.close('no-flush', '');
   }
 }
 

@@ -15,6 +15,7 @@ class DirectResponseFilter implements NetworkFilter {
   onConnection(): Status {
     const { connection, streamInfo } = this.#callbacks;
     if (this.#response !== '') connection.writeText(this.#response);
+    streamInfo.bytesSent += this.#response.length;
     streamInfo.responseCodeDetails = 'direct_response';
     this.#callbacks.close('flush', '');
     return Status.Stop;

@@ -88,6 +88,8 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
 
   constructor(proxy: TcpProxy, callbacks: NetworkFilterCallbacks) {
     const { settings } = proxy;
+    // Counted here, as in Envoy: a connection that an earlier filter refuses has come to this one all the same.
+    proxy.stats.cxTotal.inc();
     this.proxy = proxy;
     this.connection = callbacks.connection;
     this.streamInfo = callbacks.streamInfo;
@@ -114,8 +116,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
   }
 
   onConnection(): Status {
-    const { settings, stats, deps } = this.proxy;
-    stats.cxTotal.inc();
+    const { settings, deps } = this.proxy;
     // Nothing is read before there is somewhere to put it.
     this.connection.readDisable(true);
     if (settings.flushAccessLogOnStart) this.#log('TcpConnectionStart');
@@ -159,10 +160,12 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     this.connection.endWrite();
   }
 
-  onUpstreamClosed(): void {
+  /** @param reset upstream sent RST, which is passed on as such */
+  onUpstreamClosed(reset: boolean): void {
     this.#rememberBytes();
     this.#upstream = null;
-    this.connection.close('flush');
+    if (reset) this.streamInfo.flags |= Flag.UR;
+    this.connection.close(reset ? 'reset' : 'flush');
   }
 
   onAboveWriteBufferHighWatermark(): void {
@@ -199,7 +202,8 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     this.#rememberBytes();
     const upstream = this.#upstream;
     this.#upstream = null;
-    upstream?.detach(remote);
+    const reset = remote && this.connection.closeError === 'ECONNRESET';
+    upstream?.detach(reset ? 'reset' : remote ? 'flush' : 'no-flush');
     this.#log('TcpConnectionEnd');
   }
 
@@ -213,6 +217,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     this.streamInfo.upstreamConnectionId = connection.id;
     this.streamInfo.poolReadyMs = nowMs;
     this.#lastActivityMs = nowMs;
+    this.proxy.stats.rxBytesBuffered.add(0);
     if (this.#idleTimeoutMs > 0) clock.arm(this.#idle, this.#idleTimeoutMs);
     if (this.proxy.settings.flushAccessLogOnConnected) this.#log('TcpUpstreamConnected');
     this.connection.readDisable(false);

@@ -1,5 +1,5 @@
 /** The upstream connection of one proxied connection; outlives it while the last bytes are sent. */
-import type { Connection, ConnectionHandler } from '../../../net/connection.ts';
+import type { CloseEvent, CloseType, Connection, ConnectionHandler } from '../../../net/connection.ts';
 import type { TcpProxyFilter } from './filter.ts';
 
 export class UpstreamSide implements ConnectionHandler {
@@ -18,17 +18,13 @@ export class UpstreamSide implements ConnectionHandler {
 
   /**
    * Downstream is gone.
-   * @param flush what it had sent before still goes upstream
+   * @param type 'flush': what it had sent before still goes upstream
    */
-  detach(flush: boolean): void {
+  detach(type: CloseType): void {
     this.#filter = null;
     if (this.connection.closed) return;
-    if (!flush) {
-      this.connection.close('no-flush');
-      return;
-    }
-    this.connection.close('flush');
-    if (this.connection.bytesBuffered === 0) return;
+    this.connection.close(type);
+    if (type !== 'flush' || this.connection.bytesBuffered === 0) return;
     this.#flushing = true;
     this.#stats.upstreamFlushTotal.inc();
     this.#stats.upstreamFlushActive.inc();
@@ -42,11 +38,11 @@ export class UpstreamSide implements ConnectionHandler {
     this.#filter?.onUpstreamEnd();
   }
 
-  onClose(): void {
+  onClose(event: CloseEvent): void {
     if (this.#flushing) this.#stats.upstreamFlushActive.dec();
     const filter = this.#filter;
     this.#filter = null;
-    filter?.onUpstreamClosed();
+    filter?.onUpstreamClosed(event.error === 'ECONNRESET');
   }
 
   onAboveWriteBufferHighWatermark(): void {

@@ -148,14 +148,26 @@ describe('tcp_proxy', () => {
     expect(await client.untilText('hello')).toBe('220 hello');
   });
 
-  test('a reset from downstream ends the upstream connection', async () => {
+  test('a reset from downstream is a reset upstream', async () => {
     const client = await start();
     client.send('x');
     const p = await peer();
     await p.untilText('x');
     client.socket.resetAndDestroy();
-    await p.untilEnd();
+    await p.until((c) => c.closed);
+    expect(p.error).toBe('ECONNRESET');
     expect(await logged()).toBe('');
+  });
+
+  test('a reset from upstream is a reset downstream: UR', async () => {
+    const client = await start();
+    client.send('x');
+    const p = await peer();
+    await p.untilText('x');
+    p.socket.resetAndDestroy();
+    await client.until((c) => c.closed);
+    expect(client.error).toBe('ECONNRESET');
+    expect(await logged()).toBe('UR');
   });
 
   test('refused: UF and URX, no byte to the client', async () => {
