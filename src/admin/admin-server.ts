@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { HostAddress } from '../lb/host.ts';
+import { nextTurn } from '../runtime/turn.ts';
 import { AdminStats } from './admin-stats.ts';
 import type { AdminDeps, AdminReply, AdminRequest, Endpoint } from './api.ts';
 import { clustersEndpoint } from './clusters.ts';
@@ -234,10 +235,6 @@ function refuseHttp10(response: ServerResponse): void {
   response.sendDate = false;
   response.writeHead(426, { 'content-length': '16', 'content-type': 'text/plain', connection: 'close' });
   response.end('Upgrade Required');
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Until the socket takes more, or is gone. */

@@ -1,4 +1,5 @@
 /** All threads' statistics together, on the control thread. */
+import { nextTurn } from '../runtime/turn.ts';
 import type { StatDefinition, StatsAnnouncement } from './announcement.ts';
 import type { StatsSettings } from './config.ts';
 import { BINS_PER_DECADE, DEFAULT_BUCKETS } from './histogram-bins.ts';
@@ -107,7 +108,7 @@ export class StatsAggregate {
   #flushFrom(start: number): void {
     const end = Math.min(start + FLUSH_SLICE, this.#histograms.length);
     for (let i = start; i < end; i++) this.#histograms[i]!.collect().flush();
-    if (end < this.#histograms.length) setImmediate(() => this.#flushFrom(end));
+    if (end < this.#histograms.length) void nextTurn().then(() => this.#flushFrom(end));
     else this.#flushing = false;
   }
 
