@@ -146,8 +146,8 @@ envoy.config.listener.v3.Listener
   + name address additional_addresses stat_prefix filter_chains use_original_dst default_filter_chain per_connection_buffer_limit_bytes
   + metadata deprecated_v1 drain_type listener_filters listener_filters_timeout continue_on_listener_filters_timeout transparent freebind
   + traffic_direction connection_balance_config reuse_port enable_reuse_port access_log tcp_backlog_size bind_to_port tcp_keepalive
-  + socket_options tcp_fast_open_queue_length
-  ~ max_connections_to_accept_per_socket_event ignore_global_conn_limit bypass_overload_manager
+  + socket_options tcp_fast_open_queue_length ignore_global_conn_limit
+  ~ max_connections_to_accept_per_socket_event bypass_overload_manager
 envoy.config.listener.v3.Listener.DeprecatedV1
   + *
 envoy.config.listener.v3.Listener.ConnectionBalanceConfig

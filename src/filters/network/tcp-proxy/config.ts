@@ -27,6 +27,8 @@ export interface TcpProxySettings {
   readonly maxConnectionDurationMs: number;
   /** Percent of the duration that is added at most. */
   readonly maxConnectionDurationJitter: number;
+  /** The pairs under "envoy.lb" that endpoints must have, for subsets; null = none. */
+  readonly metadataMatch: Readonly<Record<string, unknown>> | null;
   readonly hashPolicy: TcpHashPolicySettings | null;
   /** As compiled by the access-log area. */
   readonly accessLogs: readonly unknown[];
@@ -56,6 +58,7 @@ export function compileTcpProxy(message: TcpProxy, at: CompileContext, compilers
     backOff: compileBackOff(message.backoffOptions, at),
     maxConnectionDurationMs: durationMs(message.maxDownstreamConnectionDuration) ?? 0,
     maxConnectionDurationJitter: message.maxDownstreamConnectionDurationJitterPercentage?.value ?? 0,
+    metadataMatch: message.metadataMatch?.filterMetadata['envoy.lb'] ?? null,
     hashPolicy: message.hashPolicy[0] === undefined ? null : compileHashPolicy(message.hashPolicy[0]),
     accessLogs: message.accessLog.map((log, i) => compilers.accessLog(log, at.field('access_log', i))).filter((log) => log !== null),
     accessLogFlushIntervalMs: durationMs(options?.accessLogFlushInterval ?? message.accessLogFlushInterval) ?? 0,

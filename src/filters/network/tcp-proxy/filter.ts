@@ -65,7 +65,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
   readonly hash: bigint | null;
   readonly requestHeaders = null;
   readonly hostSelectionRetries = 0;
-  readonly metadataMatch = null;
+  readonly metadataMatch: Readonly<Record<string, unknown>> | null;
   readonly proxy: TcpProxy;
   readonly connection: Connection;
   readonly #clusterName: string;
@@ -94,6 +94,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     this.connection = callbacks.connection;
     this.streamInfo = callbacks.streamInfo;
     this.downstream = callbacks.info;
+    this.metadataMatch = settings.metadataMatch;
     this.hash = hashOf(settings, callbacks);
     const { filterState } = this.streamInfo;
     this.#clusterName = stateText(filterState, CLUSTER_STATE) || proxy.pickCluster();

@@ -25,6 +25,7 @@ const DEFAULTS: TcpProxySettings = {
   backOff: null,
   maxConnectionDurationMs: 0,
   maxConnectionDurationJitter: 0,
+  metadataMatch: null,
   hashPolicy: null,
   accessLogs: ['log'],
   accessLogFlushIntervalMs: 0,
