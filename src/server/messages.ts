@@ -11,6 +11,8 @@ import type { StatsAnnouncement } from '../stats/announcement.ts';
 export interface WorkerData {
   readonly index: number;
   readonly slab: SharedArrayBuffer;
+  /** SharedSlab.newLedger: this worker's share of the slab's counts. */
+  readonly ledger: SharedArrayBuffer;
   /** Int32 cells: open connections of all listeners, then of each listener. */
   readonly connectionCounts: SharedArrayBuffer;
   readonly drainStrategy: 'gradual' | 'immediate';

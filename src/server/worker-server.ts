@@ -48,7 +48,7 @@ export class WorkerServer {
     this.#data = data;
     this.#logger = createLogger('worker-' + data.index, data.logLevel, data.logPath);
     this.#store = new StatsStore((announcement) => post({ kind: 'stats', announcement }));
-    this.#slab = new SharedSlab(data.slab);
+    this.#slab = new SharedSlab(data.slab, data.ledger);
     this.#counts = new Int32Array(data.connectionCounts);
     const bugs = this.#store.root.scope('server').counter('envoy_bug_failures');
     onUnexpectedException((error, connection) => {

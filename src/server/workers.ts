@@ -14,13 +14,14 @@ const COUNT_CELLS = 4096;
 /** Between a worker's death and its successor: one that dies at once must not take a whole core. */
 const RESTART_DELAY_MS = 200;
 
-export interface WorkersOptions extends Omit<WorkerData, 'index' | 'slab' | 'connectionCounts'> {
+export interface WorkersOptions extends Omit<WorkerData, 'index' | 'slab' | 'ledger' | 'connectionCounts'> {
   readonly concurrency: number;
 }
 
 interface Slot {
   handle: WorkerHandle;
   stats: ThreadStats;
+  ledger: SharedArrayBuffer;
 }
 
 export class Workers {
@@ -114,18 +115,20 @@ export class Workers {
 
   #spawn(index: number): Slot {
     const stats = this.#stats.addThread();
-    const data: WorkerData = { ...this.#options, index, slab: this.slab.buffer, connectionCounts: this.#counts };
+    const ledger = this.slab.newLedger();
+    const data: WorkerData = { ...this.#options, index, slab: this.slab.buffer, ledger, connectionCounts: this.#counts };
     const handle = new WorkerHandle(data, {
       onStats: (announcement) => stats.accept(announcement),
       onCrash: (error) => void this.#replace(index, error),
     });
-    return { handle, stats };
+    return { handle, stats, ledger };
   }
 
   async #replace(index: number, error: Error | null): Promise<void> {
     if (this.#stopping) return;
     this.#logger.error('a worker died; starting another', { worker: index, error: error?.stack ?? 'unknown' });
     this.#slots[index]!.stats.retire();
+    this.slab.reclaim(this.#slots[index]!.ledger);
     await sleep(RESTART_DELAY_MS);
     if (this.#stopping) return;
     const slot = this.#spawn(index);
