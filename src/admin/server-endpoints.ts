@@ -77,10 +77,10 @@ const runtimeModify: Endpoint = {
       return text(
         'usage: /runtime_modify?key1=value1&key2=value2&keyN=valueN\n' +
           '       or send the parameters as form values\n' +
-          'use an empty value to remove a previously added override\n',
+          'use an empty value to remove a previously added override',
         400,
       );
-    return deps.modifyRuntime(values) ? ok() : text('No admin layer specified\n', 503);
+    return deps.modifyRuntime(values) ? ok() : text('No admin layer specified', 503);
   },
 };
 
@@ -125,12 +125,12 @@ export const serverEndpoints: readonly Endpoint[] = [
   query('/certs', 'print certs on machine', (deps) => json({ certificates: deps.certificates() })),
   // Node has no mutexes to contend for; the text is the one for "not enabled".
   query('/contention', 'print mutex contention (never enabled)', () =>
-    text('Mutex contention tracing is not enabled. To enable, run Envoy with flag --enable-mutex-tracing.\n'),
+    text('Mutex contention tracing is not enabled. To enable, run Envoy with flag --enable-mutex-tracing.'),
   ),
   drainListeners,
   action('/healthcheck/fail', 'cause the server to fail health checks', (deps) => deps.failHealthChecks(true)),
   action('/healthcheck/ok', 'cause the server to pass health checks', (deps) => deps.failHealthChecks(false)),
-  query('/hot_restart_version', 'print the hot restart compatibility version', (deps) => text(`${deps.serverInfo().hotRestartVersion}\n`)),
+  query('/hot_restart_version', 'print the hot restart compatibility version', (deps) => text(deps.serverInfo().hotRestartVersion)),
   initDump,
   memory,
   quit,

@@ -37,7 +37,7 @@ describe('state', () => {
       command_line_options: { concurrency: 1 },
       node: { id: 'n1' },
     });
-    expect((await server.ask('/hot_restart_version')).body).toBe('disabled\n');
+    expect((await server.ask('/hot_restart_version')).body).toBe('disabled');
   });
 
   test('memory is numbers in text', async () => {
@@ -90,7 +90,7 @@ describe('runtime', () => {
     expect((await server.ask('POST /runtime_modify')).status).toBe(400);
     const values = server.runtimeValues;
     server.runtimeValues = null;
-    expect(await server.ask('POST /runtime_modify?a=1')).toEqual({ status: 503, type: TEXT, body: 'No admin layer specified\n' });
+    expect(await server.ask('POST /runtime_modify?a=1')).toEqual({ status: 503, type: TEXT, body: 'No admin layer specified' });
     server.runtimeValues = values;
   });
 });
