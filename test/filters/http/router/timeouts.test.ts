@@ -1,6 +1,6 @@
 /** Timeouts on simulated time: when they run, what they do, what they tell. */
 import { describe, expect, test } from 'vitest';
-import { formatGrpcTimeout, grpcTimeoutMs } from '../../../../src/filters/http/router/grpc.ts';
+import { formatGrpcTimeout, grpcTimeoutMs } from '../../../../src/http/grpc-timeout.ts';
 import { RequestHeaders } from '../../../../src/http/header-map.ts';
 import { ResetReason } from '../../../../src/http/reset-reason.ts';
 import { type HeaderLines, RouterRig, retryPolicy } from '../../../support/router-rig.ts';
