@@ -50,17 +50,10 @@ const PATCHES: Readonly<Record<string, readonly [string, string]>> = {
     'optional bool strict = 25 [default = true];\n  optional bool ignore_empty = 26;',
   ],
   'envoy/config/trace/v3/trace.proto': ['import public "envoy/config/trace/v3/opencensus.proto";', ''],
-  // Envoy takes an empty one.
-  'envoy/extensions/load_balancing_policies/common/v3/common.proto': ['option (validate.required) = true;', ''],
   // Since 1.34 it has the type that routes use.
   'envoy/extensions/filters/http/ratelimit/v3/rate_limit.proto': [
     'repeated RateLimitConfig rate_limits = 3;',
     'repeated config.route.v3.RateLimit rate_limits = 3;',
-  ],
-  // Required once; replaced by other fields since.
-  'envoy/extensions/access_loggers/open_telemetry/v3/logs_service.proto': [
-    'common_config = 1 [(validate.rules).message = {required: true}];',
-    'common_config = 1;',
   ],
 };
 
@@ -108,32 +101,51 @@ function stamp(): string {
   return hash.digest('hex');
 }
 
+/** Fields and oneofs whose rules Envoy 1.40 does not have any more, by their full names. */
+const RULES_DROPPED = new Set([
+  'envoy.config.core.v3.RuntimeUInt32.runtime_key',
+  'envoy.config.core.v3.RuntimePercent.runtime_key',
+  'envoy.config.core.v3.RuntimeDouble.runtime_key',
+  'envoy.config.core.v3.RuntimeFeatureFlag.runtime_key',
+  'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig.common_config',
+  'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig.dns_query_timeout',
+  'envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry.value',
+  'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.locality_config_specifier',
+  'envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig.update_frequency',
+  'envoy.type.v3.TokenBucket.max_tokens',
+]);
+
 /** Numbers of the options that are read at run time: validation rules, and fields to redact. */
 const KEPT_OPTIONS = new Set([1071, 1072, 76569463]);
 
 /** Leaves out what only documentation and other languages need: half of the set. */
 function slim(set: FileDescriptorSet): void {
-  const keep = (options: Message | undefined): void => {
-    if (options?.$unknown !== undefined) options.$unknown = options.$unknown.filter((u) => KEPT_OPTIONS.has(u.no));
+  const missing = new Set(RULES_DROPPED);
+  const keep = (options: Message | undefined, name: string): void => {
+    if (options?.$unknown === undefined) return;
+    const dropped = missing.delete(name);
+    options.$unknown = dropped ? [] : options.$unknown.filter((u) => KEPT_OPTIONS.has(u.no));
   };
   const slimEnum = (e: EnumDescriptorProto): void => {
     delete e.options;
     for (const value of e.value) delete value.options;
   };
-  const slimMessage = (message: DescriptorProto): void => {
-    keep(message.options);
-    for (const field of message.field) keep(field.options);
-    for (const oneof of message.oneofDecl) keep(oneof.options);
+  const slimMessage = (message: DescriptorProto, scope: string): void => {
+    const name = `${scope}.${message.name}`;
+    keep(message.options, name);
+    for (const field of message.field) keep(field.options, `${name}.${field.name}`);
+    for (const oneof of message.oneofDecl) keep(oneof.options, `${name}.${oneof.name}`);
     message.enumType.forEach(slimEnum);
-    message.nestedType.forEach(slimMessage);
+    for (const nested of message.nestedType) slimMessage(nested, name);
   };
   for (const file of set.file) {
     delete file.sourceCodeInfo;
     delete file.options;
     for (const service of file.service) for (const method of service.method) delete method.options;
     file.enumType.forEach(slimEnum);
-    file.messageType.forEach(slimMessage);
+    for (const message of file.messageType) slimMessage(message, file.package);
   }
+  if (missing.size > 0) throw new Error(`no rules to drop: ${[...missing].join(' ')}`);
 }
 
 /** The files one after the other, and an index of where each lies and what it declares, so that they can be read one by one. */

@@ -52,11 +52,16 @@ function checkFile(path: string): void {
   if (!/^[a-z0-9][a-z0-9.-]*$/.test(name.split('/').at(-1)!)) problems.push(`src/${name}: file names are kebab-case`);
   const folder = name.includes('/') ? name.split('/')[0]! : '';
   lines.forEach((line, i) => {
-    const code = line.replace(/\/\/.*$/, '').replace(/^\s*\*.*$/, '').replace(/'(?:[^'\\]|\\.)*'/g, "''");
-    if (BANNED.test(code) && !MAY_USE_PROCESS.test(name)) problems.push(`src/${name}:${i + 1}: ${BANNED.exec(code)![0]} belongs to src/runtime`);
+    const code = line
+      .replace(/\/\/.*$/, '')
+      .replace(/^\s*\*.*$/, '')
+      .replace(/'(?:[^'\\]|\\.)*'/g, "''");
+    if (BANNED.test(code) && !MAY_USE_PROCESS.test(name))
+      problems.push(`src/${name}:${i + 1}: ${BANNED.exec(code)![0]} belongs to src/runtime`);
   });
   if (folder === '' || folder === 'server') return;
-  for (const match of text.matchAll(/(?:from|import)\s*\(?'(\.{1,2}\/[^']+)'/g)) checkImport(name, folder, relative(SRC, resolve(dirname(path), match[1]!)));
+  for (const match of text.matchAll(/(?:from|import)\s*\(?'(\.{1,2}\/[^']+)'/g))
+    checkImport(name, folder, relative(SRC, resolve(dirname(path), match[1]!)));
 }
 
 function checkImport(name: string, folder: string, target: string): void {
@@ -84,5 +89,9 @@ run('types', join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '-p', ROOT]);
 run('lint', join(ROOT, 'node_modules/.bin/biome'), ['check', '--error-on-warnings', '--max-diagnostics=50']);
 
 for (const problem of problems) console.error(problem);
-console.log(problems.length === 0 ? 'check: types, lint, layering, file size and banned globals are in order' : `check: ${problems.length} problem(s)`);
+console.log(
+  problems.length === 0
+    ? 'check: types, lint, layering, file size and banned globals are in order'
+    : `check: ${problems.length} problem(s)`,
+);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -70,7 +70,11 @@ export class AccessLogs {
     const { sink } = settings;
     // Opening the standard streams by name fails where they are sockets; the descriptors always work.
     const target =
-      sink.kind === 'stdout' || (sink.kind === 'file' && sink.path === '/dev/stdout') ? 1 : sink.kind === 'stderr' || sink.path === '/dev/stderr' ? 2 : sink.path;
+      sink.kind === 'stdout' || (sink.kind === 'file' && sink.path === '/dev/stdout')
+        ? 1
+        : sink.kind === 'stderr' || sink.path === '/dev/stderr'
+          ? 2
+          : sink.path;
     let file = this.#files.get(target);
     if (file === undefined) {
       file = new LogFile(target, this.#deps.clock, this.#stats, this.#deps.flushIntervalMs);

@@ -18,7 +18,13 @@ import { compileFormat } from '../http/format/formatter.ts';
 import { compileJsonFormat } from '../http/format/json-format.ts';
 import { FormatError, NO_ENVIRONMENT } from '../http/format/operator.ts';
 import { FLAG_NAMES, flagBit } from '../http/response-flags.ts';
-import { type AccessLogFilterSettings, type AccessLogSettings, type ComparisonSettings, DEFAULT_TEXT_FORMAT, type LogFormatSettings } from './settings.ts';
+import {
+  type AccessLogFilterSettings,
+  type AccessLogSettings,
+  type ComparisonSettings,
+  DEFAULT_TEXT_FORMAT,
+  type LogFormatSettings,
+} from './settings.ts';
 
 const FILE = 'envoy.extensions.access_loggers.file.v3.FileAccessLog';
 const STDOUT = 'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog';
@@ -42,7 +48,10 @@ export function compileAccessLog(message: AccessLog, at: CompileContext): Access
     case STDOUT:
     case STDERR: {
       const stream = config as StdoutAccessLog | StderrAccessLog;
-      const format = stream.accessLogFormat.case === 'logFormat' ? compileLogFormat(stream.accessLogFormat.value, here.field('log_format')) : DEFAULT_FORMAT;
+      const format =
+        stream.accessLogFormat.case === 'logFormat'
+          ? compileLogFormat(stream.accessLogFormat.value, here.field('log_format'))
+          : DEFAULT_FORMAT;
       return { sink: { kind: config.$typeName === STDOUT ? 'stdout' : 'stderr' }, format, filter };
     }
     default:
@@ -75,7 +84,12 @@ export function compileLogFormat(message: SubstitutionFormatString, at: CompileC
     case 'textFormat':
       return textFormat(format.value, omitEmptyValues, contentType, at.field('text_format'));
     case 'textFormatSource':
-      return textFormat(compileDataSource(format.value, at.field('text_format_source')), omitEmptyValues, contentType, at.field('text_format_source'));
+      return textFormat(
+        compileDataSource(format.value, at.field('text_format_source')),
+        omitEmptyValues,
+        contentType,
+        at.field('text_format_source'),
+      );
     case 'jsonFormat':
       return jsonFormat(format.value, omitEmptyValues, contentType, at.field('json_format'));
     default:
@@ -117,7 +131,11 @@ export function compileAccessLogFilter(message: AccessLogFilter, at: CompileCont
     case 'runtimeFilter': {
       const { runtimeKey, percentSampled, useIndependentRandomness } = specifier.value;
       const denominator = percentSampled === undefined ? 100 : denominatorOf(percentSampled);
-      return { kind: 'runtime', fraction: { runtimeKey, numerator: percentSampled?.numerator ?? 0, denominator }, independent: useIndependentRandomness };
+      return {
+        kind: 'runtime',
+        fraction: { runtimeKey, numerator: percentSampled?.numerator ?? 0, denominator },
+        independent: useIndependentRandomness,
+      };
     }
     case 'andFilter':
       return { kind: 'and', filters: compileFilters(specifier.value.filters, at.field('and_filter')) };
@@ -130,7 +148,10 @@ export function compileAccessLogFilter(message: AccessLogFilter, at: CompileCont
       let flags = 0;
       specifier.value.flags.forEach((flag, i) => {
         const bit = flagBit(flag);
-        if (bit === 0) at.field('response_flag_filter').field('flags', i).error(`unknown response flag '${flag}'${didYouMean(flag, FLAG_NAMES)}`);
+        if (bit === 0)
+          at.field('response_flag_filter')
+            .field('flags', i)
+            .error(`unknown response flag '${flag}'${didYouMean(flag, FLAG_NAMES)}`);
         flags |= bit;
       });
       return { kind: 'response_flag', flags };
@@ -140,7 +161,11 @@ export function compileAccessLogFilter(message: AccessLogFilter, at: CompileCont
     case 'metadataFilter': {
       const { matcher, matchIfKeyNotFound } = specifier.value;
       if (matcher === undefined) return null;
-      return { kind: 'metadata', matcher: compileMetadataMatcher(matcher, at.field('metadata_filter').field('matcher')), matchIfKeyNotFound: matchIfKeyNotFound ?? true };
+      return {
+        kind: 'metadata',
+        matcher: compileMetadataMatcher(matcher, at.field('metadata_filter').field('matcher')),
+        matchIfKeyNotFound: matchIfKeyNotFound ?? true,
+      };
     }
     case 'logTypeFilter':
       return { kind: 'log_type', types: specifier.value.types.map((type) => AccessLogType[type] ?? ''), exclude: specifier.value.exclude };

@@ -76,5 +76,5 @@ function sampled(info: StreamInfo, settings: AccessLogFilterSettings & { kind: '
 
 /** From trailers, then headers, then what the HTTP status stands for; whatever the request's content type. */
 function grpcStatus(info: StreamInfo): number {
-  return grpcStatusHeader(info.responseTrailers) ?? grpcStatusHeader(info.responseHeaders) ?? (info.responseCode === 200 ? 0 : httpToGrpcStatus(info.responseCode));
+  return grpcStatusHeader(info.responseTrailers) ?? grpcStatusHeader(info.responseHeaders) ?? httpToGrpcStatus(info.responseCode);
 }

@@ -12,7 +12,12 @@ export interface AccessLogSettings {
 
 export type LogFormatSettings =
   | { readonly kind: 'text'; readonly text: string; readonly omitEmptyValues: boolean; readonly contentType: string }
-  | { readonly kind: 'json'; readonly object: Readonly<Record<string, unknown>>; readonly omitEmptyValues: boolean; readonly contentType: string };
+  | {
+      readonly kind: 'json';
+      readonly object: Readonly<Record<string, unknown>>;
+      readonly omitEmptyValues: boolean;
+      readonly contentType: string;
+    };
 
 export interface ComparisonSettings {
   readonly op: 'EQ' | 'GE' | 'LE' | 'NE';

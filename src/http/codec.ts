@@ -45,6 +45,8 @@ export interface ResponseEncoder extends StreamControl {
   encodeText(text: string, end: boolean): void;
   encodeTrailers(trailers: HeaderMap): void;
   readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
+  /** HTTP/1: the connection ends with this response. Set before `encodeHeaders`; a `connection: close` header alone closes nothing. */
+  close: boolean;
 }
 
 /** Made by the user for each incoming request, before its headers arrive (HTTP/1: at the first byte of the request line). */

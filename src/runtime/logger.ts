@@ -14,7 +14,15 @@ export interface Logger {
   setLevel(level: LogLevel): void;
 }
 
-const TO_PINO: Record<LogLevel, string> = { trace: 'trace', debug: 'debug', info: 'info', warning: 'warn', error: 'error', critical: 'fatal', off: 'silent' };
+const TO_PINO: Record<LogLevel, string> = {
+  trace: 'trace',
+  debug: 'debug',
+  info: 'info',
+  warning: 'warn',
+  error: 'error',
+  critical: 'fatal',
+  off: 'silent',
+};
 
 class PinoLogger implements Logger {
   readonly #pino: pino.Logger;

@@ -57,9 +57,26 @@ class Xoshiro implements Random {
     const o = this.#used;
     this.#used = o + 16;
     return (
-      HEX[p[o]!]! + HEX[p[o + 1]!]! + HEX[p[o + 2]!]! + HEX[p[o + 3]!]! + '-' + HEX[p[o + 4]!]! + HEX[p[o + 5]!]! + '-' +
-      HEX[(p[o + 6]! & 0x0f) | 0x40]! + HEX[p[o + 7]!]! + '-' + HEX[(p[o + 8]! & 0x3f) | 0x80]! + HEX[p[o + 9]!]! + '-' +
-      HEX[p[o + 10]!]! + HEX[p[o + 11]!]! + HEX[p[o + 12]!]! + HEX[p[o + 13]!]! + HEX[p[o + 14]!]! + HEX[p[o + 15]!]!
+      HEX[p[o]!]! +
+      HEX[p[o + 1]!]! +
+      HEX[p[o + 2]!]! +
+      HEX[p[o + 3]!]! +
+      '-' +
+      HEX[p[o + 4]!]! +
+      HEX[p[o + 5]!]! +
+      '-' +
+      HEX[(p[o + 6]! & 0x0f) | 0x40]! +
+      HEX[p[o + 7]!]! +
+      '-' +
+      HEX[(p[o + 8]! & 0x3f) | 0x80]! +
+      HEX[p[o + 9]!]! +
+      '-' +
+      HEX[p[o + 10]!]! +
+      HEX[p[o + 11]!]! +
+      HEX[p[o + 12]!]! +
+      HEX[p[o + 13]!]! +
+      HEX[p[o + 14]!]! +
+      HEX[p[o + 15]!]!
     );
   }
 

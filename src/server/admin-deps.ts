@@ -1,12 +1,22 @@
 /** The admin interface's view of the process. */
 import { hostname } from 'node:os';
-import type { AdminDeps, ClusterStatus, DrainOptions, Endpoint, JsonObject, ListenerStatus, MemoryUse, RuntimeLayers as RuntimeView, ServerInfo } from '../admin/api.ts';
+import type {
+  AdminDeps,
+  ClusterStatus,
+  DrainOptions,
+  Endpoint,
+  JsonObject,
+  ListenerStatus,
+  MemoryUse,
+  RuntimeLayers as RuntimeView,
+  ServerInfo,
+} from '../admin/api.ts';
 import { InspectorProfiler } from '../admin/profiler.ts';
+import type { ListenerStatus as WorkerListenerStatus } from '../listener/listener-manager.ts';
 import { parseIpPort, pipeAddress } from '../net/address.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { memoryUse } from '../runtime/memory.ts';
-import type { ListenerStatus as WorkerListenerStatus } from '../listener/listener-manager.ts';
 import type { Server, ServerState } from './server.ts';
 import { ENVOY_VERSION, packageVersion } from './version.ts';
 

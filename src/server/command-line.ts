@@ -5,17 +5,43 @@ import { DEFAULT_OPTIONS, type ServerOptions } from './options.ts';
 
 export interface Commands {
   serve(options: ServerOptions): Promise<number>;
-  validate(files: string[], flags: { format: 'text' | 'json'; allowUnsupported: boolean; allowUnknownStaticFields: boolean }): Promise<number>;
-  explain(flags: { configPath: string; request: string; header: string[]; destination: string | null; format: 'text' | 'json' }): Promise<number>;
+  validate(
+    files: string[],
+    flags: { format: 'text' | 'json'; allowUnsupported: boolean; allowUnknownStaticFields: boolean },
+  ): Promise<number>;
+  explain(flags: {
+    configPath: string;
+    request: string;
+    header: string[];
+    destination: string | null;
+    format: 'text' | 'json';
+  }): Promise<number>;
   wait(flags: { timeoutSeconds: number; admin: string }): Promise<number>;
   iptables(args: string[]): Promise<number>;
   version(): string;
 }
 
 /** Flags of Envoy that this process accepts and has no use for. */
-const WITHOUT_MEANING = ['--base-id', '--restart-epoch', '--disable-hot-restart', '--use-dynamic-base-id', '--base-id-path', '--skip-hot-restart-on-no-parent',
-  '--skip-hot-restart-parent-stats', '--socket-path', '--socket-mode', '--cpuset-threads', '--hot-restart-version', '--enable-core-dump', '--enable-fine-grain-logging',
-  '--log-format-escaped', '--stats-tag', '--disable-extensions', '--parent-shutdown-time-s', '--bootstrap-version'];
+const WITHOUT_MEANING = [
+  '--base-id',
+  '--restart-epoch',
+  '--disable-hot-restart',
+  '--use-dynamic-base-id',
+  '--base-id-path',
+  '--skip-hot-restart-on-no-parent',
+  '--skip-hot-restart-parent-stats',
+  '--socket-path',
+  '--socket-mode',
+  '--cpuset-threads',
+  '--hot-restart-version',
+  '--enable-core-dump',
+  '--enable-fine-grain-logging',
+  '--log-format-escaped',
+  '--stats-tag',
+  '--disable-extensions',
+  '--parent-shutdown-time-s',
+  '--bootstrap-version',
+];
 
 /** Runs what `argv` (without node and script) asks for. @returns the exit code: 0 done, 1 failed, 2 wrong usage */
 export async function runCommandLine(argv: readonly string[], commands: Commands): Promise<number> {
@@ -108,7 +134,11 @@ function serveFlags(program: Command): Command {
     .option('--drain-time-s <seconds>', 'time a drain takes', wholeNumber, d.drainTimeSeconds)
     .addOption(new Option('--drain-strategy <strategy>', 'how a drain proceeds').choices(['gradual', 'immediate']).default(d.drainStrategy))
     .option('--admin-address-path <file>', 'write the admin address there')
-    .addOption(new Option('--local-address-ip-version <version>', 'family of the local address').choices(['v4', 'v6']).default(d.localAddressIpVersion))
+    .addOption(
+      new Option('--local-address-ip-version <version>', 'family of the local address')
+        .choices(['v4', 'v6'])
+        .default(d.localAddressIpVersion),
+    )
     .option('--file-flush-interval-msec <ms>', 'access-log flush interval', wholeNumber, d.fileFlushIntervalMs)
     .option('--allow-unknown-static-fields', 'warn about unknown fields of the bootstrap', false)
     .option('--reject-unknown-dynamic-fields', 'refuse unknown fields of dynamic resources', false)

@@ -15,7 +15,9 @@ export function dumpInThread(request: ConfigRequest): Promise<readonly JsonObjec
 
 function inThread<T>(data: ConfigThreadData): Promise<T> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url.endsWith('.ts') ? './config-thread.ts' : './config-thread.js', import.meta.url), { workerData: data });
+    const worker = new Worker(new URL(import.meta.url.endsWith('.ts') ? './config-thread.ts' : './config-thread.js', import.meta.url), {
+      workerData: data,
+    });
     worker.once('message', (result: T) => {
       resolve(result);
       void worker.terminate();

@@ -2,8 +2,8 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { compileAccessLog } from '../access-log/config.ts';
-import { compileCluster } from '../cluster/config.ts';
 import { CatalogBuilder } from '../cluster/catalog.ts';
+import { compileCluster } from '../cluster/config.ts';
 import type { ClusterSettings } from '../cluster/settings.ts';
 import { anyTypeName, type CompileContext } from '../config/context.ts';
 import type { Bootstrap } from '../config/gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
@@ -19,8 +19,16 @@ import { compileListenAddress, compileListener } from '../listener/config.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import { compileRouteConfiguration } from '../route/config.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
+import { compileStatsConfig } from '../stats/config.ts';
 import type { AdminSettings, CompiledConfig, DynamicSettings, FileSourceSettings, NodeSettings } from './compiled.ts';
-import { type HttpExtension, HTTP_FILTERS, type ListenerExtension, LISTENER_FILTERS, type NetworkExtension, NETWORK_FILTERS } from './extensions.ts';
+import {
+  HTTP_FILTERS,
+  type HttpExtension,
+  LISTENER_FILTERS,
+  type ListenerExtension,
+  NETWORK_FILTERS,
+  type NetworkExtension,
+} from './extensions.ts';
 import { compileRuntimeLayers } from './runtime-config.ts';
 
 export interface CompileFlags {
@@ -88,7 +96,8 @@ export class Compiler implements NetworkCompilers {
 
     // Names first: routes are checked against all of them.
     for (const [i, cluster] of (resources?.clusters ?? []).entries()) {
-      if (this.#clusterNames.has(cluster.name)) statics.field('clusters', i).field('name').error(`cluster '${cluster.name}' is defined twice`);
+      if (this.#clusterNames.has(cluster.name))
+        statics.field('clusters', i).field('name').error(`cluster '${cluster.name}' is defined twice`);
       this.#clusterNames.add(cluster.name);
     }
     // Packed one by one: thousands of clusters never are objects all at once.
@@ -100,7 +109,9 @@ export class Compiler implements NetworkCompilers {
     const listeners = this.#listeners(resources?.listeners ?? [], statics);
     const localClusterName = message.clusterManager?.localClusterName ?? '';
     if (localClusterName !== '' && !this.#clusterNames.has(localClusterName)) {
-      at.field('cluster_manager').field('local_cluster_name').error(`local cluster '${localClusterName}' must be defined${didYouMean(localClusterName, this.#clusterNames)}`);
+      at.field('cluster_manager')
+        .field('local_cluster_name')
+        .error(`local cluster '${localClusterName}' must be defined${didYouMean(localClusterName, this.#clusterNames)}`);
     }
     return {
       node: this.#node(message),
@@ -109,6 +120,7 @@ export class Compiler implements NetworkCompilers {
       clusters: { block: catalog.finish(), nextId: catalog.nextId },
       runtimeLayers: compileRuntimeLayers(message.layeredRuntime, at.field('layered_runtime')),
       statsFlushIntervalMs: durationMs(message.statsFlushInterval) ?? 5000,
+      stats: compileStatsConfig(message.statsConfig, at.field('stats_config')),
       dynamic: this.#dynamic as DynamicSettings,
       localClusterName,
     };
@@ -166,7 +178,9 @@ export class Compiler implements NetworkCompilers {
 
   #networkFilter(any: Any, at: CompileContext): { name: string; type: string; settings: unknown; terminal: boolean } | null {
     const result = this.#compileKnown(this.#network, 'network filter', any, at);
-    return result === null ? null : { name: result.extension.name, type: result.type, settings: result.settings, terminal: result.extension.terminal };
+    return result === null
+      ? null
+      : { name: result.extension.name, type: result.type, settings: result.settings, terminal: result.extension.terminal };
   }
 
   #perFilterConfig(_name: string, any: Any, at: CompileContext): unknown {
@@ -191,7 +205,10 @@ export class Compiler implements NetworkCompilers {
         const text = address.kind === 'pipe' ? address.path : `${address.ip}:${address.port}`;
         if (address.kind === 'ip' && address.port === 0) continue;
         const other = addresses.get(text);
-        if (other !== undefined) at.field('address').error(`error adding listener: '${listener.name}' has duplicate address '${text}' as existing listener '${other}'`);
+        if (other !== undefined)
+          at.field('address').error(
+            `error adding listener: '${listener.name}' has duplicate address '${text}' as existing listener '${other}'`,
+          );
         addresses.set(text, listener.name);
       }
       listeners.push(listener);
@@ -228,7 +245,8 @@ export class Compiler implements NetworkCompilers {
 function fileSource(source: ConfigSource | undefined, at: CompileContext): FileSourceSettings | null {
   if (source === undefined) return null;
   const specifier = source.configSourceSpecifier;
-  if (specifier.case === 'pathConfigSource') return { path: specifier.value.path, watchedDirectory: specifier.value.watchedDirectory?.path ?? '' };
+  if (specifier.case === 'pathConfigSource')
+    return { path: specifier.value.path, watchedDirectory: specifier.value.watchedDirectory?.path ?? '' };
   if (specifier.case === 'path') return { path: specifier.value, watchedDirectory: '' };
   if (specifier.case === undefined) at.error('a configuration source is needed');
   else at.error('only path_config_source is supported by Outrider yet');

@@ -1,5 +1,6 @@
 /** A whole configuration as the control thread and the workers run it: plain data. */
 import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
+import type { StatsSettings } from '../stats/config.ts';
 
 export interface AdminSettings {
   readonly address: ListenAddressSettings;
@@ -17,7 +18,13 @@ export interface NodeSettings {
 
 export type RuntimeLayerSettings =
   | { readonly kind: 'static'; readonly name: string; readonly values: Readonly<Record<string, string>> }
-  | { readonly kind: 'disk'; readonly name: string; readonly symlinkRoot: string; readonly subdirectory: string; readonly appendServiceCluster: boolean }
+  | {
+      readonly kind: 'disk';
+      readonly name: string;
+      readonly symlinkRoot: string;
+      readonly subdirectory: string;
+      readonly appendServiceCluster: boolean;
+    }
   | { readonly kind: 'admin'; readonly name: string };
 
 /** A resource subscription by file (`path_config_source`). */
@@ -44,6 +51,7 @@ export interface CompiledConfig {
   readonly clusters: { readonly block: SharedArrayBuffer; readonly nextId: number };
   readonly runtimeLayers: readonly RuntimeLayerSettings[];
   readonly statsFlushIntervalMs: number;
+  readonly stats: StatsSettings;
   readonly dynamic: DynamicSettings;
   /** Name of the cluster that this proxy belongs to; ''. */
   readonly localClusterName: string;

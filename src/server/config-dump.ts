@@ -22,17 +22,33 @@ export function dumpConfig(request: ConfigRequest): readonly JsonObject[] {
   const listeners = statics.listeners ?? [];
   return [
     { '@type': TYPE + 'BootstrapConfigDump', bootstrap: rendered },
-    { '@type': TYPE + 'ClustersConfigDump', static_clusters: clusters.map((cluster) => ({ cluster: { '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster', ...cluster } })) },
-    { '@type': TYPE + 'ListenersConfigDump', static_listeners: listeners.map((listener) => ({ listener: { '@type': 'type.googleapis.com/envoy.config.listener.v3.Listener', ...listener } })) },
+    {
+      '@type': TYPE + 'ClustersConfigDump',
+      static_clusters: clusters.map((cluster) => ({
+        cluster: { '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster', ...cluster },
+      })),
+    },
+    {
+      '@type': TYPE + 'ListenersConfigDump',
+      static_listeners: listeners.map((listener) => ({
+        listener: { '@type': 'type.googleapis.com/envoy.config.listener.v3.Listener', ...listener },
+      })),
+    },
     { '@type': TYPE + 'ScopedRoutesConfigDump' },
-    { '@type': TYPE + 'RoutesConfigDump', static_route_configs: listeners.flatMap(routeConfigs).map((config) => ({ route_config: config })) },
+    {
+      '@type': TYPE + 'RoutesConfigDump',
+      static_route_configs: listeners.flatMap(routeConfigs).map((config) => ({ route_config: config })),
+    },
     { '@type': TYPE + 'SecretsConfigDump' },
   ];
 }
 
 /** Inline route configurations of a listener, wherever its filter chains hold them. */
 function routeConfigs(listener: Rendered): Rendered[] {
-  const chains = [...((listener['filter_chains'] ?? []) as Rendered[]), ...(listener['default_filter_chain'] === undefined ? [] : [listener['default_filter_chain'] as Rendered])];
+  const chains = [
+    ...((listener['filter_chains'] ?? []) as Rendered[]),
+    ...(listener['default_filter_chain'] === undefined ? [] : [listener['default_filter_chain'] as Rendered]),
+  ];
   return chains
     .flatMap((chain) => (chain['filters'] ?? []) as { typed_config?: { route_config?: Rendered } }[])
     .map((filter) => filter.typed_config?.route_config)

@@ -2,8 +2,9 @@
  * The one registration list: every extension, by the protobuf type of its configuration. The control side loads `config`, a worker
  * loads `filter`, each only when it is used: a worker never loads a protobuf schema.
  */
-import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterDeps, NetworkFilterFactory } from '../filters/api.ts';
+
 import type { CompileContext } from '../config/context.ts';
+import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterDeps, NetworkFilterFactory } from '../filters/api.ts';
 import type { NetworkCompilers } from './compile.ts';
 import type { WorkerParts } from './worker-parts.ts';
 

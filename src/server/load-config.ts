@@ -1,7 +1,7 @@
 /** From sources to settings: load, check, compile. The same for serving, for `validate` and for `explain`. */
 import { loadBootstrap } from '../config/bootstrap.ts';
 import { type ConfigProblem, hasErrors, sortProblems } from '../config/problem.ts';
-import { Compiler, type CompileFlags } from './compile.ts';
+import { type CompileFlags, Compiler } from './compile.ts';
 import type { CompiledConfig } from './compiled.ts';
 
 export interface ConfigRequest extends CompileFlags {

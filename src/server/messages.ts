@@ -1,11 +1,13 @@
 /** What the control thread and a worker say to each other. Everything is plain data; calls carry an id and are answered by `done`. */
-import type { HostUpdate } from '../cluster/host-update.ts';
+
 import type { PackedCluster } from '../cluster/catalog.ts';
+import type { HostUpdate } from '../cluster/host-update.ts';
 import type { LocalInfo } from '../filters/api.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
+import type { StatsSettings } from '../stats/config.ts';
 
 /** Handed over when the thread starts. */
 export interface WorkerData {
@@ -27,6 +29,7 @@ export interface WorkerConfiguration {
   readonly runtime: Readonly<Record<string, string>>;
   readonly localClusterName: string;
   readonly clusters: SharedArrayBuffer;
+  readonly stats: StatsSettings;
   readonly routeTables: Readonly<Record<string, RouteTableSettings>>;
 }
 

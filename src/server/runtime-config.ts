@@ -29,7 +29,8 @@ export function compileRuntimeLayers(message: LayeredRuntime | undefined, at: Co
 export function flatten(value: JsonObject, prefix = '', into: Record<string, string> = {}): Record<string, string> {
   for (const [key, item] of Object.entries(value)) {
     const name = prefix === '' ? key : prefix + '.' + key;
-    if (item !== null && typeof item === 'object' && !Array.isArray(item) && !('numerator' in item)) flatten(item as JsonObject, name, into);
+    if (item !== null && typeof item === 'object' && !Array.isArray(item) && !('numerator' in item))
+      flatten(item as JsonObject, name, into);
     else into[name] = typeof item === 'object' ? JSON.stringify(item) : String(item);
   }
   return into;

@@ -1,9 +1,9 @@
 /** `outrider -c FILE`: runs the proxy until it is told to end. */
 import { fileURLToPath } from 'node:url';
-import { createLogger } from '../runtime/logger.ts';
-import { loadConfig } from './load-config.ts';
 import { formatProblem } from '../config/problem.ts';
+import { createLogger } from '../runtime/logger.ts';
 import { EXAMPLE_CONFIG, EXAMPLE_HINTS, startExampleServices } from './example/services.ts';
+import { loadConfig } from './load-config.ts';
 import type { ServerOptions } from './options.ts';
 import { configRequest, Server } from './server.ts';
 

@@ -27,7 +27,8 @@ export class ServerStats implements TimerTarget {
     this.#scope.gauge('concurrency').set(this.#server.workers.size);
     this.#scope.gauge('hot_restart_epoch').set(0);
     this.#scope.histogram('initialization_time_ms').record(this.#clock.nowMs() - this.#server.startedMs);
-    for (const name of ['dynamic_unknown_fields', 'static_unknown_fields', 'wip_protos', 'debug_assertion_failures', 'envoy_notifications']) this.#scope.counter(name);
+    for (const name of ['dynamic_unknown_fields', 'static_unknown_fields', 'wip_protos', 'debug_assertion_failures', 'envoy_notifications'])
+      this.#scope.counter(name);
     const listeners = this.#server.stats.local.root.scope('listener_manager');
     listeners.gauge('workers_started').set(1);
     listeners.gauge('total_listeners_active').set(config.listeners.length);

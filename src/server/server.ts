@@ -86,6 +86,7 @@ export class Server {
       return false;
     }
     this.config = compiled;
+    this.stats.configure(compiled.stats);
     this.runtime = new RuntimeLayers(compiled.runtimeLayers, compiled.node.cluster);
     this.#registry = new ClusterRegistry(compiled.clusters.block, compiled.clusters.nextId);
     this.#runtimeValues.replace(this.runtime.values());
@@ -106,6 +107,7 @@ export class Server {
       runtime: this.runtime.values(),
       localClusterName: compiled.localClusterName,
       clusters: compiled.clusters.block,
+      stats: compiled.stats,
       routeTables: {},
     });
     // Listeners wait for the first answer of every name, as in Envoy: no request finds an empty cluster.
@@ -119,7 +121,10 @@ export class Server {
     this.listenerStatus = await this.workers.listenerStatus();
     this.state = 'LIVE';
     this.#serverStats.start(compiled);
-    this.logger.info('ready', { listeners: this.listenerStatus.map((l) => `${l.name} ${l.addresses.join(' ')}`), startMs: Math.round(this.clock.nowMs() - this.startedMs) });
+    this.logger.info('ready', {
+      listeners: this.listenerStatus.map((l) => `${l.name} ${l.addresses.join(' ')}`),
+      startMs: Math.round(this.clock.nowMs() - this.startedMs),
+    });
     return true;
   }
 
@@ -184,7 +189,9 @@ export class Server {
       return;
     }
     this.state = 'DRAINING';
-    this.#termination = new Termination(this.workers, this.clock, this.logger, this.options.terminationGraceSeconds * 1000, () => this.quit());
+    this.#termination = new Termination(this.workers, this.clock, this.logger, this.options.terminationGraceSeconds * 1000, () =>
+      this.quit(),
+    );
     void this.#termination.start();
   }
 

@@ -2,11 +2,11 @@
 import { AccessLogs } from '../access-log/access-logs.ts';
 import { WorkerClusterManager } from '../cluster/cluster-manager.ts';
 import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterFactory } from '../filters/api.ts';
+import type { FormatEnvironment } from '../http/format/operator.ts';
+import { SharedSlab } from '../lb/shared-slab.ts';
 import { SharedConnectionCount } from '../listener/connection-count.ts';
 import { ListenerManager } from '../listener/listener-manager.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
-import type { FormatEnvironment } from '../http/format/operator.ts';
-import { SharedSlab } from '../lb/shared-slab.ts';
 import { flushConnections, onUnexpectedException } from '../net/connection.ts';
 import { kernelOriginalDestination, kernelPreparedSockets } from '../net/socket-options.ts';
 import { buildRouteTable } from '../route/route-table.ts';
@@ -53,7 +53,10 @@ export class WorkerServer {
     const bugs = this.#store.root.scope('server').counter('envoy_bug_failures');
     onUnexpectedException((error, connection) => {
       bugs.inc();
-      this.#logger.error('unexpected exception: connection closed', { connection: connection.id, stack: error instanceof Error ? error.stack : String(error) });
+      this.#logger.error('unexpected exception: connection closed', {
+        connection: connection.id,
+        stack: error instanceof Error ? error.stack : String(error),
+      });
     });
   }
 
@@ -111,6 +114,7 @@ export class WorkerServer {
 
   #configure(configuration: WorkerConfiguration): null {
     this.#runtime.replace(configuration.runtime);
+    this.#store.configure(configuration.stats);
     const clock = this.#clock;
     const random = this.#random;
     const runtime = this.#runtime;
@@ -168,7 +172,8 @@ export class WorkerServer {
       if (extension !== undefined) loads.push(extension.filter().then((create) => void table.set(type, create as C)));
     };
     for (const filter of listener.listenerFilters) want(this.#listenerFilters, LISTENER_FILTERS, filter.type);
-    if (listener.useOriginalDst) want(this.#listenerFilters, LISTENER_FILTERS, 'envoy.extensions.filters.listener.original_dst.v3.OriginalDst');
+    if (listener.useOriginalDst)
+      want(this.#listenerFilters, LISTENER_FILTERS, 'envoy.extensions.filters.listener.original_dst.v3.OriginalDst');
     for (const chain of chains) {
       for (const filter of chain.filters) {
         want(this.#network, NETWORK_FILTERS, filter.type);

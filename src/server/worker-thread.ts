@@ -12,6 +12,12 @@ port.on('message', (message: ToWorker) => {
       port.postMessage({ kind: 'done', id: message.id, result, error: null } satisfies FromWorker);
       if (message.kind === 'shutdown') port.close();
     },
-    (error: unknown) => port.postMessage({ kind: 'done', id: message.id, result: null, error: error instanceof Error ? error.message : String(error) } satisfies FromWorker),
+    (error: unknown) =>
+      port.postMessage({
+        kind: 'done',
+        id: message.id,
+        result: null,
+        error: error instanceof Error ? error.message : String(error),
+      } satisfies FromWorker),
   );
 });

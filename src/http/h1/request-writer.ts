@@ -62,7 +62,7 @@ export class Http1Request implements RequestEncoder {
       if (settings.sendFullyQualifiedUrl) target = (headers.scheme === '' ? 'http' : headers.scheme) + '://' + headers.authority + target;
     }
     let text = method + ' ' + target + ' HTTP/1.1\r\n';
-    if (headers.authority !== '') text += spell('host', headers, format) + ': ' + headers.authority + '\r\n';
+    text += spell('host', headers, format) + ': ' + headers.authority + '\r\n';
     text += fieldLines(headers, format);
     if (this.answering !== Answering.Connect && this.answering !== Answering.Upgrade && !headers.has('content-length')) {
       if (!end) {

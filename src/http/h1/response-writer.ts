@@ -4,7 +4,6 @@ import type { Connection } from '../../net/connection.ts';
 import type { RequestDecoder, ResponseEncoder } from '../codec.ts';
 import type { HeaderMap, ResponseHeaders } from '../header-map.ts';
 import type { ResetReason } from '../reset-reason.ts';
-import { hasToken } from './connection-header.ts';
 import { chunkSizeLine, fieldLines } from './head-writer.ts';
 import { spell } from './header-case.ts';
 import type { Http1Settings } from './settings.ts';
@@ -82,16 +81,8 @@ export class Http1Exchange implements ResponseEncoder {
       const mayHaveBody = status >= 200 && status !== 204 && status !== 304;
       this.#bodyless = this.isHead || !mayHaveBody;
       this.closeDelimited = http10 && !hasLength && !end && !this.#bodyless;
-      const connection = headers.get('connection');
-      if (
-        this.closeDelimited ||
-        owner.closing ||
-        (end && !this.requestComplete) ||
-        (connection !== undefined && hasToken(connection, 'close'))
-      ) {
-        this.close = true;
-      }
-      if (connection === undefined) {
+      if (this.closeDelimited || owner.closing || (end && !this.requestComplete)) this.close = true;
+      if (!headers.has('connection')) {
         if (this.close) text += spell('connection', headers, format) + ': close\r\n';
         else if (http10) text += spell('connection', headers, format) + ': keep-alive\r\n';
       }

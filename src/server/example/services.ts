@@ -15,7 +15,9 @@ export async function startExampleServices(): Promise<{ stop(): void }> {
   const servers = await Promise.all([
     listen(PORTS.flaky, (_request, response) => {
       const fails = ++flakyCalls % 3 === 0;
-      response.writeHead(fails ? 503 : 200, { 'content-type': 'text/plain' }).end(fails ? 'not now\n' : `flaky service, call ${flakyCalls}\n`);
+      response
+        .writeHead(fails ? 503 : 200, { 'content-type': 'text/plain' })
+        .end(fails ? 'not now\n' : `flaky service, call ${flakyCalls}\n`);
     }),
     listen(PORTS.slow, async (_request, response) => {
       // A fixed pattern of delays, so that every run of the example shows the same.

@@ -121,14 +121,14 @@ describe('responses as written', () => {
       'closed',
     ],
     [
-      'close said',
+      'close said but not meant yet, as while draining',
       {},
       get('/'),
       200,
       { connection: 'close' },
       null,
       'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n',
-      'closed',
+      'open',
     ],
     [
       'request not complete',

@@ -5,7 +5,7 @@
 import type { RequestHeaders } from '../../../http/header-map.ts';
 import { parseDecimal } from '../../../resilience/decimal.ts';
 import type { RouteAction } from '../../../route/route.ts';
-import { formatGrpcTimeout, grpcTimeoutMs } from './grpc.ts';
+import { formatGrpcTimeout, grpcTimeoutMs } from '../../../http/grpc-timeout.ts';
 
 /** Fields of the router filter that this module fills. Milliseconds; 0 = none. */
 export interface Timeouts {

@@ -7,17 +7,17 @@ import { anyTypeName } from '../../../config/context.ts';
 import type { AccessLog } from '../../../config/gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import { HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores } from '../../../config/gen/envoy/config/core/v3/protocol_pb.js';
 import type { RouteConfiguration } from '../../../config/gen/envoy/config/route/v3/route_pb.js';
-import type { CustomHeaderConfig } from '../../../config/gen/envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header_pb.js';
-import type { XffConfig } from '../../../config/gen/envoy/extensions/http/original_ip_detection/xff/v3/xff_pb.js';
 import {
   HttpConnectionManager_CodecType as CodecType,
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   type HttpConnectionManager,
-  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
-  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
   type HttpFilter,
   type LocalReplyConfig,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '../../../config/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type { CustomHeaderConfig } from '../../../config/gen/envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header_pb.js';
+import type { XffConfig } from '../../../config/gen/envoy/extensions/http/original_ip_detection/xff/v3/xff_pb.js';
 import type { UuidRequestIdConfig } from '../../../config/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js';
 import { durationMs } from '../../../http/config.ts';
 import { compileDataSource } from '../../../http/data-source-config.ts';
@@ -56,7 +56,8 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
   message.upgradeConfigs.forEach((upgrade, i) => {
     if (upgrade.filters.length > 0) at.field('upgrade_configs', i).unsupported('filters');
     const type = upgrade.upgradeType.toLowerCase();
-    if (type in upgrades) at.field('upgrade_configs', i).field('upgrade_type').error(`Error: multiple upgrade configs with the same name: '${type}'`);
+    if (type in upgrades)
+      at.field('upgrade_configs', i).field('upgrade_type').error(`Error: multiple upgrade configs with the same name: '${type}'`);
     upgrades[type] = upgrade.enabled ?? true;
   });
 
@@ -109,7 +110,10 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     streamErrorOnInvalidHttpMessage: streamError,
     proxy100Continue: message.proxy100Continue,
-    schemeToOverwrite: message.schemeHeaderTransformation?.transformation.case === 'schemeToOverwrite' ? message.schemeHeaderTransformation.transformation.value : '',
+    schemeToOverwrite:
+      message.schemeHeaderTransformation?.transformation.case === 'schemeToOverwrite'
+        ? message.schemeHeaderTransformation.transformation.value
+        : '',
     representIpv4AsMapped: message.representIpv4RemoteAddressAsIpv4MappedIpv6,
     forwardClientCert: FORWARD_CLIENT_CERT[message.forwardClientCertDetails] ?? 'SANITIZE',
     upgrades,
@@ -158,9 +162,12 @@ function compileIpDetection(message: HttpConnectionManager, at: CompileContext):
   const extensions = message.originalIpDetectionExtensions;
   if (extensions.length === 0) return null;
   if ((message.useRemoteAddress ?? false) || message.xffNumTrustedHops > 0) {
-    at.field('original_ip_detection_extensions').error('original_ip_detection_extensions cannot be combined with use_remote_address or xff_num_trusted_hops');
+    at.field('original_ip_detection_extensions').error(
+      'original_ip_detection_extensions cannot be combined with use_remote_address or xff_num_trusted_hops',
+    );
   }
-  if (extensions.length > 1) at.unsupported('original_ip_detection_extensions', 'more than one original IP detection extension is not supported by Outrider yet');
+  if (extensions.length > 1)
+    at.unsupported('original_ip_detection_extensions', 'more than one original IP detection extension is not supported by Outrider yet');
   const here = at.field('original_ip_detection_extensions', 0).field('typed_config');
   const config = here.unpack(extensions[0]!.typedConfig);
   if (config?.$typeName === XFF_TYPE) {
@@ -203,7 +210,8 @@ function compileLocalReply(message: LocalReplyConfig, at: CompileContext): Local
         filter: mapper.filter === undefined ? null : compileAccessLogFilter(mapper.filter, here.field('filter')),
         status: mapper.statusCode ?? 0,
         body: mapper.body === undefined ? null : compileDataSource(mapper.body, here.field('body')),
-        bodyFormat: mapper.bodyFormatOverride === undefined ? null : compileLogFormat(mapper.bodyFormatOverride, here.field('body_format_override')),
+        bodyFormat:
+          mapper.bodyFormatOverride === undefined ? null : compileLogFormat(mapper.bodyFormatOverride, here.field('body_format_override')),
         headers: { add: compileHeaderAdds(mapper.headersToAdd, here, 'headers_to_add'), remove: [] },
       };
     }),

@@ -1,7 +1,7 @@
 /** Puts a connection manager together on a worker. Behaviour: spec headers_tracing, routing; Envoy's ConnectionManagerImpl. */
 import { Http1Stats } from '../../../http/h1/stats.ts';
-import type { RouteTableSettings } from '../../../route/settings.ts';
 import type { RouteTable } from '../../../route/route.ts';
+import type { RouteTableSettings } from '../../../route/settings.ts';
 import type { FilterDeps, HttpFilterFactory, NetworkFilterDeps, NetworkFilterFactory } from '../../api.ts';
 import { HcmStats } from './hcm-stats.ts';
 import { HttpConnectionManager } from './http-connection-manager.ts';

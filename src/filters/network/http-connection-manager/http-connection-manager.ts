@@ -1,14 +1,15 @@
 /** A configured connection manager on one worker: everything its connections and streams share. */
-import type { StreamInfo } from '../../../http/stream-info.ts';
+
 import type { Http1Stats } from '../../../http/h1/stats.ts';
+import type { StreamInfo } from '../../../http/stream-info.ts';
 import type { Route, RouteTable } from '../../../route/route.ts';
 import { HttpDate } from '../../../runtime/http-date.ts';
 import type { AccessLogger, FilterDeps, HttpFilter, HttpFilterFactory, NetworkFilter, NetworkFilterCallbacks } from '../../api.ts';
-import { looksAtResponses, type ResponseSink, ResponseSide } from '../../chain.ts';
-import type { HttpStream } from './http-stream.ts';
-import { HcmStats } from './hcm-stats.ts';
+import { looksAtResponses, ResponseSide, type ResponseSink } from '../../chain.ts';
+import type { HcmStats } from './hcm-stats.ts';
 import { leavesHostAlone } from './host-normalization.ts';
 import { HttpConnection } from './http-connection.ts';
+import type { HttpStream } from './http-stream.ts';
 import type { LocalReplies } from './local-reply.ts';
 import { leavesPathAlone } from './path-normalization.ts';
 import { RequestMutation } from './request-mutation.ts';

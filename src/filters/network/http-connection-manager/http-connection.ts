@@ -29,6 +29,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
   #draining: boolean;
   #closing: boolean;
   #closed: boolean;
+  #remoteEnded: boolean;
   #idleSinceMs: number;
   #counted: { received: number; sent: number };
   readonly #idleTimer: Timer;
@@ -51,6 +52,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     this.#draining = false;
     this.#closing = false;
     this.#closed = false;
+    this.#remoteEnded = false;
     this.#idleSinceMs = this.#startMs;
     this.#counted = { received: 0, sent: 0 };
     this.#idleTimer = new Timer(this, TIMER_IDLE);
@@ -79,9 +81,18 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
 
   onData(chunk: Buffer, end: boolean): Status {
     if (this.#closing && !this.tunnel && this.#stream === null) return Status.Stop;
-    const codec = (this.#codec ??= new Http1ServerConnection(this.#callbacks.connection, this.manager.settings.http1, this, this.manager.http1Stats));
+    const codec = (this.#codec ??= new Http1ServerConnection(
+      this.#callbacks.connection,
+      this.manager.settings.http1,
+      this,
+      this.manager.http1Stats,
+    ));
     if (chunk.length > 0) codec.onData(chunk);
-    if (end && !this.#closed) codec.onEnd();
+    if (end && !this.#closed) {
+      // A client that has closed its side is gone: there is no half-close for HTTP.
+      if (!this.#closing) this.#remoteEnded = true;
+      codec.onEnd();
+    }
     this.#countBytes();
     return Status.Stop;
   }
@@ -94,8 +105,9 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     this.#codec?.onBelowWriteBufferLowWatermark();
   }
 
-  onClose(remote: boolean): void {
+  onClose(closedByPeer: boolean): void {
     if (this.#closed) return;
+    const remote = closedByPeer || this.#remoteEnded;
     this.#closed = true;
     const { stats, deps } = this.manager;
     const clock = deps.clock;
@@ -167,15 +179,15 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     const limit = this.manager.settings.maxRequestsPerConnection;
     if (limit > 0 && this.#requests >= limit) {
       this.manager.stats.cxMaxRequestsReached.inc();
-      this.#draining = true;
+      this.#stream!.closeAfter = true;
     }
   }
 
-  /** Whether the response that is about to be encoded is the connection's last. */
-  closesNow(_stream: HttpStream): boolean {
+  /** Asked for every response: the listener's drain picks its connections by and by. */
+  isDraining(): boolean {
     if (!this.#draining && this.#callbacks.draining) {
-      this.#draining = true;
       this.manager.stats.cxDrainClose.inc();
+      this.drain();
     }
     return this.#draining;
   }
@@ -196,11 +208,10 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     this.#callbacks.connection.dispatch(fn);
   }
 
-  /** No further requests: `connection: close` on the next response; an idle connection closes after the drain time. */
+  /** No further requests are wanted: `connection: close` on every response, and the end when the drain time is over. */
   drain(): void {
     if (this.#draining || this.#closed) return;
     this.#draining = true;
-    this.#codec?.shutdownNotice();
     this.#drainTimer = new Timer(this, TIMER_DRAIN);
     this.manager.deps.clock.arm(this.#drainTimer, this.manager.settings.drainTimeoutMs);
   }
@@ -227,7 +238,10 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
         this.drain();
         return;
       case TIMER_DRAIN:
-        if (this.#stream === null) this.dispatch(() => this.#callbacks.close('flush', 'drain_timeout'));
+        this.dispatch(() => {
+          if (this.#codec === null) this.#callbacks.close('flush', '');
+          else this.#codec.goAway();
+        });
         return;
       case TIMER_DELAYED_CLOSE:
         stats.cxDelayedCloseTimeout.inc();

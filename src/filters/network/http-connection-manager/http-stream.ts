@@ -3,18 +3,18 @@
  * exactly once for every outcome. Source of behaviour: Envoy's ConnectionManagerImpl::ActiveStream.
  */
 import type { RequestDecoder, ResponseEncoder } from '../../../http/codec.ts';
-import { type HeaderMap, type RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
-import { httpToGrpcStatus, isGrpcContentType, percentEncodeGrpcMessage } from '../../../http/grpc-status.ts';
-import { Flag } from '../../../http/response-flags.ts';
+import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { ResetReason } from '../../../http/reset-reason.ts';
+import { Flag } from '../../../http/response-flags.ts';
 import { StreamInfo } from '../../../http/stream-info.ts';
 import type { Route, RouteTable } from '../../../route/route.ts';
 import type { HttpFilter, TerminalHttpStream, WatermarkListener } from '../../api.ts';
 import { RequestSide, type ResponseSide } from '../../chain.ts';
 import type { HttpConnection } from './http-connection.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
+import { composeLocalReply } from './local-reply.ts';
 import { admit } from './request-admission.ts';
-import { StreamTimer, StreamTimers, type StreamTimerTarget } from './stream-timers.ts';
+import { StreamTimer, StreamTimers, type StreamTimerTarget, streamDurationMs } from './stream-timers.ts';
 
 export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTimerTarget {
   readonly manager: HttpConnectionManager;
@@ -42,6 +42,8 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   #isLocalReply: boolean;
   #isHead: boolean;
   #watermarks: WatermarkListener | null;
+  /** What was sent before still waits for the peer to read it. */
+  #aboveHigh: boolean;
   #timers: StreamTimers | null;
   #redirects: number;
 
@@ -53,6 +55,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.connection = connection;
     this.encoder = encoder;
     this.info = new StreamInfo(connection.info, now, clock.wallMs(), manager.deps.random.nextU32());
+    this.info.protocol = encoder.protocol;
     this.requestEnded = false;
     this.responseStarted = false;
     this.ended = false;
@@ -72,6 +75,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.#isLocalReply = false;
     this.#isHead = false;
     this.#watermarks = null;
+    this.#aboveHigh = false;
     this.#timers = null;
     this.#redirects = 0;
 
@@ -178,11 +182,13 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   }
 
   onAboveWriteBufferHighWatermark(): void {
+    this.#aboveHigh = true;
     this.manager.stats.flowControlPaused.inc();
     this.#watermarks?.onDownstreamAboveHighWatermark();
   }
 
   onBelowWriteBufferLowWatermark(): void {
+    this.#aboveHigh = false;
     this.manager.stats.flowControlResumed.inc();
     this.lastActivityMs = this.clock.nowMs();
     this.#watermarks?.onDownstreamBelowLowWatermark();
@@ -216,33 +222,11 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     }
     if (this.#request !== null) this.#request.answered = true;
     this.#isLocalReply = true;
-
-    const headers = new ResponseHeaders(status);
-    let text = body;
-    let contentType = 'text/plain';
-    const request = this.#headers;
-    const grpc = request !== null && isGrpcContentType(request.get('content-type'));
-    const replies = this.manager.localReplies;
-    if (replies !== null) {
-      const rewritten = replies.rewrite(info, headers, text);
-      text = rewritten.body;
-      contentType = rewritten.contentType;
-    }
-    if (grpc) {
-      headers.add('content-type', 'application/grpc');
-      headers.add('grpc-status', String(grpcStatus >= 0 ? grpcStatus : httpToGrpcStatus(headers.status)));
-      if (text !== '') headers.add('grpc-message', percentEncodeGrpcMessage(text));
-      headers.status = 200;
-      text = '';
-    } else if (text !== '') {
-      headers.add('content-length', String(text.length));
-      headers.add('content-type', contentType);
-    }
-    if (edit !== null) edit(headers);
-    info.localReplyBody = text;
-
-    if (this.#isHead) text = '';
-    this.respondHeaders(headers, text === '');
+    // A bad request leaves the framing in doubt: the connection ends, unless configured otherwise.
+    if (status === 400 && !this.manager.settings.streamErrorOnInvalidHttpMessage) this.closeAfter = true;
+    const reply = composeLocalReply(info, this.#headers, this.manager.localReplies, status, body, edit, grpcStatus);
+    const text = this.#isHead ? '' : reply.body;
+    this.respondHeaders(reply.headers, text === '');
     if (text !== '' && !this.ended) this.respondData(Buffer.from(text, 'latin1'), true);
   }
 
@@ -257,6 +241,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
 
   setWatermarkListener(listener: WatermarkListener | null): void {
     this.#watermarks = listener;
+    if (this.#aboveHigh && listener !== null) listener.onDownstreamAboveHighWatermark();
   }
 
   pauseRequest(pause: boolean): void {
@@ -265,8 +250,8 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
 
   respond1xx(headers: ResponseHeaders): void {
     if (this.ended || this.responseStarted) return;
-    // 100 was answered here already unless the client's expectation is proxied (RFC 9110 §10.1.1).
-    if (headers.status === 100 && !this.manager.settings.proxy100Continue) return;
+    // Interim responses are passed on only with proxy_100_continue, as in Envoy.
+    if (!this.manager.settings.proxy100Continue) return;
     this.encoder.encode1xx(headers);
   }
 
@@ -323,7 +308,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     const info = this.info;
     const now = this.clock.nowMs();
     const switching = this.isTunnel && (headers.status === 101 || (this.#headers!.method === 'CONNECT' && headers.status < 300));
-    manager.responseMutation.mutate(headers, this.#headers, switching || headers.has('upgrade'));
+    manager.responseMutation.mutate(headers, this.#headers, switching);
     this.#responseHeaders = headers;
     this.responseStarted = true;
     info.responseHeaders = headers;
@@ -336,8 +321,9 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
       this.closeAfter = true;
       manager.stats.rqResponseBeforeRqComplete.inc();
     }
-    if (connection.closesNow(this)) this.closeAfter = true;
-    if (this.closeAfter && !switching) headers.set('connection', 'close');
+    // A draining connection says so on every response, and closes when its drain time is over.
+    if (!switching && (this.closeAfter || connection.isDraining())) headers.set('connection', 'close');
+    this.encoder.close = this.closeAfter && !switching;
     this.#timers?.disarm(StreamTimer.Request);
 
     if (switching) {
@@ -377,8 +363,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     else this.#watermarks?.onDownstreamBelowLowWatermark();
   }
 
-  // ── request side's bounds (RequestSink) ──
-
   onRequestTooLarge(): void {
     this.manager.stats.rqTooLarge.inc();
     this.localReply(413, 'Payload Too Large', 0, 'request_payload_too_large');
@@ -387,8 +371,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   holdRequest(hold: boolean): void {
     this.pauseRequest(hold);
   }
-
-  // ── timers ──
 
   onStreamTimer(kind: StreamTimer): void {
     const { stats, settings } = this.manager;
@@ -435,8 +417,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     });
   }
 
-  // ── inside ──
-
   #pickRoute(): void {
     this.#routePicked = true;
     const route = this.#routeTable === null ? null : this.#routeTable.match(this.#headers!, this.info, this.info.randomValue);
@@ -455,22 +435,23 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
       // The usual case costs nothing: the connection's one idle timer looks at `lastActivityMs`.
       this.connection.watchStreamIdle();
     } else if (ownIdleMs > 0) this.#arm(StreamTimer.Idle, ownIdleMs);
-    const routeDurationMs = route?.action?.maxStreamDurationMs;
-    if (routeDurationMs !== null && routeDurationMs !== undefined) {
-      if (routeDurationMs > 0) this.#arm(StreamTimer.MaxDuration, Math.max(0, routeDurationMs - (this.clock.nowMs() - this.info.startMs)));
-      else this.#timers?.disarm(StreamTimer.MaxDuration);
-    }
+    if (route === null || route.action === null) return;
+    const durationMs = streamDurationMs(this.#headers!, route.action);
+    if (durationMs === null) return;
+    if (durationMs < 0) this.#timers?.disarm(StreamTimer.MaxDuration);
+    else this.#arm(StreamTimer.MaxDuration, Math.max(0, durationMs - (this.clock.nowMs() - this.info.startMs)));
   }
 
   /** False if the request was answered because its upgrade is not allowed. */
   #createFilters(headers: RequestHeaders, route: Route | null): boolean {
     const manager = this.manager;
-    const upgrade = headers.method === 'CONNECT' ? 'CONNECT' : (headers.get('upgrade') ?? '');
+    // A CONNECT without a route is the router's to refuse: 404, not 403.
+    const upgrade = headers.method === 'CONNECT' ? (route === null ? '' : 'CONNECT') : (headers.get('upgrade') ?? '');
     if (upgrade !== '') {
       if (manager.allowsUpgrade(upgrade, route)) this.isTunnel = true;
       else {
         manager.stats.rqWsOnNonWsRoute.inc();
-        this.connection.drain();
+        this.closeAfter = true;
         this.localReply(403, '', 0, 'upgrade_failed');
         return false;
       }

@@ -4,7 +4,8 @@ import type { AccessLogFilterSettings, LogFormatSettings } from '../../../access
 import { compileFormat } from '../../../http/format/formatter.ts';
 import { compileJsonFormat } from '../../../http/format/json-format.ts';
 import { FormatContext, type FormatEnvironment } from '../../../http/format/operator.ts';
-import type { ResponseHeaders } from '../../../http/header-map.ts';
+import { httpToGrpcStatus, isGrpcContentType, percentEncodeGrpcMessage } from '../../../http/grpc-status.ts';
+import { type RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import type { StreamInfo } from '../../../http/stream-info.ts';
 import { buildHeaderMutation, type HeaderMutation } from '../../../route/headers/header-mutation.ts';
 import type { HeaderMutationSettings } from '../../../route/settings.ts';
@@ -48,7 +49,10 @@ export class LocalReplies {
   readonly #mappers: readonly Mapper[];
   readonly #format: BodyFormat | null;
 
-  constructor(settings: LocalReplySettings, deps: { readonly runtime: RuntimeSnapshot; readonly random: Random; readonly format: FormatEnvironment }) {
+  constructor(
+    settings: LocalReplySettings,
+    deps: { readonly runtime: RuntimeSnapshot; readonly random: Random; readonly format: FormatEnvironment },
+  ) {
     this.#mappers = settings.mappers.map((mapper) => ({
       filter: mapper.filter === null ? null : buildAccessLogFilter(mapper.filter, deps),
       status: mapper.status,
@@ -78,7 +82,7 @@ export class LocalReplies {
       break;
     }
     if (format === null) return { body: text, contentType: 'text/plain' };
-    info.localReplyBody = text;
+    context.localReplyBody = text;
     return { body: format.write(context), contentType: format.contentType };
   }
 }
@@ -90,4 +94,40 @@ function bodyFormat(settings: LogFormatSettings, env: FormatEnvironment): BodyFo
   }
   const formatter = compileFormat(settings.text, env, settings.omitEmptyValues ? '' : '-');
   return { contentType: settings.contentType || 'text/plain', write: (context) => formatter.format(context) };
+}
+
+/**
+ * An answer of the proxy itself. gRPC callers get it as a trailers-only response (HTTP 200).
+ * @param edit adds the headers that come before the framing ones @param grpcStatus -1 = what the HTTP status stands for
+ */
+export function composeLocalReply(
+  info: StreamInfo,
+  request: RequestHeaders | null,
+  replies: LocalReplies | null,
+  status: number,
+  body: string,
+  edit: ((headers: ResponseHeaders) => void) | null,
+  grpcStatus: number,
+): { readonly headers: ResponseHeaders; readonly body: string } {
+  const headers = new ResponseHeaders(status);
+  if (edit !== null) edit(headers);
+  let text = body;
+  let contentType = 'text/plain';
+  if (replies !== null) {
+    const rewritten = replies.rewrite(info, headers, text);
+    text = rewritten.body;
+    contentType = rewritten.contentType;
+  }
+  if (request !== null && isGrpcContentType(request.get('content-type'))) {
+    headers.set('content-type', 'application/grpc');
+    headers.set('grpc-status', String(grpcStatus >= 0 ? grpcStatus : httpToGrpcStatus(headers.status)));
+    if (text !== '') headers.set('grpc-message', percentEncodeGrpcMessage(text));
+    headers.status = 200;
+    text = '';
+  } else if (text !== '') {
+    headers.set('content-length', String(text.length));
+    if (!headers.has('content-type')) headers.add('content-type', contentType);
+  }
+  info.localReplyBody = text;
+  return { headers, body: text };
 }

@@ -31,8 +31,10 @@ export function normalizePath(path: string, options: PathOptions): PathResult {
   let redirect = false;
 
   if (options.escapedSlashes !== 'KEEP_UNCHANGED' && ESCAPED_SLASH.test(pathPart)) {
-    if (options.escapedSlashes === 'REJECT_REQUEST') return { verdict: PathVerdict.Reject, path };
-    pathPart = pathPart.replace(/%2f/gi, '/').replace(/%5c/gi, '\\');
+    const unescaped = pathPart.replace(/%2f/gi, '/').replace(/%5c/gi, '\\');
+    // A refused path is logged unescaped, as in Envoy.
+    if (options.escapedSlashes === 'REJECT_REQUEST') return { verdict: PathVerdict.Reject, path: unescaped + query };
+    pathPart = unescaped;
     redirect = options.escapedSlashes === 'UNESCAPE_AND_REDIRECT';
   }
   if (options.normalizePath) {
@@ -44,7 +46,7 @@ export function normalizePath(path: string, options: PathOptions): PathResult {
   return { verdict: redirect ? PathVerdict.Redirect : PathVerdict.Ok, path: pathPart + query };
 }
 
-/** Unreserved characters of RFC 3986 §2.3 lose their percent-encoding; others keep it, in upper case. */
+/** Unreserved characters of RFC 3986 §2.3 lose their percent-encoding; others keep it as it is written. */
 function canonicalize(path: string): string | null {
   let text = path;
   if (text.indexOf('\\') >= 0) text = text.replaceAll('\\', '/');
@@ -52,19 +54,22 @@ function canonicalize(path: string): string | null {
     if (/%00/.test(text)) return null;
     text = text.replace(/%[0-9a-fA-F]{2}/g, (escape) => {
       const char = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-      return /[A-Za-z0-9\-._~]/.test(char) ? char : escape.toUpperCase();
+      return /[A-Za-z0-9\-._~]/.test(char) ? char : escape;
     });
   }
   if (!text.startsWith('/')) return null;
   return text.indexOf('/.') >= 0 ? removeDotSegments(text) : text;
 }
 
+const DOTS_WITH_PARAMETERS = /^\.\.?;/;
+
 /** RFC 3986 §5.2.4. */
 function removeDotSegments(path: string): string {
   const out: string[] = [];
   const segments = path.split('/');
   for (let i = 1; i < segments.length; i++) {
-    const segment = segments[i]!;
+    // A dot segment with path parameters ("..;x") is one to many servers behind: it is taken as one here too.
+    const segment = DOTS_WITH_PARAMETERS.test(segments[i]!) ? segments[i]!.slice(0, segments[i]!.indexOf(';')) : segments[i]!;
     const last = i === segments.length - 1;
     if (segment === '.') {
       if (last) out.push('');

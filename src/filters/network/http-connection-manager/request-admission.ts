@@ -1,9 +1,11 @@
 /** What a request must pass before it is routed: validation, normalisation, header edits. Answers itself what is refused. Source: headers_tracing §4.1–4.4. */
-import { type RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
+
 import { isGrpcContentType } from '../../../http/grpc-status.ts';
+import { type RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import type { RouteTable } from '../../../route/route.ts';
-import type { HttpStream } from './http-stream.ts';
+import { hasToken, isUpgrade } from './connection-headers.ts';
 import { normalizeHost } from './host-normalization.ts';
+import type { HttpStream } from './http-stream.ts';
 import { normalizePath, PathVerdict } from './path-normalization.ts';
 
 const NO_HEADERS: readonly string[] = [];
@@ -14,10 +16,10 @@ export function admit(stream: HttpStream, headers: RequestHeaders, table: RouteT
   const settings = manager.settings;
   const isConnect = headers.method === 'CONNECT';
 
-  const connectionTokens = headers.get('connection');
-  const isUpgrade = connectionTokens !== undefined && headers.has('upgrade') && hasToken(headers.joined('connection')!, 'upgrade');
-  if (stream.encoder.protocol === 'HTTP/1.0') stream.closeAfter = connectionTokens === undefined || !hasToken(connectionTokens, 'keep-alive');
-  else if (connectionTokens !== undefined && hasToken(headers.joined('connection')!, 'close')) stream.closeAfter = true;
+  const tokens = headers.joined('connection');
+  const upgrades = tokens !== undefined && isUpgrade(headers);
+  if (stream.encoder.protocol === 'HTTP/1.0') stream.closeAfter = tokens === undefined || !hasToken(tokens, 'keep-alive');
+  else if (tokens !== undefined && hasToken(tokens, 'close')) stream.closeAfter = true;
 
   const expect = headers.get('expect');
   if (expect !== undefined && !settings.proxy100Continue && expect.toLowerCase() === '100-continue') {
@@ -30,7 +32,7 @@ export function admit(stream: HttpStream, headers: RequestHeaders, table: RouteT
 
   if (!isConnect) {
     if (headers.path === '') return refuse(stream, 404, '', 'missing_path_rejected');
-    if (headers.path.charCodeAt(0) !== 0x2f && !(headers.method === 'OPTIONS' && headers.path === '*')) {
+    if (headers.path.charCodeAt(0) !== 0x2f) {
       manager.stats.rqNonRelativePath.inc();
       return refuse(stream, 404, '', 'absolute_path_rejected');
     }
@@ -40,9 +42,16 @@ export function admit(stream: HttpStream, headers: RequestHeaders, table: RouteT
     }
     if (!manager.leavesPathAlone && !normalize(stream, headers)) return false;
   }
-  if (!manager.leavesHostAlone) headers.authority = normalizeHost(headers.authority, settings, stream.info.connection.localAddress.port, isConnect);
+  if (!manager.leavesHostAlone)
+    headers.authority = normalizeHost(headers.authority, settings, stream.info.connection.localAddress.port, isConnect);
 
-  const result = manager.requestMutation.mutate(headers, stream.info, isUpgrade, false, table === null ? NO_HEADERS : table.internalOnlyHeaders);
+  const result = manager.requestMutation.mutate(
+    headers,
+    stream.info,
+    upgrades,
+    false,
+    table === null ? NO_HEADERS : table.internalOnlyHeaders,
+  );
   if (result.rejectStatus !== 0) {
     manager.stats.rqRejectedViaIpDetection.inc();
     return refuse(stream, result.rejectStatus, '', 'rejecting_because_detection_failed');
@@ -53,13 +62,11 @@ export function admit(stream: HttpStream, headers: RequestHeaders, table: RouteT
 function normalize(stream: HttpStream, headers: RequestHeaders): boolean {
   const manager = stream.manager;
   const result = normalizePath(headers.path, manager.settings);
-  if (result.verdict === PathVerdict.Ok) {
-    headers.path = result.path;
-    return true;
-  }
+  headers.path = result.path;
+  if (result.verdict === PathVerdict.Ok) return true;
   if (result.verdict === PathVerdict.Redirect && !isGrpcContentType(headers.get('content-type'))) {
     manager.stats.rqRedirectedWithNormalizedPath.inc();
-    stream.localReply(307, '', 0, 'path_normalization_redirect', (answer) => answer.add('location', result.path));
+    stream.localReply(307, '', 0, 'path_normalization_failed', (answer) => answer.add('location', result.path));
     return false;
   }
   manager.stats.rqFailedPathNormalization.inc();
@@ -67,16 +74,7 @@ function normalize(stream: HttpStream, headers: RequestHeaders): boolean {
 }
 
 function refuse(stream: HttpStream, status: number, body: string, details: string): boolean {
-  if (!stream.manager.settings.streamErrorOnInvalidHttpMessage && status === 400) stream.closeAfter = true;
   stream.localReply(status, body, 0, details);
-  return false;
-}
-
-/** Case-insensitive look-up in a comma-separated list. @param token lower case */
-export function hasToken(list: string, token: string): boolean {
-  if (list.length === token.length) return list.toLowerCase() === token;
-  if (list.length < token.length) return false;
-  for (const part of list.toLowerCase().split(',')) if (part.trim() === token) return true;
   return false;
 }
 

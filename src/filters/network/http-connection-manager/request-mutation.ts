@@ -5,22 +5,38 @@
 import type { RequestHeaders } from '../../../http/header-map.ts';
 import type { StreamInfo } from '../../../http/stream-info.ts';
 import { type Address, ipAddress, isIp, isLoopback } from '../../../net/address.ts';
-import { parseCidr, type Cidr } from '../../../net/cidr.ts';
+import { type Cidr, parseCidr } from '../../../net/cidr.ts';
 import type { Random } from '../../../runtime/random.ts';
 import type { LocalInfo } from '../../api.ts';
+import { appendVia } from './connection-headers.ts';
 import type { HcmSettings } from './settings.ts';
 import { InternalAddresses, xffAddress, xffUntrusted } from './trusted-address.ts';
 
 /** Removed from every external request. */
 const EXTERNAL_ONLY = new Set([
-  'x-envoy-retriable-status-codes', 'x-envoy-retriable-header-names', 'x-envoy-retry-on', 'x-envoy-retry-grpc-on', 'x-envoy-max-retries',
-  'x-envoy-upstream-alt-stat-name', 'x-envoy-upstream-rq-timeout-ms', 'x-envoy-upstream-rq-per-try-timeout-ms', 'x-envoy-upstream-rq-timeout-alt-response',
-  'x-envoy-expected-rq-timeout-ms', 'x-envoy-force-trace', 'x-envoy-ip-tags', 'x-envoy-original-url', 'x-envoy-hedge-on-per-try-timeout',
+  'x-envoy-retriable-status-codes',
+  'x-envoy-retriable-header-names',
+  'x-envoy-retry-on',
+  'x-envoy-retry-grpc-on',
+  'x-envoy-max-retries',
+  'x-envoy-upstream-alt-stat-name',
+  'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-upstream-rq-timeout-alt-response',
+  'x-envoy-expected-rq-timeout-ms',
+  'x-envoy-force-trace',
+  'x-envoy-ip-tags',
+  'x-envoy-original-url',
+  'x-envoy-hedge-on-per-try-timeout',
 ]);
 
 /** Removed besides when the request enters the mesh here (external and use_remote_address). */
 const EDGE_ONLY = new Set([
-  'x-envoy-decorator-operation', 'x-envoy-downstream-service-cluster', 'x-envoy-downstream-service-node', 'x-envoy-original-path', 'x-envoy-original-host',
+  'x-envoy-decorator-operation',
+  'x-envoy-downstream-service-cluster',
+  'x-envoy-downstream-service-node',
+  'x-envoy-original-path',
+  'x-envoy-original-host',
 ]);
 
 /** Position of the trace reason in a request id, and the character for "none". */
@@ -88,7 +104,8 @@ export class RequestMutation {
       if (settings.appendXForwardedPort) headers.set('x-forwarded-port', String(info.connection.localAddress.port));
     } else {
       if (!headers.has('x-forwarded-proto')) headers.add('x-forwarded-proto', proto);
-      if (settings.appendXForwardedPort && !headers.has('x-forwarded-port')) headers.add('x-forwarded-port', String(info.connection.localAddress.port));
+      if (settings.appendXForwardedPort && !headers.has('x-forwarded-port'))
+        headers.add('x-forwarded-port', String(info.connection.localAddress.port));
     }
     if (settings.schemeToOverwrite !== '') {
       headers.scheme = settings.schemeToOverwrite;
@@ -105,7 +122,7 @@ export class RequestMutation {
     else this.#sanitizeExternal(headers, edge, internalOnly);
 
     if (settings.addUserAgent) this.#addUserAgent(headers);
-    if (settings.via !== '') headers.append('via', settings.via);
+    if (settings.via !== '') appendVia(headers, settings.via);
     if (edge && trusted.kind === 'ip') headers.set('x-envoy-external-address', trusted.ip);
     if (settings.generateRequestId) this.#requestId(headers, edge);
     if (settings.forwardClientCert !== 'ALWAYS_FORWARD_ONLY') headers.remove('x-forwarded-client-cert');
@@ -157,7 +174,8 @@ export class RequestMutation {
   #detect(headers: RequestHeaders): MutationResult & { address: Address | null; single: boolean } {
     const detection = this.#settings.originalIpDetection!;
     if (detection.kind === 'xff') {
-      const found = this.#trustedCidrs.length > 0 ? xffUntrusted(headers, this.#trustedCidrs) : xffAddress(headers, detection.xffNumTrustedHops);
+      const found =
+        this.#trustedCidrs.length > 0 ? xffUntrusted(headers, this.#trustedCidrs) : xffAddress(headers, detection.xffNumTrustedHops);
       return { rejectStatus: 0, address: found === null ? null : ipAddress(found.ip, 0), single: found?.only ?? false };
     }
     const value = headers.get(detection.headerName);

@@ -1,6 +1,7 @@
 /** Header edits of every response on its way to the client. Source: conn_manager_utility.cc, mutateResponseHeaders, and ActiveStream::encodeHeaders. */
 import type { RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import type { HttpDate } from '../../../runtime/http-date.ts';
+import { appendVia, isUpgrade } from './connection-headers.ts';
 import type { HcmSettings } from './settings.ts';
 
 export class ResponseMutation {
@@ -17,9 +18,10 @@ export class ResponseMutation {
     const settings = this.#settings;
     if (!headers.has('date')) headers.add('date', this.#date.text());
     if (settings.serverHeaderTransformation === 'OVERWRITE') headers.set('server', settings.serverName);
-    else if (settings.serverHeaderTransformation === 'APPEND_IF_ABSENT' && !headers.has('server')) headers.add('server', settings.serverName);
+    else if (settings.serverHeaderTransformation === 'APPEND_IF_ABSENT' && !headers.has('server'))
+      headers.add('server', settings.serverName);
 
-    if (!keepUpgrade) {
+    if (!keepUpgrade && !isUpgrade(headers)) {
       headers.remove('connection');
       headers.remove('upgrade');
     }
@@ -31,6 +33,6 @@ export class ResponseMutation {
       const id = request.get('x-request-id');
       if (id !== undefined) headers.set('x-request-id', id);
     }
-    if (settings.via !== '') headers.append('via', settings.via);
+    if (settings.via !== '') appendVia(headers, settings.via);
   }
 }

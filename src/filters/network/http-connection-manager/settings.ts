@@ -1,8 +1,8 @@
 /** Settings of a connection manager as compiled. Source: envoy.extensions.filters.network.http_connection_manager.v3. */
 import type { AccessLogSettings } from '../../../access-log/settings.ts';
-import type { LocalReplySettings } from './local-reply.ts';
 import type { Http1Settings } from '../../../http/h1/settings.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
+import type { LocalReplySettings } from './local-reply.ts';
 
 export interface HttpFilterSettings {
   /** As configured in the list; per-route configuration is looked up by it. */
@@ -71,4 +71,10 @@ export interface HcmSettings {
 
 export type OriginalIpDetectionSettings =
   | { readonly kind: 'xff'; readonly xffNumTrustedHops: number; readonly trustedCidrs: readonly string[]; readonly skipXffAppend: boolean }
-  | { readonly kind: 'custom_header'; readonly headerName: string; readonly allowUntrusted: boolean; readonly rejectStatus: number; readonly rejects: boolean };
+  | {
+      readonly kind: 'custom_header';
+      readonly headerName: string;
+      readonly allowUntrusted: boolean;
+      readonly rejectStatus: number;
+      readonly rejects: boolean;
+    };

@@ -1,4 +1,7 @@
 /** The timers of one stream, made only for streams that have any: by default none has. */
+import { formatGrpcTimeout, grpcTimeoutMs } from '../../../http/grpc-timeout.ts';
+import type { RequestHeaders } from '../../../http/header-map.ts';
+import type { RouteAction } from '../../../route/route.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 
@@ -37,4 +40,17 @@ export class StreamTimers implements TimerTarget {
   onTimer(timer: Timer): void {
     this.#target.onStreamTimer(timer.kind as StreamTimer);
   }
+}
+
+/**
+ * How long the whole stream may take by its route: null = the connection manager's limit holds, -1 = no limit. A gRPC deadline that the
+ * route honours is capped, shortened by the offset and told upstream. Source: ActiveStream::refreshDurationTimeout.
+ */
+export function streamDurationMs(headers: RequestHeaders, action: RouteAction): number | null {
+  const grpcMs = action.grpcTimeoutHeaderMaxMs === null ? -1 : grpcTimeoutMs(headers);
+  if (grpcMs < 0) return action.maxStreamDurationMs === null ? null : action.maxStreamDurationMs || -1;
+  const capMs = action.grpcTimeoutHeaderMaxMs!;
+  const timeoutMs = Math.max(0, (capMs > 0 ? Math.min(grpcMs, capMs) : grpcMs) - action.grpcTimeoutHeaderOffsetMs);
+  headers.set('grpc-timeout', formatGrpcTimeout(timeoutMs));
+  return timeoutMs;
 }
