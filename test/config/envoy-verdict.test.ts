@@ -98,6 +98,7 @@ const CLUSTERS: readonly string[] = [
   ', common_lb_config: {healthy_panic_threshold: {value: 150}}',
   ', least_request_lb_config: {choice_count: 1}',
   ', transport_socket: {}',
+  ', lb_policy: LEAST_REQUEST, least_request_lb_config: {active_request_bias: {default_value: 1.0}}',
   ', dns_failure_refresh_rate: {}',
   health('%%%'),
   health('aGk'),
