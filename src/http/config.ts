@@ -36,9 +36,9 @@ export function compileRegexMatcher(matcher: RegexMatcher | undefined, at: Compi
 
 export function compileRegexRewrite(rewrite: RegexMatchAndSubstitute, at: CompileContext): RegexRewriteSettings {
   const pattern = compileRegexMatcher(rewrite.pattern, at.field('pattern'));
-  // Envoy loads a substitution that can never be applied, and then rewrites nothing.
+  // Envoy loads them all the same.
   const problem = substitutionProblem(rewrite.pattern?.regex ?? '', rewrite.substitution);
-  if (problem !== '') at.field('substitution').warn(`${problem}: nothing will be rewritten`);
+  if (problem !== '') at.field('substitution').warn(problem);
   return { pattern, substitution: wireText(rewrite.substitution) };
 }
 

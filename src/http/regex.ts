@@ -19,7 +19,7 @@ export interface LinearRegex {
   fullMatch(text: string): boolean;
   /** Some part of `text` matches. */
   contains(text: string): boolean;
-  /** Replaces every match; `\0`..`\9` in `substitution` stand for groups, `\\` for a backslash. `text` itself if `substitution` is unusable. */
+  /** Replaces every match; `\0`..`\9` in `substitution` stand for groups, `\\` for a backslash. `text` itself if it names a group that there is not. */
   replaceAll(text: string, substitution: string): string;
   /** Text with which every full match begins; '' if none is known. */
   readonly literalPrefix: string;
@@ -39,7 +39,7 @@ export function compileRegex(pattern: string): LinearRegex {
   return new Re2Regex(pattern, compiled);
 }
 
-/** What makes `substitution` unusable with `pattern`; '' if it can be used. */
+/** What is wrong with `substitution` for `pattern`, and what comes of it, as in RE2; '' if all is well. */
 export function substitutionProblem(pattern: string, substitution: string): string {
   let groups: number;
   try {
@@ -48,15 +48,20 @@ export function substitutionProblem(pattern: string, substitution: string): stri
     // The pattern has a report of its own.
     return '';
   }
+  const highest = highestGroup(substitution);
+  if (highest > groups) return `"${substitution}" refers to group ${highest}, and the pattern has ${groups}: nothing will be rewritten`;
+  const bad = /^(?:[^\\]|\\[\\0-9])*\\(?![\\0-9])/.exec(substitution);
+  return bad === null ? '' : `"${substitution}" has a backslash with neither a digit nor a backslash behind it: the rest is left out`;
+}
+
+function highestGroup(substitution: string): number {
+  let highest = 0;
   for (let i = 0; i < substitution.length; i++) {
     if (substitution[i] !== '\\') continue;
     const next = substitution[++i];
-    if (next === '\\') continue;
-    if (next === undefined || next < '0' || next > '9')
-      return `"${substitution}" has a backslash that is followed by neither a digit nor a backslash`;
-    if (Number(next) > groups) return `"${substitution}" refers to group ${next}, and the pattern has ${groups}`;
+    if (next !== undefined && next >= '0' && next <= '9') highest = Math.max(highest, Number(next));
   }
-  return '';
+  return highest;
 }
 
 class Re2Regex implements LinearRegex {
@@ -92,7 +97,7 @@ class Re2Regex implements LinearRegex {
   replaceAll(text: string, substitution: string): string {
     if (substitution !== this.#checked) {
       this.#checked = substitution;
-      this.#usable = substitutionProblem(this.pattern, substitution) === '';
+      this.#usable = highestGroup(substitution) <= this.#regex.groupCount();
     }
     if (!this.#usable) return text;
     const matcher = this.#regex.matcher(text);
@@ -116,7 +121,9 @@ function expand(substitution: string, group: (n: number) => string | null): stri
       continue;
     }
     const next = substitution[++i];
-    out += next === '\\' || next === undefined ? '\\' : (group(Number(next)) ?? '');
+    if (next === '\\') out += next;
+    else if (next !== undefined && next >= '0' && next <= '9') out += group(Number(next)) ?? '';
+    else return out;
   }
   return out;
 }

@@ -97,8 +97,9 @@ export const CONNECTION_OPERATORS: readonly (readonly [string, OperatorMaker])[]
   ['UPSTREAM_HOST_NAME', plainString(upstreamHostName)],
   ['UPSTREAM_HOST_NAME_WITHOUT_PORT', plainString(hostNameWithoutPort)],
   ['UPSTREAM_PROTOCOL', plainString((ctx) => textOrNull(ctx.info.upstreamProtocol))],
-  ['UPSTREAM_CLUSTER', plainString((ctx) => textOrNull(ctx.info.upstreamClusterObservabilityName) ?? textOrNull(ctx.info.upstreamCluster))],
-  ['UPSTREAM_CLUSTER_RAW', plainString((ctx) => textOrNull(ctx.info.upstreamCluster))],
+  ['UPSTREAM_CLUSTER', plainString((ctx) => textOrNull(ctx.info.upstreamClusterObservabilityName))],
+  // The name of a cluster that does not exist is no cluster.
+  ['UPSTREAM_CLUSTER_RAW', plainString((ctx) => (ctx.info.upstreamClusterObservabilityName === '' ? null : ctx.info.upstreamCluster))],
   ['UPSTREAM_CONNECTION_ID', plainNumber((ctx) => ctx.info.upstreamConnectionId)],
   ['UPSTREAM_REQUEST_ATTEMPT_COUNT', plainNumber((ctx) => ctx.info.attemptCount)],
   ['UPSTREAM_TRANSPORT_FAILURE_REASON', plainString((ctx) => withoutSpaces(ctx.info.upstreamTransportFailureReason))],
@@ -108,7 +109,11 @@ export const CONNECTION_OPERATORS: readonly (readonly [string, OperatorMaker])[]
   ['REQUESTED_SERVER_NAME', plainString((ctx) => textOrNull(ctx.info.connection.requestedServerName))],
   ['FILTER_CHAIN_NAME', plainString((ctx) => textOrNull(ctx.info.connection.filterChainName))],
   ['ROUTE_NAME', plainString((ctx) => textOrNull(ctx.info.routeName))],
-  ['VIRTUAL_CLUSTER_NAME', plainString((ctx) => textOrNull(ctx.info.virtualClusterName))],
+  // "other" is the statistics' name for none of them.
+  [
+    'VIRTUAL_CLUSTER_NAME',
+    plainString((ctx) => (ctx.info.virtualClusterName === 'other' ? null : textOrNull(ctx.info.virtualClusterName))),
+  ],
   ['CUSTOM_FLAGS', plainString((ctx) => textOrNull(ctx.info.customFlags))],
   ['DOWNSTREAM_WIRE_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.wireBytesReceived)],
   ['DOWNSTREAM_WIRE_BYTES_SENT', plainNumber((ctx) => ctx.info.wireBytesSent)],

@@ -152,7 +152,7 @@ export const MESSAGE_OPERATORS: readonly (readonly [string, OperatorMaker])[] = 
   ['RESPONSE_FLAGS_LONG', plainString((ctx) => (ctx.info.flags === 0 ? '-' : longFlags(ctx.info.flags, ctx.info.flagOrder)))],
   ['GRPC_STATUS', grpcStatusOperator],
   ['GRPC_STATUS_NUMBER', plainNumber(grpcStatus)],
-  ['LOCAL_REPLY_BODY', plainString((ctx) => ctx.info.localReplyBody)],
+  ['LOCAL_REPLY_BODY', plainString((ctx) => ctx.localReplyBody)],
   ['BYTES_RECEIVED', plainNumber((ctx) => ctx.info.bytesReceived)],
   ['BYTES_SENT', plainNumber((ctx) => ctx.info.bytesSent)],
   ['STREAM_ID', plainString((ctx) => ctx.requestHeaders?.get('x-request-id') ?? textOrNull(ctx.info.streamId))],

@@ -15,6 +15,8 @@ export class FormatContext {
   responseTrailers: HeaderMap | null;
   /** Name of an envoy.data.accesslog.v3.AccessLogType. */
   accessLogType: string;
+  /** Set while the body of a local reply is formatted; logs do not know it. */
+  localReplyBody: string;
 
   constructor(info: StreamInfo) {
     this.info = info;
@@ -22,6 +24,7 @@ export class FormatContext {
     this.responseHeaders = null;
     this.responseTrailers = null;
     this.accessLogType = 'NotSet';
+    this.localReplyBody = '';
   }
 
   /** Points at all that `info` knows. */
@@ -31,6 +34,7 @@ export class FormatContext {
     this.responseHeaders = info.responseHeaders;
     this.responseTrailers = info.responseTrailers;
     this.accessLogType = accessLogType;
+    this.localReplyBody = '';
     return this;
   }
 }

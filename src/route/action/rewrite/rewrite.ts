@@ -85,7 +85,8 @@ export function updateAuthority(
   if (appendXForwardedHost && old !== '') {
     const forwarded = headers.get('x-forwarded-host');
     if (forwarded === undefined || forwarded === '') headers.set('x-forwarded-host', old);
-    else if (forwarded.slice(forwarded.lastIndexOf(',') + 1).trim() !== old) headers.set('x-forwarded-host', forwarded + ',' + old);
+    // Compared as it is, with the space that may stand behind the comma.
+    else if (forwarded.slice(forwarded.lastIndexOf(',') + 1) !== old) headers.set('x-forwarded-host', forwarded + ',' + old);
   }
   if (!suppressEnvoyHeaders && old !== '') headers.set('x-envoy-original-host', old);
   headers.authority = authority;
