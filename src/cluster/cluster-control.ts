@@ -5,7 +5,6 @@ import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, StatsScope } from '../stats/scope.ts';
 import { type PackedCluster, unpackSettings } from './catalog.ts';
-import type { OwnHostSnapshot } from './cluster-manager.ts';
 import { ControlGauges } from './control-gauges.ts';
 import type { DnsStats } from './discovery/dns-target.ts';
 import { HostBook, type KeyedHost, SlotPool } from './discovery/host-book.ts';
@@ -15,7 +14,7 @@ import { StrictDns } from './discovery/strict-dns.ts';
 import { type HostUpdate, hostRecord } from './host-update.ts';
 import type { ClusterRegistry } from './registry.ts';
 import type { ClusterSettings, LocalitySettings } from './settings.ts';
-import { type ClusterView, clusterView } from './status.ts';
+import { type ClusterView, clusterView, mergedHosts, type OwnHosts } from './status.ts';
 
 export interface ClusterControlDeps {
   readonly clock: Clock;
@@ -102,27 +101,30 @@ export class ClusterControl {
 
   /** The hosts of all discovered clusters, for a worker that starts later. */
   hostUpdates(): HostUpdate[] {
-    return Array.from(this.#discovered.values(), ({ book }) => book.current).filter((update) => update.priorities.length > 0);
+    return Array.from(this.#discovered.values(), ({ book }) => book.current);
   }
 
   /** For `/clusters`, one cluster at a time. @param own the workers' snapshots */
-  *views(own: readonly Readonly<Record<string, readonly OwnHostSnapshot[]>>[]): Generator<ClusterView> {
+  *views(own: readonly OwnHosts[]): Generator<ClusterView> {
     for (const name of [...this.#registry.catalog.names()].sort()) {
       const packed = this.#registry.catalog.get(name)!;
-      const hosts = own.flatMap((worker) => worker[name] ?? []);
+      const hosts = mergedHosts(own, name);
       const update = this.#discovered.get(name)?.book.current ?? null;
       yield clusterView(unpackSettings(packed.json), packed.id, this.#viaApi.has(name), this.#deps.slab, update, hosts);
     }
   }
 
-  /** Before statistics are read. */
-  refreshGauges(): void {
+  /** Before statistics are read. @param own the workers' snapshots */
+  refreshGauges(own: readonly OwnHosts[] = []): void {
     const catalog = this.#registry.catalog;
     const all = catalog.size <= SHOW_ALL_UP_TO;
     for (const name of catalog.names()) {
       const { id } = catalog.get(name)!;
       if (!all && !this.#gauges.has(name) && !this.#discovered.has(name) && this.#deps.slab.find(id) < 0) continue;
-      this.#gaugesOf(name).refresh(this.#discovered.get(name)?.book.current ?? null);
+      const gauges = this.#gaugesOf(name);
+      gauges.refresh(this.#discovered.get(name)?.book.current ?? null);
+      const hosts = mergedHosts(own, name);
+      if (hosts.length > 0) gauges.refreshOwn(hosts.length);
     }
   }
 
@@ -193,14 +195,14 @@ class UpdateStats implements DnsStats {
   readonly #attempt: Counter;
   readonly #success: Counter;
   readonly #failure: Counter;
-  readonly #empty: Counter;
   readonly noRebuild: Counter;
 
   constructor(scope: StatsScope) {
     this.#attempt = scope.counter('update_attempt');
     this.#success = scope.counter('update_success');
     this.#failure = scope.counter('update_failure');
-    this.#empty = scope.counter('update_empty');
+    // Counted for EDS only, as in Envoy.
+    scope.counter('update_empty');
     this.noRebuild = scope.counter('update_no_rebuild');
   }
 
@@ -212,8 +214,5 @@ class UpdateStats implements DnsStats {
   }
   failure(): void {
     this.#failure.inc();
-  }
-  empty(): void {
-    this.#empty.inc();
   }
 }

@@ -110,7 +110,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
             this.stats,
             deps.clock,
             deps.slab,
-            (address, cells, slot) => new PooledHost(address, '', cells, slot, this.#ledgerOf(cells)),
+            (address, cells, slot) => new PooledHost(address, settings.name + address.text, cells, slot, this.#ledgerOf(cells)),
             (host) => this.#dropHost(host as PooledHost),
           )
         : makeBalancer(settings, {
@@ -120,7 +120,9 @@ export class WorkerCluster implements Cluster, PoolOwner {
             failTrafficOnPanic: settings.failTrafficOnPanic,
             healthyPanic: this.stats.lbHealthyPanic,
           });
+    // Without hosts yet there is one empty priority, as in Envoy.
     if (settings.type === 'STATIC') this.#setHosts(staticHosts(settings, id, base + CLUSTER_CELLS, HOST_CELLS), this.#cells);
+    else this.#balancer.update([makeHostSet(0, [], settings.overprovisioningFactor)]);
   }
 
   circuitBreaker(priority: 0 | 1): CircuitBreaker {

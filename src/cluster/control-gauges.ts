@@ -52,6 +52,7 @@ export class ControlGauges {
   readonly membershipChange: Counter;
   #resources: ResourceGauges[] | null = null;
   #shared = false;
+  #ownHosts = 0;
 
   /** @param scope `cluster.<name>.` of the control thread */
   constructor(settings: ClusterSettings, id: number, slab: SharedSlab, runtime: RuntimeSnapshot, scope: StatsScope) {
@@ -78,6 +79,14 @@ export class ControlGauges {
       if (gauges.touched) gauges.open.set(gauges.resource.canCreate() ? 0 : 1);
       gauges.remaining?.set(gauges.resource.remaining);
     }
+  }
+
+  /** Membership of a cluster whose hosts workers make from traffic. */
+  refreshOwn(hosts: number): void {
+    if (hosts !== this.#ownHosts) this.membershipChange.inc();
+    this.#ownHosts = hosts;
+    this.#total.set(hosts);
+    this.#healthy.set(hosts);
   }
 
   #refreshMembership(update: HostUpdate): void {

@@ -34,7 +34,7 @@ export function recordAddress(record: HostRecord): Address {
 
 /** The fixed endpoints of a cluster; slots follow one another from `firstSlot` with `slotSize` cells each (-1: none). */
 export function staticHosts(settings: ClusterSettings, id: number, firstSlot: number, slotSize: number): HostUpdate {
-  const priorities: { hosts: HostRecord[] }[] = [];
+  const priorities: { hosts: HostRecord[] }[] = [{ hosts: [] }];
   let slot = firstSlot;
   for (const locality of settings.localities) {
     while (priorities.length <= locality.priority) priorities.push({ hosts: [] });

@@ -17,6 +17,9 @@ import type { OwnHostSnapshot } from './cluster-manager.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
 import type { ClusterSettings } from './settings.ts';
 
+/** Hosts that one worker made from traffic, by cluster. */
+export type OwnHosts = Readonly<Record<string, readonly OwnHostSnapshot[]>>;
+
 export interface HostView {
   readonly address: HostAddress;
   readonly hostname: string;
@@ -59,7 +62,7 @@ export function clusterView(
     outlier: null,
     defaultPriority: settings.breakers[0],
     highPriority: settings.breakers[1],
-    hosts: hostViews(update ?? currentHosts(settings, id, slab), slab, own),
+    hosts: hostViews(settings.name, update ?? currentHosts(settings, id, slab), slab, own),
   };
 }
 
@@ -69,12 +72,12 @@ export function currentHosts(settings: ClusterSettings, id: number, slab: Shared
   return staticHosts(settings, id, block < 0 ? -1 : block + CLUSTER_CELLS, HOST_CELLS);
 }
 
-function* hostViews(update: HostUpdate, slab: SharedSlab, own: readonly OwnHostSnapshot[]): Generator<HostView> {
+function* hostViews(cluster: string, update: HostUpdate, slab: SharedSlab, own: readonly OwnHostSnapshot[]): Generator<HostView> {
   for (const [priority, { hosts }] of update.priorities.entries()) for (const record of hosts) yield hostView(record, priority, slab);
   for (const host of own) {
     yield {
       address: parseIpPort(host.address) ?? pipeAddress(host.address),
-      hostname: '',
+      hostname: cluster + host.address,
       counts: host.counts,
       rqPendingActive: 0,
       healthFlags: host.counts.healthFlags,
@@ -86,6 +89,32 @@ function* hostViews(update: HostUpdate, slab: SharedSlab, own: readonly OwnHostS
       localOriginSuccessRate: -1,
     };
   }
+}
+
+/** Hosts of one cluster over all workers: an address is one host, and its numbers add up. */
+export function mergedHosts(own: readonly OwnHosts[], cluster: string): OwnHostSnapshot[] {
+  const merged = new Map<string, OwnHostSnapshot>();
+  for (const worker of own) {
+    for (const host of worker[cluster] ?? []) {
+      const known = merged.get(host.address);
+      merged.set(host.address, known === undefined ? host : { address: host.address, counts: addCounts(known.counts, host.counts) });
+    }
+  }
+  return [...merged.values()];
+}
+
+function addCounts(a: HostCounts, b: HostCounts): HostCounts {
+  return {
+    cxActive: a.cxActive + b.cxActive,
+    cxConnectFail: a.cxConnectFail + b.cxConnectFail,
+    cxTotal: a.cxTotal + b.cxTotal,
+    rqActive: a.rqActive + b.rqActive,
+    rqError: a.rqError + b.rqError,
+    rqSuccess: a.rqSuccess + b.rqSuccess,
+    rqTimeout: a.rqTimeout + b.rqTimeout,
+    rqTotal: a.rqTotal + b.rqTotal,
+    healthFlags: a.healthFlags | b.healthFlags,
+  };
 }
 
 function hostView(record: HostRecord, priority: number, slab: SharedSlab): HostView {

@@ -114,8 +114,11 @@ export interface RequestEncoder extends StreamControl {
 
 /** What the pool that owns a client connection hears from its codec. */
 export interface ClientCallbacks {
-  /** The stream is over and the connection may carry another one (`reusable`), or must be closed. */
-  onStreamDone(reusable: boolean): void;
+  /**
+   * The stream is over and the connection may carry another one (`reusable`), or must be closed.
+   * `complete`: both messages went through to their end; a reset, or a response that overtook its request, is not.
+   */
+  onStreamDone(reusable: boolean, complete: boolean): void;
   onGoAway(): void;
   /** The response could not be parsed: counted as upstream_cx_protocol_error. */
   onProtocolError(): void;

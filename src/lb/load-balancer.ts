@@ -95,7 +95,8 @@ export abstract class PriorityBalancer implements LoadBalancer {
     let sum = 0;
     for (let p = 0; p < healthy.length; p++) if (draw <= (sum += healthy[p]!)) return this.#sourceOf(p, this.#healthy, panic[p]!);
     for (let p = 0; p < degraded.length; p++) if (draw <= (sum += degraded[p]!)) return this.#sourceOf(p, this.#degraded, panic[p]!);
-    return null;
+    // No load anywhere: there is no host. Envoy goes through the first priority, and counts its panic.
+    return healthy.length === 0 ? null : this.#sourceOf(0, this.#healthy, panic[0]!);
   }
 
   #sourceOf(priority: number, list: readonly HostSource[], panic: boolean): HostSource | null {

@@ -102,11 +102,19 @@ describe('what /clusters shows', () => {
   });
 
   test('hosts that only workers know of', () => {
-    const { clusters, worker, rig } = control(clusterSettings({ name: 'o', type: 'ORIGINAL_DST', localities: [] }));
+    const { clusters, worker, rig, stats } = control(clusterSettings({ name: 'o', type: 'ORIGINAL_DST', localities: [] }));
     const downstream = { ...rig.context.downstream, localAddressRestored: true };
-    worker.get('o')!.chooseHost({ ...rig.context, downstream });
-    const [view] = [...clusters.views([worker.snapshot(), {}])];
-    expect([...view!.hosts].map((h) => h.address.text)).toEqual(['127.0.0.1:15001']);
+    worker
+      .get('o')!
+      .chooseHost({ ...rig.context, downstream })!
+      .requestStarted();
+    const own = [worker.snapshot(), worker.snapshot(), {}];
+    const [view] = [...clusters.views(own)];
+    expect([...view!.hosts].map((h) => [h.address.text, h.hostname, h.counts.rqActive])).toEqual([
+      ['127.0.0.1:15001', 'o127.0.0.1:15001', 2],
+    ]);
+    clusters.refreshGauges(own);
+    expect([stats.value('cluster.o.membership_total'), stats.value('cluster.o.membership_change')]).toEqual([1, 1]);
   });
 
   test('clusters that came over the API say so', () => {

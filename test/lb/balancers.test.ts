@@ -145,12 +145,15 @@ describe('health and priorities', () => {
   });
 
   test('no hosts, no sets', () => {
-    const rr = new RoundRobinBalancer(balancerDeps());
+    const deps = balancerDeps();
+    const rr = new RoundRobinBalancer(deps);
     expect(rr.chooseHost(ANY)).toBeNull();
     rr.update([]);
     expect(rr.chooseHost(ANY)).toBeNull();
     rr.update([hostSet(0, {})]);
     expect(rr.chooseHost(ANY)).toBeNull();
+    // Without hosts the first priority panics, and is asked.
+    expect(deps.stats.value('lb_healthy_panic')).toBe(1);
   });
 
   test('a rejected host is picked again at most as often as allowed', () => {

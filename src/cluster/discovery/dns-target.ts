@@ -9,7 +9,6 @@ export interface DnsStats {
   attempt(): void;
   success(): void;
   failure(): void;
-  empty(): void;
 }
 
 export interface DnsDeps {
@@ -69,7 +68,6 @@ export class DnsTarget implements TimerTarget {
     if (this.#stopped) return;
     this.#failures = 0;
     this.#stats.success();
-    if (addresses.length === 0) this.#stats.empty();
     this.#onAnswer(addresses);
     this.#next(this.#successDelay(addresses));
   }

@@ -43,14 +43,15 @@ export class HostBook {
   readonly #slots: SlotPool;
   #slotOf = new Map<string, number>();
   #update: HostUpdate;
-  #json = '';
+  #json: string;
 
   constructor(cluster: string, id: number, overprovisioningFactor: number, slots: SlotPool) {
     this.#cluster = cluster;
     this.#id = id;
     this.#overprovisioningFactor = overprovisioningFactor;
     this.#slots = slots;
-    this.#update = { cluster, id, priorities: [], overprovisioningFactor };
+    this.#update = { cluster, id, priorities: [{ hosts: [] }], overprovisioningFactor };
+    this.#json = JSON.stringify(this.#update);
   }
 
   /** The hosts as they are now. */

@@ -34,6 +34,8 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
   #doneInRead: boolean;
   #reading: boolean;
   #reusable: boolean;
+  /** The last request did not come to its regular end. */
+  #incomplete: boolean;
   /** The peer ended the connection first. */
   #remoteEnded: boolean;
   #rxCounted: number;
@@ -56,6 +58,7 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
     this.#doneInRead = false;
     this.#reading = false;
     this.#reusable = false;
+    this.#incomplete = false;
     this.#remoteEnded = false;
     this.#rxCounted = 0;
     this.#txCounted = 0;
@@ -186,9 +189,10 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
 
   // ClientCallbacks
 
-  onStreamDone(reusable: boolean): void {
+  onStreamDone(reusable: boolean, complete: boolean): void {
     if (!this.active) return;
     this.#endRequest();
+    this.#incomplete = !complete;
     this.#reusable = reusable;
     if (this.#reading) this.#doneInRead = true;
     else this.#afterStream();
@@ -250,7 +254,7 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
     clock.disarm(this.#timer);
     stats.upstreamCxDestroy.inc();
     (remote ? stats.upstreamCxDestroyRemote : stats.upstreamCxDestroyLocal).inc();
-    if (wasActive) {
+    if (wasActive || this.#incomplete) {
       stats.upstreamCxDestroyWithActiveRq.inc();
       (remote ? stats.upstreamCxDestroyRemoteWithActiveRq : stats.upstreamCxDestroyLocalWithActiveRq).inc();
     }

@@ -115,7 +115,7 @@ export class Http1ClientConnection implements ClientConnection {
     this.#spent = true;
     this.#state = State.Closed;
     this.#body.stop();
-    this.#callbacks.onStreamDone(false);
+    this.#callbacks.onStreamDone(false, false);
     this.connection.close('no-flush');
   }
 
@@ -224,7 +224,7 @@ export class Http1ClientConnection implements ClientConnection {
     if (request === null) return;
     if (!request.complete) this.#spent = true;
     this.#release(request);
-    this.#callbacks.onStreamDone(!this.#spent);
+    this.#callbacks.onStreamDone(!this.#spent, request.complete);
   }
 
   #onUnexpectedBytes(): void {

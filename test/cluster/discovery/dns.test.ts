@@ -136,7 +136,14 @@ describe('STRICT_DNS', () => {
     rig.resolver.answers = { 'a.test': [] };
     await rig.advance(5010);
     expect(rig.hosts).toEqual([[]]);
-    expect(rig.stat('update_empty')).toBe(1);
+    expect([rig.stat('update_success'), rig.stat('membership_change')]).toEqual([2, 2]);
+  });
+
+  test('a first answer without addresses is nothing new', async () => {
+    const rig = new Rig({});
+    rig.resolver.answers = { 'a.test': [] };
+    await rig.start();
+    expect([rig.stat('update_success'), rig.stat('update_no_rebuild'), rig.updates.length, rig.ready]).toEqual([1, 1, 0, true]);
   });
 
   test('names are independent, and keep their priorities', async () => {

@@ -183,6 +183,7 @@ describe('failures', () => {
     await settle();
     expect(client.events).toEqual(['ready']);
     expect([rig.stat('upstream_cx_active'), rig.stat('upstream_rq_active'), rig.stat('upstream_cx_destroy_local')]).toEqual([0, 0, 1]);
+    expect([rig.stat('upstream_cx_destroy_with_active_rq'), rig.stat('upstream_cx_destroy_local_with_active_rq')]).toEqual([1, 1]);
   });
 
   test('a request reset from inside onPoolReady', async () => {
