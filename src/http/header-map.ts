@@ -167,8 +167,10 @@ export class RequestHeaders extends HeaderMap {
   method: string;
   /** Path with query; '' when absent (plain CONNECT). */
   path: string;
-  /** Host; '' when absent. */
+  /** Host; '' when absent or empty. */
   authority: string;
+  /** There is a Host line, but nothing in it (RFC 9112 §3.2 allows that). */
+  emptyHost: boolean;
   /** 'http' or 'https'; '' when not known yet. */
   scheme: string;
   /** `:protocol` of an extended CONNECT (RFC 8441); ''  otherwise. */
@@ -179,6 +181,7 @@ export class RequestHeaders extends HeaderMap {
     this.method = method;
     this.path = path;
     this.authority = authority;
+    this.emptyHost = false;
     this.scheme = scheme;
     this.protocol = '';
   }
@@ -217,6 +220,7 @@ export class RequestHeaders extends HeaderMap {
   clone(): RequestHeaders {
     const copy = new RequestHeaders(this.method, this.path, this.authority, this.scheme);
     copy.protocol = this.protocol;
+    copy.emptyHost = this.emptyHost;
     this.copyTo(copy);
     return copy;
   }

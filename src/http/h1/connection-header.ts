@@ -70,8 +70,10 @@ export function sanitizeConnection(headers: RequestHeaders, value: string, dropU
   if (kept.length === 0) headers.remove('connection');
   else headers.set('connection', kept.join(','));
   for (const name of removed) {
-    if (name === 'host') headers.authority = '';
-    else headers.remove(name);
+    if (name === 'host') {
+      headers.authority = '';
+      headers.emptyHost = false;
+    } else headers.remove(name);
   }
   return true;
 }

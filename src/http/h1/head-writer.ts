@@ -3,14 +3,15 @@ import type { HeaderMap } from '../header-map.ts';
 import { spell } from './header-case.ts';
 import type { Http1Settings } from './settings.ts';
 
+/** Every line but Transfer-Encoding: how a message is framed is for its writer alone to say, so that nothing can contradict it. */
 export function fieldLines(headers: HeaderMap, format: Http1Settings['headerKeyFormat']): string {
   const names = headers.names;
   const values = headers.values;
   let text = '';
-  if (format === 'lower') {
-    for (let i = 0; i < names.length; i++) text += names[i]! + ': ' + values[i]! + '\r\n';
-  } else {
-    for (let i = 0; i < names.length; i++) text += spell(names[i]!, headers, format) + ': ' + values[i]! + '\r\n';
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!;
+    if (name === 'transfer-encoding') continue;
+    text += (format === 'lower' ? name : spell(name, headers, format)) + ': ' + values[i]! + '\r\n';
   }
   return text;
 }

@@ -110,6 +110,7 @@ export class RequestParser {
     this.end = headEnd;
     this.droppedUnderscores = settings.headersWithUnderscores === 'drop' ? facts.underscores : 0;
     headers.authority = facts.host;
+    headers.emptyHost = facts.hosts > 0 && facts.host === '';
     if (facts.underscores > 0 && settings.headersWithUnderscores === 'reject') return this.#fail(UNEXPECTED_UNDERSCORE);
     if (settings.strict && facts.hosts > 1) return this.#fail(CODEC_ERROR);
 
@@ -246,6 +247,8 @@ export class RequestParser {
         this.error = BODY_DISALLOWED;
         return false;
       }
+      // A CONNECT has no body (RFC 9110 §9.3.6), so its length says nothing.
+      if (isConnect) this.headers.remove('content-length');
       this.contentLength = length;
       this.body = length === 0 ? BodyKind.None : BodyKind.Length;
     }

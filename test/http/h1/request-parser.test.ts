@@ -241,7 +241,7 @@ describe('framing', () => {
     [chunked('0\r\na: \x00\r\n\r\n'), [CHUNKED, ...CHARS]],
     [chunked('0\r\r\n\r\n'), [CHUNKED, ...BAD]],
     ['CONNECT h:1 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc', ['error 400 http1.body_disallowed']],
-    ['CONNECT h:1 HTTP/1.1\r\nContent-Length: 0\r\n\r\nabc', ['HTTP/1.1 CONNECT h:1| {content-length=0}', 'data abc']],
+    ['CONNECT h:1 HTTP/1.1\r\nContent-Length: 0\r\n\r\nabc', ['HTTP/1.1 CONNECT h:1| {}', 'data abc']],
     ['CONNECT h:1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n', CODING],
   ])('%j', check);
 });

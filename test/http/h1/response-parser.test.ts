@@ -212,6 +212,13 @@ describe('requests as written', () => {
     [{}, 'POST', {}, false, 'POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'],
     [{ headerKeyFormat: 'proper' }, 'GET', { 'x-a1-b_c': 'b' }, true, 'GET / HTTP/1.1\r\nHost: h\r\nX-A1-B_C: b\r\n\r\n'],
     [{ sendFullyQualifiedUrl: true }, 'GET', {}, true, 'GET http://h/ HTTP/1.1\r\nhost: h\r\n\r\n'],
+    [
+      {},
+      'POST',
+      { 'transfer-encoding': 'gzip', 'content-length': '3' },
+      false,
+      'POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\n\r\nabc',
+    ],
     [{}, 'CONNECT', {}, false, 'CONNECT h HTTP/1.1\r\nhost: h\r\n\r\nabc'],
     [
       {},

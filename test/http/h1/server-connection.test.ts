@@ -190,6 +190,14 @@ describe('responses as written', () => {
     expect(server.connection.closedAs === null ? 'open' : 'closed').toBe(after);
   });
 
+  test('the user may end the connection with a response', () => {
+    const server = new ServerHarness().feed(get('/'));
+    server.encoder!.close = true;
+    respond(server.encoder!, 204, {}, true);
+    expect(server.connection.written).toBe('HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n');
+    expect(server.connection.closedAs).toBe('flush');
+  });
+
   test('1xx, pieces and trailers', () => {
     const server = new ServerHarness({ enableTrailers: true }).feed(get('/'));
     const encoder = server.encoder!;
