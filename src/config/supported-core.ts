@@ -1,7 +1,7 @@
 /** Implemented fields of bootstrap, listeners, routes, clusters and what they are made of. See supported.ts for the notation. */
 export const CORE_FIELDS = `
 envoy.config.bootstrap.v3.Bootstrap
-  + node static_resources dynamic_resources cluster_manager stats_flush_interval layered_runtime admin dns_resolution_config
+  + node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval layered_runtime admin dns_resolution_config
   ~ deferred_stat_options stats_flush_on_admin watchdog watchdogs enable_dispatcher_stats default_socket_interface perf_tracing_file_path
   ~ default_regex_engine grpc_async_client_manager_config memory_allocator_manager stats_eviction_interval enable_worker_cpu_affinity
   ~ inline_headers listener_manager application_log_config
@@ -26,6 +26,15 @@ envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer
 envoy.service.discovery.v3.DiscoveryResponse
   + version_info resources type_url nonce
   ~ canary control_plane resource_errors
+
+envoy.config.metrics.v3.StatsConfig
+  + stats_tags use_all_default_tags stats_matcher histogram_bucket_settings
+envoy.config.metrics.v3.StatsMatcher
+  + *
+envoy.config.metrics.v3.TagSpecifier
+  + *
+envoy.config.metrics.v3.HistogramBucketSettings
+  + match buckets
 
 envoy.config.core.v3.Node
   + *
