@@ -125,8 +125,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     return (route.filterSettings(filter.name) as T | undefined) ?? null;
   }
 
-  // ── from the codec ──
-
   onRequestHeaders(headers: RequestHeaders, end: boolean): void {
     const manager = this.manager;
     this.#headers = headers;

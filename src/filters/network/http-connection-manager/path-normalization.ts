@@ -52,9 +52,9 @@ function canonicalize(path: string): string | null {
   if (text.indexOf('\\') >= 0) text = text.replaceAll('\\', '/');
   if (text.indexOf('%') >= 0) {
     if (/%00/.test(text)) return null;
-    text = text.replace(/%[0-9a-fA-F]{2}/g, (escape) => {
-      const char = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-      return /[A-Za-z0-9\-._~]/.test(char) ? char : escape;
+    text = text.replace(/%[0-9a-fA-F]{2}/g, (encoded) => {
+      const char = String.fromCharCode(Number.parseInt(encoded.slice(1), 16));
+      return /[A-Za-z0-9\-._~]/.test(char) ? char : encoded;
     });
   }
   if (!text.startsWith('/')) return null;

@@ -27,8 +27,10 @@ export function admit(stream: HttpStream, headers: RequestHeaders, table: RouteT
     headers.remove('expect');
   }
 
-  if (headers.authority === '') return refuse(stream, 400, '', 'missing_host_header');
+  if (headers.authority === '' && !headers.emptyHost) return refuse(stream, 400, '', 'missing_host_header');
   if (!isAuthority(headers.authority)) return refuse(stream, 400, '', 'http.invalid_authority');
+
+  if (headers.method === 'QUERY' && !headers.has('content-type')) return refuse(stream, 400, '', 'query_missing_content_type');
 
   if (!isConnect) {
     if (headers.path === '') return refuse(stream, 404, '', 'missing_path_rejected');
