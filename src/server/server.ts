@@ -135,13 +135,13 @@ export class Server {
   /** Asks workers for what only they know; `/clusters` and `/listeners` show the last answer. */
   async refresh(): Promise<void> {
     if (this.clusters === null || this.state === 'PRE_INITIALIZING') return;
-    this.clusters.refreshGauges();
     try {
       this.ownHosts = await this.workers.query({ kind: 'cluster-status' });
       this.listenerStatus = await this.workers.listenerStatus();
     } catch {
       // A worker is being replaced: the last answer stands.
     }
+    this.clusters.refreshGauges(this.ownHosts);
   }
 
   // ── what the admin interface and signals ask for ──
