@@ -17,7 +17,11 @@ export function generateCode(set: FileDescriptorSet, plugin: string): Map<string
   if (response.error !== '') throw new Error(`protoc-gen-es: ${response.error}`);
   for (const file of response.file) out.set(file.name, onlyTypes(file.content));
   const registry = createFileRegistry(set);
-  for (const file of registry.files) if (!NO_CODE.test(`${file.name}.proto`)) out.set(`${file.name}_pb.js`, enumModule(file));
+  for (const file of registry.files) {
+    const module = NO_CODE.test(`${file.name}.proto`) ? '' : enumModule(file);
+    // A file without enums has nothing that exists at run time.
+    if (module !== '') out.set(`${file.name}_pb.js`, module);
+  }
   return out;
 }
 
@@ -33,7 +37,7 @@ function enumModule(file: DescFile): string {
     for (const nested of message.nestedMessages) visit(nested);
   };
   for (const message of file.messages) visit(message);
-  const parts = ['export {};\n'];
+  const parts: string[] = [];
   for (const e of enums) {
     const names = e.values.map((v) => `  ${v.localName}: ${v.number},\n`);
     const numbers = new Map(e.values.map((v) => [v.number, v.localName]));
