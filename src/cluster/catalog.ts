@@ -153,6 +153,13 @@ export class ClusterCatalog {
     };
   }
 
+  /** The id alone; -1 if there is no such cluster. */
+  id(name: string): number {
+    const entry = this.#index.get(name);
+    if (entry === undefined) return -1;
+    return typeof entry === 'number' ? this.#bytes.readUInt32LE(entry) : entry.id;
+  }
+
   /** Parsed anew at each call. */
   settings(name: string): ClusterSettings | null {
     const packed = this.get(name);

@@ -119,7 +119,7 @@ export class ClusterControl {
     const catalog = this.#registry.catalog;
     const all = catalog.size <= SHOW_ALL_UP_TO;
     for (const name of catalog.names()) {
-      const { id } = catalog.get(name)!;
+      const id = catalog.id(name);
       if (!all && !this.#gauges.has(name) && !this.#discovered.has(name) && this.#deps.slab.find(id) < 0) continue;
       const gauges = this.#gaugesOf(name);
       gauges.refresh(this.#discovered.get(name)?.book.current ?? null);
@@ -129,9 +129,9 @@ export class ClusterControl {
   }
 
   #gaugesOf(name: string): ControlGauges {
-    const packed = this.#registry.catalog.get(name)!;
     const known = this.#gauges.get(name);
-    if (known !== undefined && known.id === packed.id) return known.gauges;
+    if (known !== undefined && known.id === this.#registry.catalog.id(name)) return known.gauges;
+    const packed = this.#registry.catalog.get(name)!;
     const settings = unpackSettings(packed.json);
     const gauges = new ControlGauges(settings, packed.id, this.#deps.slab, this.#deps.runtime, this.#scope(settings));
     this.#gauges.set(name, { id: packed.id, gauges });

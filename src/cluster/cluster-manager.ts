@@ -51,7 +51,7 @@ export class WorkerClusterManager implements ClusterManager {
   }
 
   applyHostUpdate(update: HostUpdate): void {
-    if (this.#catalog.get(update.cluster)?.id !== update.id) return;
+    if (this.#catalog.id(update.cluster) !== update.id) return;
     const cluster = this.#clusters.get(update.cluster);
     if (cluster === undefined) this.#waitingHosts.set(update.cluster, JSON.stringify(update));
     else cluster.applyHosts(update);

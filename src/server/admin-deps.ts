@@ -36,7 +36,9 @@ export class ServerAdmin implements AdminDeps {
     this.extraEndpoints = extraEndpoints;
   }
 
+  /** Gauges that hold for all workers together are read from shared memory at this moment. */
   get stats() {
+    this.#server.clusters?.refreshGauges(this.#server.ownHosts);
     return this.#server.stats;
   }
 
