@@ -28,10 +28,10 @@ export function grpcStatusOf(
   responseCode: number,
 ): number | null {
   if (request === null || !isGrpcRequest(request)) return null;
-  return grpcStatusHeader(trailers) ?? grpcStatusHeader(response) ?? (responseCode === 0 ? null : responseCode === 200 ? 0 : httpToGrpcStatus(responseCode));
+  return grpcStatusHeader(trailers) ?? grpcStatusHeader(response) ?? (responseCode === 0 ? null : httpToGrpcStatus(responseCode));
 }
 
-/** grpc-status for an HTTP status that came without one; for error statuses. */
+/** grpc-status for an HTTP status that came without one; 200 is "unknown", too. */
 export function httpToGrpcStatus(httpStatus: number): number {
   switch (httpStatus) {
     case 400:

@@ -84,8 +84,8 @@ describe('access-log filters', () => {
   test.each([
     [404, 'UNIMPLEMENTED', true],
     [503, 'UNAVAILABLE', true],
-    [200, 'OK', true],
-    [200, 'UNKNOWN', false],
+    [200, 'OK', false],
+    [200, 'UNKNOWN', true],
   ])('without a gRPC status, HTTP %d counts as %s: %s', (status, name, expected) => {
     expect(passes(`grpc_status_filter: {statuses: [${name}]}`, code(status))).toBe(expected);
   });

@@ -140,7 +140,7 @@ describe('text', () => {
     ['trailers', '5', 'NotFound NOT_FOUND 5'],
     ['headers', '14', 'Unavailable UNAVAILABLE 14'],
     ['headers', '99', '99 99 99'],
-    ['nowhere', '', 'OK OK 0'],
+    ['nowhere', '', 'Unknown UNKNOWN 2'],
   ])('gRPC status in %s: %s', (where, status, expected) => {
     const info = done((i) => {
       i.requestHeaders!.add('content-type', 'application/grpc');
