@@ -13,7 +13,7 @@ import type { DnsResolver } from './discovery/resolver.ts';
 import { StrictDns } from './discovery/strict-dns.ts';
 import { type HostUpdate, hostRecord } from './host-update.ts';
 import type { ClusterRegistry } from './registry.ts';
-import type { ClusterSettings, LocalitySettings } from './settings.ts';
+import { type ClusterSettings, DEFAULT_CLUSTER, type LocalitySettings } from './settings.ts';
 import { type ClusterView, clusterView, mergedHosts, type OwnHosts } from './status.ts';
 
 export interface ClusterControlDeps {
@@ -83,9 +83,14 @@ export class ClusterControl {
   }
 
   /** The endpoints of an EDS cluster. False if there is no such cluster. */
-  setEndpoints(name: string, localities: readonly LocalitySettings[]): boolean {
+  setEndpoints(
+    name: string,
+    localities: readonly LocalitySettings[],
+    overprovisioningFactor = DEFAULT_CLUSTER.overprovisioningFactor,
+  ): boolean {
     const cluster = this.#discovered.get(name);
     if (cluster === undefined || cluster.settings.type !== 'EDS') return false;
+    cluster.book.overprovisioningFactor = overprovisioningFactor;
     const priorities: KeyedHost[][] = [];
     for (const locality of localities) {
       while (priorities.length <= locality.priority) priorities.push([]);

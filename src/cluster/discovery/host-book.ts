@@ -39,7 +39,8 @@ export interface KeyedHost {
 export class HostBook {
   readonly #cluster: string;
   readonly #id: number;
-  readonly #overprovisioningFactor: number;
+  /** Percent; an endpoint list may bring its own. */
+  overprovisioningFactor: number;
   readonly #slots: SlotPool;
   #slotOf = new Map<string, number>();
   #update: HostUpdate;
@@ -48,7 +49,7 @@ export class HostBook {
   constructor(cluster: string, id: number, overprovisioningFactor: number, slots: SlotPool) {
     this.#cluster = cluster;
     this.#id = id;
-    this.#overprovisioningFactor = overprovisioningFactor;
+    this.overprovisioningFactor = overprovisioningFactor;
     this.#slots = slots;
     this.#update = { cluster, id, priorities: [{ hosts: [] }], overprovisioningFactor };
     this.#json = JSON.stringify(this.#update);
@@ -76,7 +77,7 @@ export class HostBook {
       cluster: this.#cluster,
       id: this.#id,
       priorities: priorities.map((hosts) => ({ hosts: unique(hosts).map(take) })),
-      overprovisioningFactor: this.#overprovisioningFactor,
+      overprovisioningFactor: this.overprovisioningFactor,
     };
     let went = false;
     for (const [key, slot] of this.#slotOf) {
