@@ -2,10 +2,10 @@
  * Which timeouts hold for a request: the route's, unless request headers say otherwise, and gRPC deadlines. Behaviour:
  * spec/resilience.md §2.1, in the order of Envoy's FilterUtility::finalTimeout.
  */
+import { formatGrpcTimeout, grpcTimeoutMs } from '../../../http/grpc-timeout.ts';
 import type { RequestHeaders } from '../../../http/header-map.ts';
 import { parseDecimal } from '../../../resilience/decimal.ts';
 import type { RouteAction } from '../../../route/route.ts';
-import { formatGrpcTimeout, grpcTimeoutMs } from '../../../http/grpc-timeout.ts';
 
 /** Fields of the router filter that this module fills. Milliseconds; 0 = none. */
 export interface Timeouts {
