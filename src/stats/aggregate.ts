@@ -4,7 +4,7 @@ import type { StatDefinition, StatsAnnouncement } from './announcement.ts';
 import type { StatsSettings } from './config.ts';
 import { BINS_PER_DECADE, DEFAULT_BUCKETS } from './histogram-bins.ts';
 import { compileNameMatcher, type NameMatcher } from './name-matcher.ts';
-import { type Series, SeriesCursor, Source, StatNode } from './series.ts';
+import { Series, SeriesCursor, Source, StatNode } from './series.ts';
 import { StatsStore } from './store.ts';
 import { TagExtractor } from './tag-extractor.ts';
 
@@ -76,11 +76,10 @@ export class StatsAggregate {
     return new SeriesCursor(this.#root);
   }
 
-  /** Walks everything: for tests and for what happens rarely. */
+  /** Looks only below prefixes of the name. For what happens rarely: a prefix of 10,000 names is walked. */
   find(fullName: string): Series | null {
-    const cursor = this.cursor();
-    for (let s = cursor.next(); s !== null; s = cursor.next()) if (s.fullName === fullName) return s;
-    return null;
+    this.#local?.flush();
+    return findBelow(this.#root, fullName);
   }
 
   /** Sum over the threads; null = no such counter or gauge. */
@@ -122,6 +121,18 @@ export class StatsAggregate {
     const cursor = this.cursor();
     for (let s = cursor.next(); s !== null; s = cursor.next()) s.retire(thread);
   }
+}
+
+function findBelow(node: StatNode, fullName: string): Series | null {
+  for (const entry of node.order) {
+    if (entry instanceof Series) {
+      if (entry.fullName === fullName) return entry;
+    } else if (fullName.startsWith(entry.prefix)) {
+      const found = findBelow(entry, fullName);
+      if (found !== null) return found;
+    }
+  }
+  return null;
 }
 
 export class ThreadStats {

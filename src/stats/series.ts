@@ -6,7 +6,7 @@ import type { ExtractedPrefix, TagExtractor } from './tag-extractor.ts';
 /** One thread's memory of a series. */
 export class Source {
   readonly thread: number;
-  readonly next: Source | null;
+  next: Source | null;
   readonly cells: Float64Array | null;
   readonly index: number;
   /** Histograms: bins by decade, and their counts when last looked at. */
@@ -89,24 +89,23 @@ export class Series {
   /** A thread is gone: counts stay, its share of gauges goes. */
   retire(thread: number): void {
     if (this.kind === 'histogram') this.collect();
-    let kept: Source | null = null;
+    let before: Source | null = null;
     for (let s = this.sources; s !== null; s = s.next) {
-      if (s.thread !== thread) kept = relink(s, kept);
-      else if (this.kind === 'counter' && s.cells !== null) this.base += s.cells[s.index]!;
+      if (s.thread !== thread) {
+        before = s;
+        continue;
+      }
+      if (this.kind === 'counter' && s.cells !== null) this.base += s.cells[s.index]!;
+      // Unlinked in place: the other threads' announcements refer to the very objects of the list.
+      if (before === null) this.sources = s.next;
+      else before.next = s.next;
     }
-    this.sources = kept;
   }
 
   reset(): void {
     const value = this.value();
     if (value !== 0) this.base -= value;
   }
-}
-
-function relink(source: Source, next: Source | null): Source {
-  const copy = new Source(source.thread, source.cells, source.index, next);
-  if (source.cells === null) copy.blocks.push(...source.blocks);
-  return copy;
 }
 
 export class HistogramCounts {

@@ -260,7 +260,13 @@ class ThreadHistogram implements Histogram {
     const v = this.#whole ? Math.floor(value) : value;
     let block = UNIT_BLOCK;
     let bin = 0;
-    if (v >= 1) {
+    // Most times are below 100 ms: no division for them.
+    if (v >= 1 && v < 10) bin = Math.floor(v * 10) - 9;
+    else if (v >= 10 && v < 100) {
+      block = UNIT_BLOCK + 1;
+      bin = Math.floor(v) - 9;
+    } else if (v >= 100) {
+      block = UNIT_BLOCK + 2;
       while (block < DECADES - 1 && v >= BLOCK_BASE[block + 1]!) block++;
       bin = Math.min(BINS_PER_DECADE, Math.floor((v * 10) / BLOCK_BASE[block]!) - 9);
     } else if (v >= BLOCK_BASE[0]! && !this.#whole) {

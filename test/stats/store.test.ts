@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { StatsAggregate } from '../../src/stats/aggregate.ts';
 import type { StatsAnnouncement } from '../../src/stats/announcement.ts';
@@ -123,4 +124,24 @@ test('text travels with the batches', () => {
 
 test('colons never reach a name', () => {
   expect(['web:80', 'http://x:1', 'plain'].map(sanitizeStatsName)).toEqual(['web_80', 'http_x_1', 'plain']);
+});
+
+test('real threads lose nothing, and their counts outlive them', async () => {
+  const aggregate = new StatsAggregate();
+  const count = async () => {
+    const thread = aggregate.addThread();
+    const worker = new Worker(new URL('./counting-worker.ts', import.meta.url));
+    await new Promise<void>((resolve, reject) => {
+      worker.on('error', reject);
+      worker.on('message', (message: StatsAnnouncement | 'done') => (message === 'done' ? resolve() : thread.accept(message)));
+    });
+    await worker.terminate();
+    thread.retire();
+  };
+  await Promise.all([count(), count()]);
+  await count();
+  expect(aggregate.value('cluster.web.upstream_rq_total')).toBe(300_000);
+  const { cumulative } = aggregate.find('cluster.web.upstream_rq_time')!.collect();
+  expect(cumulative.total).toBe(30_000);
+  expect(cumulative.quantiles([0.5])[0]).toBeCloseTo(490, -1);
 });
