@@ -143,5 +143,6 @@ test('real threads lose nothing, and their counts outlive them', async () => {
   expect(aggregate.value('cluster.web.upstream_rq_total')).toBe(300_000);
   const { cumulative } = aggregate.find('cluster.web.upstream_rq_time')!.collect();
   expect(cumulative.total).toBe(30_000);
-  expect(cumulative.quantiles([0.5])[0]).toBeCloseTo(490, -1);
+  // The middle one of 0, 10 … 990: somewhere in the bin from 490 to 500.
+  expect(Math.floor(cumulative.quantiles([0.5])[0]! / 10)).toBe(49);
 });
