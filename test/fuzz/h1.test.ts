@@ -230,7 +230,7 @@ describe('fuzz', () => {
       // Our own parser at its strictest stands in for a backend.
       const written = proxy.upstream.connection.written;
       const backend = new ServerHarness(
-        { strict: true, allowCustomMethods: true, enableTrailers: true, maxHeadersCount: 1000 },
+        { strict: true, allowCustomMethods: true, allowAbsoluteUrl: false, enableTrailers: true, maxHeadersCount: 1000 },
         respondNothing,
       ).feed(written);
       const heads = backend.log.lines.filter((line) => line.startsWith('HTTP/1.1 '));
