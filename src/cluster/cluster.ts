@@ -18,6 +18,7 @@ import { CLUSTER_CELLS, clusterBlockCells } from './block.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
 import { OriginalDstBalancer } from './original-dst.ts';
+import { ByteMeter } from './pool/byte-meter.ts';
 import { type ConnectOptions, type Connector, connectSocket } from './pool/connect.ts';
 import { Http1Pool } from './pool/h1-pool.ts';
 import type { ClientCodecFactory, PoolOwner } from './pool/pool-owner.ts';
@@ -49,6 +50,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
   readonly stats: ClusterStats;
   readonly metadata: Readonly<Record<string, unknown>> | null;
   readonly clock: Clock;
+  readonly byteMeter: ByteMeter;
   readonly connect: Connector;
   readonly connectOptions: ConnectOptions;
   readonly connectTimeoutMs: number;
@@ -72,6 +74,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
     this.stats = new ClusterStats(deps.rootScope.tagged('cluster', 'envoy.cluster_name', statName.replaceAll(':', '_')));
     this.metadata = settings.metadata;
     this.clock = deps.clock;
+    this.byteMeter = new ByteMeter(deps.clock);
     this.connect = deps.connect ?? connectSocket;
     this.connectOptions = {
       bufferLimit: settings.perConnectionBufferLimit,

@@ -3,7 +3,8 @@ import net from 'node:net';
 import { ResetReason } from '../../http/reset-reason.ts';
 import type { HostAddress } from '../../lb/host.ts';
 import { type Address, ipAddress, pipeAddress } from '../../net/address.ts';
-import { Connection, type ConnectionHandler } from '../../net/connection.ts';
+import { Connection, type ConnectionHandler, onSocketRead } from '../../net/connection.ts';
+import { markReader, onreadOption } from '../../net/read-buffers.ts';
 import type { TcpKeepAliveSettings } from '../settings.ts';
 
 export interface ConnectOptions {
@@ -74,7 +75,8 @@ class SocketAttempt implements ConnectAttempt {
     this.#target = target;
     this.#options = options;
     this.#listener = listener;
-    this.#socket = net.connect(socketOptions(target, options));
+    this.#socket = net.connect({ ...socketOptions(target, options), onread: onreadOption(onSocketRead) });
+    markReader(this.#socket);
     this.#socket.once('connect', this.#onConnect);
     this.#socket.once('error', this.#onError);
   }

@@ -4,6 +4,7 @@ import { ResetReason } from '../../http/reset-reason.ts';
 import type { CloseEvent, Connection, ConnectionHandler } from '../../net/connection.ts';
 import { Timer, type TimerTarget } from '../../runtime/clock.ts';
 import type { PoolClient } from '../api.ts';
+import type { Metered } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
 import type { Http1Pool } from './h1-pool.ts';
 
@@ -18,7 +19,7 @@ export const State = {
 } as const;
 export type State = (typeof State)[keyof typeof State];
 
-export class Http1PoolConnection implements ConnectionHandler, ConnectListener, ClientCallbacks, TimerTarget {
+export class Http1PoolConnection implements ConnectionHandler, ConnectListener, ClientCallbacks, TimerTarget, Metered {
   readonly #pool: Http1Pool;
   readonly #startedMs: number;
   /** Connect timeout while connecting, max_connection_duration afterwards. */
@@ -80,6 +81,7 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
     this.connection = connection;
     connection.handler = this;
     this.#codec = owner.newHttp1Codec(connection, this);
+    owner.byteMeter.add(this);
     if (owner.http.maxConnectionDurationMs > 0) owner.clock.arm(this.#timer, owner.http.maxConnectionDurationMs);
     this.#pool.onConnected(this);
   }
@@ -232,11 +234,12 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
 
   #endRequest(): void {
     this.active = false;
-    this.#countBytes();
+    this.countBytes();
     this.#pool.onRequestEnded();
   }
 
-  #countBytes(): void {
+  /** At the end of each request, and once a second while one goes on. */
+  countBytes(): void {
     const connection = this.connection;
     if (connection === null) return;
     const stats = this.#pool.owner.stats;
@@ -259,7 +262,7 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
       (remote ? stats.upstreamCxDestroyRemoteWithActiveRq : stats.upstreamCxDestroyLocalWithActiveRq).inc();
     }
     if (this.active) this.#endRequest();
-    this.#countBytes();
+    this.#pool.owner.byteMeter.remove(this);
     stats.upstreamCxLengthMs.record(clock.nowMs() - this.#startedMs);
     if (this.connection !== null) stats.upstreamRqPerCx.record(this.#requests);
     this.#pool.forget(this, before);

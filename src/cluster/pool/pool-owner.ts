@@ -5,6 +5,7 @@ import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ClusterStats } from '../cluster-stats.ts';
 import type { UpstreamHttpSettings } from '../settings.ts';
+import type { ByteMeter } from './byte-meter.ts';
 import type { ConnectOptions, Connector } from './connect.ts';
 
 export type ClientCodecFactory = (connection: Connection, callbacks: ClientCallbacks) => ClientConnection;
@@ -12,6 +13,7 @@ export type ClientCodecFactory = (connection: Connection, callbacks: ClientCallb
 export interface PoolOwner {
   readonly clock: Clock;
   readonly stats: ClusterStats;
+  readonly byteMeter: ByteMeter;
   readonly connect: Connector;
   readonly connectOptions: ConnectOptions;
   readonly connectTimeoutMs: number;

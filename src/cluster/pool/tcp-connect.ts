@@ -5,11 +5,12 @@ import type { Connection } from '../../net/connection.ts';
 import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import { Timer, type TimerTarget } from '../../runtime/clock.ts';
 import type { TcpClient, TcpConnect } from '../api.ts';
+import type { Metered } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
 import type { PoolOwner } from './pool-owner.ts';
 
 /** The answer never comes from inside the constructor. */
-export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget {
+export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, Metered {
   readonly #host: Host;
   readonly #owner: PoolOwner;
   readonly #breaker: CircuitBreaker;
@@ -17,6 +18,9 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget {
   readonly #timer: Timer;
   #client: TcpClient | null;
   #attempt: ConnectAttempt | null;
+  #connection: Connection | null;
+  #rxCounted: number;
+  #txCounted: number;
 
   constructor(host: Host, priority: 0 | 1, owner: PoolOwner, client: TcpClient) {
     this.#host = host;
@@ -26,6 +30,9 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget {
     this.#timer = new Timer(this, 0);
     this.#client = client;
     this.#attempt = null;
+    this.#connection = null;
+    this.#rxCounted = 0;
+    this.#txCounted = 0;
     const stats = owner.stats;
     if (!this.#breaker.connections.tryInc()) {
       stats.upstreamCxOverflow.inc();
@@ -61,7 +68,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget {
     this.#owner.stats.upstreamRqCancelled.inc();
     this.#attempt.abort();
     this.#leavePending();
-    this.#closed(false, 0, 0);
+    this.#closed(false);
   }
 
   onConnected(connection: Connection): void {
@@ -72,6 +79,8 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget {
     stats.upstreamRqActive.inc();
     this.#breaker.requests.inc();
     this.#host.requestStarted();
+    this.#connection = connection;
+    this.#owner.byteMeter.add(this);
     connection.handler = this.#client!.onTcpConnected(connection);
     this.#client = null;
     connection.socket.once('close', () => {
@@ -79,7 +88,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget {
       this.#breaker.requests.dec();
       this.#host.requestEnded();
       // Whoever sent FIN first ended it; our own close comes after the peer's FIN when that was forwarded.
-      this.#closed(connection.readEnded || !connection.closing, connection.bytesReceived, connection.bytesSent);
+      this.#closed(connection.readEnded || !connection.closing);
     });
   }
 
@@ -101,7 +110,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget {
     this.#owner.stats.upstreamCxConnectFail.inc();
     this.#host.connectFailed();
     this.#owner.stats.upstreamRqPendingFailureEject.inc();
-    this.#closed(reason === ResetReason.RemoteConnectionFailure, 0, 0);
+    this.#closed(reason === ResetReason.RemoteConnectionFailure);
     client.onTcpFailure(reason, text);
   }
 
@@ -113,13 +122,21 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget {
     this.#owner.stats.upstreamRqPendingActive.dec();
   }
 
-  #closed(remote: boolean, rxBytes: number, txBytes: number): void {
+  countBytes(): void {
+    const connection = this.#connection!;
+    const stats = this.#owner.stats;
+    stats.upstreamCxRxBytesTotal.add(connection.bytesReceived - this.#rxCounted);
+    stats.upstreamCxTxBytesTotal.add(connection.bytesSent - this.#txCounted);
+    this.#rxCounted = connection.bytesReceived;
+    this.#txCounted = connection.bytesSent;
+  }
+
+  #closed(remote: boolean): void {
+    this.#owner.byteMeter.remove(this);
     const stats = this.#owner.stats;
     stats.upstreamCxActive.dec();
     stats.upstreamCxDestroy.inc();
     (remote ? stats.upstreamCxDestroyRemote : stats.upstreamCxDestroyLocal).inc();
-    stats.upstreamCxRxBytesTotal.add(rxBytes);
-    stats.upstreamCxTxBytesTotal.add(txBytes);
     stats.upstreamCxLengthMs.record(this.#owner.clock.nowMs() - this.#startedMs);
     this.#breaker.connections.dec();
     this.#host.connectionClosed();

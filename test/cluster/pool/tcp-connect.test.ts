@@ -49,6 +49,20 @@ describe('a TCP connection', () => {
     ]);
   });
 
+  test('counts its bytes while it lives', () => {
+    const rig = new ClusterRig();
+    const client = new Client();
+    connect(rig, client);
+    rig.upstreams[0]!.connected();
+    rig.upstreams[0]!.sends('hello');
+    client.connection!.writeText('hi');
+    rig.clock.advance(1010);
+    rig.upstreams[0]!.sends('again');
+    expect([rig.stat('upstream_cx_rx_bytes_total'), rig.stat('upstream_cx_tx_bytes_total')]).toEqual([5, 2]);
+    rig.clock.advance(1010);
+    expect([rig.stat('upstream_cx_rx_bytes_total'), rig.stat('upstream_cx_tx_bytes_total')]).toEqual([10, 2]);
+  });
+
   test('that is refused', () => {
     const rig = new ClusterRig();
     const client = new Client();
