@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../src/runtime/random.ts';
 import { destination, request, routesOnly, routeTable, streamInfo } from '../support/route-rig.ts';
 
 /** Whether a request meets `match` (YAML flow text). */
@@ -198,26 +199,31 @@ describe('order', () => {
     expect([at('/a', 'x: 1'), at('/a'), at('/a/1'), at('/a/b'), at('/ab'), at('/b')]).toEqual(['201', '205', '202', '203', '205', '207']);
   });
 
-  test('the index finds what a walk over all routes finds', () => {
-    const words = ['', 'a', 'b', 'ab', 'a/b', 'aa', 'b/a', 'a/', 'abc'];
+  // Few lengths of prefixes and many are looked up in different ways.
+  test.each([
+    [3, 40],
+    [14, 25],
+  ])('the index finds what a walk over all routes finds: words of up to %d letters', (longest, rounds) => {
     const kinds = ['path', 'prefix', 'path_separated_prefix', 'regex'] as const;
-    let seed = 7;
-    const next = (bound: number) => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % bound;
-    for (let round = 0; round < 60; round++) {
-      const routes = Array.from({ length: 12 }, (_, i) => {
-        const kind = kinds[next(kinds.length)]!;
-        const word = '/' + words[next(words.length)]!;
+    const random = seededRandom(7);
+    const words = Array.from({ length: 24 }, () =>
+      Array.from({ length: random.below(longest + 1) }, () => 'aab/'[random.below(4)]).join(''),
+    );
+    for (let round = 0; round < rounds; round++) {
+      const routes = Array.from({ length: 16 }, (_, i) => {
+        const kind = kinds[random.below(kinds.length)]!;
+        const word = '/' + words[random.below(words.length)]!;
         const value = kind === 'path_separated_prefix' && word.endsWith('/') ? '/a' : word;
         const path = kind === 'regex' ? `safe_regex: {regex: "${value}.*"}` : `${kind}: "${value}"`;
-        const header = next(3) === 0 ? ', headers: [{name: x}]' : '';
-        const cased = kind !== 'regex' && next(4) === 0 ? ', case_sensitive: false' : '';
+        const header = random.below(3) === 0 ? ', headers: [{name: x}]' : '';
+        const cased = kind !== 'regex' && random.below(6) === 0 ? ', case_sensitive: false' : '';
         return `- {match: {${path}${header}${cased}}, direct_response: {status: ${200 + i}}}`;
       });
       const table = routeTable(routesOnly(routes.join('\n')));
       const alone = routes.map((route) => routeTable(routesOnly(route)));
       for (const word of words) {
         for (const extra of ['', 'x', '/x']) {
-          const headers = request(`GET http://h/${word}${extra}`, ...(next(2) === 0 ? ['x: 1'] : []));
+          const headers = request(`GET http://h/${word}${extra}`, ...(random.below(2) === 0 ? ['x: 1'] : []));
           const first = alone.map((one) => destination(one, headers)).find((where) => where !== 'none') ?? 'none';
           expect(destination(table, headers)).toBe(first);
         }

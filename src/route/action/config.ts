@@ -13,7 +13,6 @@ import {
   type VirtualHost,
 } from '../../config/gen/envoy/config/route/v3/route_components_pb.js';
 import type { RouteConfiguration } from '../../config/gen/envoy/config/route/v3/route_pb.js';
-import { didYouMean } from '../../config/suggest.ts';
 import { compileRegexRewrite, compileRuntimeFraction, durationMs } from '../../http/config.ts';
 import { compileDataSource } from '../../http/data-source-config.ts';
 import { canonicalName } from '../../http/header-lookup.ts';
@@ -22,6 +21,7 @@ import { compileRetryPolicy } from '../../resilience/config.ts';
 import type { RetryPolicySettings } from '../../resilience/retry-policy.ts';
 import type { RouteCompileDeps } from '../config.ts';
 import type { ActionSettings, ForwardSettings, Metadata, MirrorPolicySettings, PathMatchSettings, RedirectSettings } from '../settings.ts';
+import { balancingMetadata, type ClusterCheck, checkCluster } from './cluster/config.ts';
 import { compileHashPolicies } from './hash-policy/config.ts';
 import { compileRewrite } from './rewrite/config.ts';
 import { compileWeightedClusters } from './weighted/config.ts';
@@ -36,11 +36,6 @@ export interface ActionScope extends ClusterCheck {
   readonly retryPolicy: RetryPolicySettings | null;
   /** Of the virtual host, or of the route configuration. */
   readonly mirrors: readonly MirrorPolicySettings[];
-}
-
-export interface ClusterCheck {
-  readonly validateClusters: boolean;
-  readonly deps: RouteCompileDeps;
 }
 
 export function compileAction(route: Route, match: PathMatchSettings, scope: ActionScope, at: CompileContext): ActionSettings {
@@ -142,18 +137,6 @@ function bufferLimit(level: {
   readonly perRequestBufferLimitBytes?: number | undefined;
 }): number | null {
   return level.requestBodyBufferLimit === undefined ? (level.perRequestBufferLimitBytes ?? null) : Number(level.requestBodyBufferLimit);
-}
-
-/** Subset balancing reads the namespace envoy.lb alone. */
-export function balancingMetadata(
-  metadata: { readonly filterMetadata: { readonly [key: string]: Metadata } } | undefined,
-): Metadata | null {
-  return metadata?.filterMetadata['envoy.lb'] ?? null;
-}
-
-export function checkCluster(name: string, kind: string, scope: ClusterCheck, at: CompileContext): void {
-  if (scope.validateClusters && scope.deps.clusterExists(name) === false)
-    at.error(`route: unknown ${kind} '${name}'${didYouMean(name, scope.deps.clusterNames)}`);
 }
 
 function compileCluster(

@@ -26,6 +26,9 @@ class PrefixNode {
   }
 }
 
+/** Up to this many different prefix lengths, a look-up for each of them is cheaper than a binary search over all prefixes. */
+const MAX_LENGTHS = 8;
+
 /** Candidate lists are kept once computed, up to this many entries over all of them. */
 const MAX_KEPT = 1_000_000;
 
@@ -34,6 +37,8 @@ export class RouteIndex {
   readonly #exact = new Map<string, { readonly own: number[]; candidates: Int32Array | null }>();
   /** Sorted by text, so that the prefixes of a path precede it. */
   readonly #prefixes: PrefixNode[];
+  /** Prefixes by their length, longest first; null where there are too many lengths. */
+  readonly #byLength: readonly { readonly length: number; readonly nodes: ReadonlyMap<string, PrefixNode> }[] | null;
   /** Routes that may match any path. */
   readonly #anywhere: number[] = [];
   readonly #anywhereOnly: Int32Array;
@@ -61,6 +66,7 @@ export class RouteIndex {
     });
     this.#prefixes = [...nodes.values()].sort((a, b) => (a.text < b.text ? -1 : 1));
     this.#linkParents();
+    this.#byLength = groupByLength(this.#prefixes);
     this.#anywhereOnly = this.#merge('', [], null);
   }
 
@@ -92,6 +98,17 @@ export class RouteIndex {
 
   /** The longest known prefix of `path`. */
   #deepest(path: string): PrefixNode | null {
+    if (this.#byLength === null) return this.#predecessor(path);
+    for (let i = 0; i < this.#byLength.length; i++) {
+      const { length, nodes } = this.#byLength[i]!;
+      if (length > path.length) continue;
+      const node = nodes.get(length === path.length ? path : path.slice(0, length));
+      if (node !== undefined) return node;
+    }
+    return null;
+  }
+
+  #predecessor(path: string): PrefixNode | null {
     const nodes = this.#prefixes;
     let low = 0;
     let high = nodes.length;
@@ -125,4 +142,17 @@ export class RouteIndex {
     this.#kept += candidates.length;
     return this.#kept <= MAX_KEPT;
   }
+}
+
+function groupByLength(
+  nodes: readonly PrefixNode[],
+): { readonly length: number; readonly nodes: ReadonlyMap<string, PrefixNode> }[] | null {
+  const groups = new Map<number, Map<string, PrefixNode>>();
+  for (const node of nodes) {
+    const group = groups.get(node.text.length);
+    if (group === undefined) groups.set(node.text.length, new Map([[node.text, node]]));
+    else group.set(node.text, node);
+  }
+  if (groups.size > MAX_LENGTHS) return null;
+  return [...groups].map(([length, group]) => ({ length, nodes: group })).sort((a, b) => b.length - a.length);
 }

@@ -6,14 +6,14 @@ import { wireText } from '../../../http/wire-text.ts';
 import { compileHeaderFields } from '../../headers/config.ts';
 import { compilePerFilter } from '../../per-filter/config.ts';
 import type { Metadata, WeightedEntrySettings, WeightedSettings } from '../../settings.ts';
-import { type ActionScope, balancingMetadata, checkCluster } from '../config.ts';
+import { balancingMetadata, type ClusterCheck, checkCluster } from '../cluster/config.ts';
 
 const MAX_TOTAL = 2 ** 32 - 1;
 
 export function compileWeightedClusters(
   message: WeightedCluster,
   routeMetadata: Metadata | null,
-  scope: ActionScope,
+  scope: ClusterCheck,
   at: CompileContext,
 ): WeightedSettings {
   const entries = message.clusters.map((cluster, i) => compileEntry(cluster, routeMetadata, scope, at.field('clusters', i)));
@@ -33,7 +33,7 @@ export function compileWeightedClusters(
 function compileEntry(
   cluster: WeightedCluster_ClusterWeight,
   routeMetadata: Metadata | null,
-  scope: ActionScope,
+  scope: ClusterCheck,
   at: CompileContext,
 ): WeightedEntrySettings {
   if (cluster.name !== '' && cluster.clusterHeader !== '') at.error('Only one of name or cluster_header can be specified');
