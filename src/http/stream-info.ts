@@ -164,6 +164,21 @@ export class StreamInfo {
     this.endMs = -1;
   }
 
+  /** For the request that an internal redirect makes of this one: what belongs to the client's request stays, what happened to it does not. */
+  redirected(nowMs: number, wallMs: number, replayed: readonly Buffer[]): StreamInfo {
+    const next = new StreamInfo(this.connection, nowMs, wallMs, this.randomValue);
+    next.protocol = this.protocol;
+    next.remoteAddress = this.remoteAddress;
+    next.bytesReceived = this.bytesReceived;
+    for (const chunk of replayed) next.bytesReceived += chunk.length;
+    next.wireBytesReceived = this.wireBytesReceived;
+    next.lastDownstreamRxMs = this.lastDownstreamRxMs;
+    next.isHealthCheck = this.isHealthCheck;
+    next.traced = this.traced;
+    next.filterState = this.filterState;
+    return next;
+  }
+
   /** Bits of Flag. */
   get flags(): number {
     return this.#flags;

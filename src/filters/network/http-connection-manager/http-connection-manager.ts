@@ -96,6 +96,15 @@ export class HttpConnectionManager {
     return own ?? this.settings.upgrades[type.toLowerCase()] ?? false;
   }
 
+  /** An internal redirect ends one request and begins another, as the log and the statistics tell it. */
+  onRedirected(info: StreamInfo, nowMs: number): void {
+    info.endMs = nowMs;
+    this.stats.rqTime.record(nowMs - info.startMs);
+    this.log(info, 'DownstreamEnd');
+    this.stats.rqTotal.inc();
+    this.stats.rqHttp1Total.inc();
+  }
+
   log(info: StreamInfo, type: string): void {
     const loggers = this.#accessLoggers;
     for (let i = 0; i < loggers.length; i++) loggers[i]!.log(info, type);

@@ -20,7 +20,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   readonly manager: HttpConnectionManager;
   readonly connection: HttpConnection;
   readonly encoder: ResponseEncoder;
-  readonly info: StreamInfo;
+  info: StreamInfo;
   requestEnded: boolean;
   responseStarted: boolean;
   ended: boolean;
@@ -45,7 +45,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   /** What was sent before still waits for the peer to read it. */
   #aboveHigh: boolean;
   #timers: StreamTimers | null;
-  #redirects: number;
 
   constructor(connection: HttpConnection, encoder: ResponseEncoder) {
     const manager = connection.manager;
@@ -77,7 +76,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.#watermarks = null;
     this.#aboveHigh = false;
     this.#timers = null;
-    this.#redirects = 0;
 
     const settings = manager.settings;
     manager.stats.rqTotal.inc();
@@ -276,7 +274,9 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   recreate(headers: RequestHeaders, body: readonly Buffer[] | null, trailers: HeaderMap | null): boolean {
     if (this.ended || this.responseStarted || !this.requestEnded || (this.#request?.bufferedBytes ?? 0) > 0) return false;
     for (const filter of this.#filters) filter.onStreamEnd(this);
-    this.#redirects++;
+    const now = this.clock.nowMs();
+    this.manager.onRedirected(this.info, now);
+    this.info = this.info.redirected(now, this.clock.wallMs(), body ?? NO_CHUNKS);
     this.#headers = headers;
     this.info.requestHeaders = headers;
     this.#filters = NO_FILTERS;
@@ -292,10 +292,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     }
     if (trailers !== null && !this.ended && !this.#request!.answered) this.#request!.trailers(trailers);
     return true;
-  }
-
-  get internalRedirects(): number {
-    return this.#redirects;
   }
 
   // ── response side's end (ResponseSink) ──
