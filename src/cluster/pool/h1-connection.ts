@@ -208,9 +208,12 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
     this.#pool.owner.stats.upstreamCxProtocolError.inc();
   }
 
-  /** `Keep-Alive: timeout=N`: gone a second before the peer closes, so that no request is sent into a closing connection. */
+  /**
+   * `Keep-Alive: timeout=N`: closed a second before the peer closes (half the time when it gives less than two), so that no request is
+   * sent into a closing connection.
+   */
   onKeepAliveTimeout(seconds: number): void {
-    this.#peerIdleMs = Math.max(0, seconds - 1) * 1000;
+    this.#peerIdleMs = Math.max(seconds / 2, seconds - 1) * 1000;
   }
 
   onCloseAnnounced(): void {

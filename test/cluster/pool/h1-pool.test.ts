@@ -344,16 +344,29 @@ describe('the end of a connection', () => {
     expect(rig.upstreams.map((u) => u.socket.destroyed)).toEqual([true, true]);
   });
 
-  test('a connection whose peer announced its own timeout is closed a second earlier', () => {
+  test.each([
+    ['timeout=5, max=100', 4000],
+    ['max=100, timeout=2', 1000],
+    ['timeout=1', 500],
+  ])('a connection whose peer announced its own timeout is closed before that: %s', (announced, ms) => {
     const rig = new ClusterRig();
     rig.request();
     rig.upstreams[0]!.connected();
-    rig.upstreams[0]!.sends('HTTP/1.1 200 OK\r\nkeep-alive: timeout=5, max=100\r\ncontent-length: 0\r\n\r\n');
-    rig.clock.advance(3980);
+    rig.upstreams[0]!.sends(`HTTP/1.1 200 OK\r\nkeep-alive: ${announced}\r\ncontent-length: 0\r\n\r\n`);
+    rig.clock.advance(ms - 20);
     expect(rig.upstreams[0]!.socket.destroyed).toBe(false);
     rig.clock.advance(40);
     expect(rig.upstreams[0]!.socket.destroyed).toBe(true);
     expect(rig.stat('upstream_cx_idle_timeout')).toBe(1);
+  });
+
+  test.each(['timeout=0', 'timeout=', 'max=3', 'x'])('keep-alive: %s', async (announced) => {
+    const rig = new ClusterRig();
+    rig.request();
+    rig.upstreams[0]!.connected();
+    rig.upstreams[0]!.sends(`HTTP/1.1 200 OK\r\nkeep-alive: ${announced}\r\ncontent-length: 0\r\n\r\n`);
+    await settle();
+    expect(rig.upstreams[0]!.socket.destroyed).toBe(announced === 'timeout=0');
   });
 
   test('max_connection_duration lets the request in flight end', async () => {
