@@ -210,6 +210,8 @@ describe('framing', () => {
     [post('Transfer-Encoding: gzip, chunked', ''), CODING],
     [post('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked', ''), CODING],
     [post('Transfer-Encoding:', ''), CODING],
+    [post('Connection: transfer-encoding\r\nTransfer-Encoding: gzip', ''), CODING],
+    [post('Connection: content-length\r\nContent-Length: 3', 'abc'), [POST(''), 'data abc', 'end']],
     [post('Transfer-Encoding: CHUNKED', '0\r\n\r\n'), [POST('transfer-encoding=CHUNKED'), 'end']],
     [chunked('3;ext="1"\r\nabc\r\n0\r\n\r\n'), [CHUNKED, 'data abc', 'end']],
     [chunked('3 \r\nabc\r\n00\r\n\r\n'), [CHUNKED, 'data abc', 'end']],
