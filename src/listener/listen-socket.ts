@@ -2,6 +2,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
+import { adoptAccepted } from '../net/connection.ts';
 import { descriptorOf, type PreboundOptions, type PreparedSockets } from '../net/socket-options.ts';
 import type { ListenAddressSettings, ListenerSettings } from './settings.ts';
 
@@ -26,7 +27,7 @@ export class ListenSocket {
     this.address = address;
     this.receiver = receiver;
     this.#closed = false;
-    server.on('connection', (socket) => this.receiver.acceptSocket(socket, address.path));
+    server.on('connection', (socket) => this.receiver.acceptSocket(adoptAccepted(socket), address.path));
     // An accept that fails (EMFILE) costs that connection; the next one is tried.
     server.on('error', () => undefined);
   }
@@ -38,7 +39,7 @@ export class ListenSocket {
     prepared: PreparedSockets,
     receiver: SocketReceiver,
   ): Promise<ListenSocket> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true, ...keepaliveOptions(settings) });
+    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true, ...keepaliveOptions(settings) });
     const backlog = settings.backlog === 0 ? DEFAULT_BACKLOG : settings.backlog;
     const text = addressText(address);
     try {

@@ -5,6 +5,9 @@
  */
 import type { Socket } from 'node:net';
 import type { Address } from './address.ts';
+import { borrowForWrite, isReader, keepChunk, ReadBuffer, readInto, writeChunk } from './read-buffers.ts';
+
+export { keepChunk };
 
 export interface ConnectionHandler {
   /** Bytes from the peer. `chunk` is borrowed: whoever keeps it past this call first passes it through `keepChunk`. */
@@ -64,11 +67,6 @@ export function flushConnections(): void {
   }
 }
 
-/** A chunk handed to a handler may lie in a buffer that is read into again: this returns bytes that stay. */
-export function keepChunk(chunk: Buffer): Buffer {
-  return chunk;
-}
-
 /** The connection of a socket, so that all sockets share five listener functions instead of five closures each. */
 const OWNER = Symbol('connection');
 interface OwnedSocket extends Socket {
@@ -77,6 +75,11 @@ interface OwnedSocket extends Socket {
 
 function onSocketData(this: Socket, chunk: Buffer): void {
   (this as OwnedSocket)[OWNER].onSocketData(chunk);
+}
+/** Node's `onread`: bytes lie in a buffer of ours, which is read into again after this. */
+export function onSocketRead(this: Socket, length: number, buffer: Uint8Array): boolean {
+  (this as OwnedSocket)[OWNER].onSocketRead(buffer as Buffer, length);
+  return true;
 }
 function onSocketEnd(this: Socket): void {
   (this as OwnedSocket)[OWNER].onSocketEnd();
@@ -89,6 +92,11 @@ function onSocketError(this: Socket, error: NodeJS.ErrnoException): void {
 }
 function onSocketClose(this: Socket): void {
   (this as OwnedSocket)[OWNER].onSocketClose();
+}
+
+/** A socket from a server with `pauseOnConnect`, made to read into reusable buffers where Node can. */
+export function adoptAccepted(socket: Socket): Socket {
+  return readInto(socket, onSocketRead);
 }
 
 export class Connection {
@@ -122,6 +130,8 @@ export class Connection {
   #unread: Buffer | null;
   /** FIN came while there were such bytes. */
   #endAfterUnread: boolean;
+  /** null = the socket emits 'data'. */
+  readonly #reads: ReadBuffer | null;
 
   constructor(socket: Socket, handler: ConnectionHandler, local: Address, remote: Address) {
     this.id = nextConnectionId++;
@@ -147,7 +157,8 @@ export class Connection {
     this.#unread = null;
     this.#endAfterUnread = false;
     (socket as OwnedSocket)[OWNER] = this;
-    socket.on('data', onSocketData);
+    this.#reads = isReader(socket) ? new ReadBuffer() : null;
+    if (this.#reads === null) socket.on('data', onSocketData);
     socket.on('end', onSocketEnd);
     socket.on('drain', onSocketDrain);
     socket.on('error', onSocketError);
@@ -179,7 +190,7 @@ export class Connection {
       this.#pendingText += chunk.latin1Slice(0, chunk.length);
     } else {
       this.#pendingBuffers ??= [];
-      this.#pendingBuffers.push(keepChunk(chunk));
+      this.#pendingBuffers.push(borrowForWrite(chunk));
     }
     if (!this.#queued) this.#enqueue();
   }
@@ -199,7 +210,7 @@ export class Connection {
       const batch = text !== '' || buffers.length > 1;
       if (batch) this.socket.cork();
       if (text !== '') this.socket.write(text, 'latin1');
-      for (let i = 0; i < buffers.length; i++) accepted = this.socket.write(buffers[i]!);
+      for (let i = 0; i < buffers.length; i++) accepted = writeChunk(this.socket, buffers[i]!);
       if (batch) this.socket.uncork();
     }
     if (!accepted && !this.#aboveHigh && !this.closing && this.socket.writableLength > this.#bufferLimit) {
@@ -303,6 +314,17 @@ export class Connection {
   }
 
   /** @internal */
+  onSocketRead(buffer: Buffer, length: number): void {
+    const reads = this.#reads!;
+    reads.begin(length);
+    try {
+      this.onSocketData(buffer.subarray(0, length));
+    } finally {
+      reads.end(buffer);
+    }
+  }
+
+  /** @internal */
   onSocketEnd(): void {
     // A paused socket with nothing buffered reports FIN all the same.
     if (this.#unread !== null) {
@@ -330,6 +352,7 @@ export class Connection {
     if (this.closed) return;
     this.closed = true;
     this.writeEnded = true;
+    this.#reads?.release();
     this.#unread = null;
     this.dispatch(this.#signalClose);
   }
