@@ -211,20 +211,19 @@ export const resilience: Area = {
       cases: [{ name: 'draining hosts get nothing', send: ['GET /1', 'GET /2', 'GET /3'] }],
     },
     {
-      name: 'hash by header',
-      routes: '- {match: {prefix: /}, route: {cluster: ring, hash_policy: [{header: {header_name: x-user}}]}}',
-      clusters: `
-        - name: ring
-          lb_policy: RING_HASH
-          load_assignment:
-            cluster_name: ring
-            endpoints: [{lb_endpoints: [{metadata: {filter_metadata: {envoy.lb: {hash_key: alpha}}}, endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}}}, {metadata: {filter_metadata: {envoy.lb: {hash_key: beta}}}, endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{b}}}}}}]}]
+      name: 'weighted clusters by hash',
+      routes: `
+        - match: {prefix: /}
+          route:
+            weighted_clusters: {use_hash_policy: true, clusters: [{name: a, weight: 50}, {name: b, weight: 50}]}
+            hash_policy: [{header: {header_name: x-user}}, {query_parameter: {name: u}}]
       `,
       cases: [
         {
-          name: 'the same host for the same user',
+          name: 'the same cluster for the same user',
           send: ['one', 'two', 'three', 'four', 'five', 'six', 'one'].map((user) => get('/', ['x-user', user])),
         },
+        { name: 'by a query parameter', send: ['GET /?u=1', 'GET /?u=2', 'GET /?u=3', 'GET /?x=y&u=4'] },
       ],
     },
     {

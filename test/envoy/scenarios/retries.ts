@@ -187,8 +187,8 @@ export const retries: Area = {
       ],
     },
     {
-      name: 'retries onto other hosts',
-      routes: `- {match: {prefix: /}, route: {cluster: two, retry_policy: {retry_on: 5xx, num_retries: 1, host_selection_retry_max_attempts: 20, retry_host_predicate: [{name: envoy.retry_host_predicates.previous_hosts, typed_config: {"@type": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate}}]}}}`,
+      name: 'retries and priorities',
+      routes: `- {match: {prefix: /}, route: {cluster: two, retry_policy: {retry_on: 5xx, num_retries: 1}}}`,
       clusters: `
         - name: two
           lb_policy: ROUND_ROBIN
