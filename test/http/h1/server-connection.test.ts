@@ -3,7 +3,7 @@ import type { ResponseEncoder } from '../../../src/http/codec.ts';
 import type { Http1Settings } from '../../../src/http/h1/settings.ts';
 import { HeaderMap, ResponseHeaders } from '../../../src/http/header-map.ts';
 import { ResetReason } from '../../../src/http/reset-reason.ts';
-import { echoPath, ServerHarness } from './recording.ts';
+import { ClientHarness, echoPath, ServerHarness } from './recording.ts';
 
 const get = (path: string, headers = ''): string => `GET ${path} HTTP/1.1\r\nHost: h\r\n${headers}\r\n`;
 const ok = (body: string): string => `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
@@ -285,5 +285,33 @@ describe('the end of a connection', () => {
     expect(server.connection).toMatchObject({ pauses: 0, closedAs: 'flush' });
     server.feed('defghi');
     expect(server.log.lines.at(-1)).toBe('data abc');
+  });
+
+  test('the user that wants to close gets to', () => {
+    const server = new ServerHarness({}, echoPath);
+    let done = 0;
+    Object.assign(server, { onConnectionDone: () => done++ });
+    server.feed(get('/a', 'Connection: close\r\n') + get('/never'));
+    expect([done, server.connection.closedAs, server.streams]).toEqual([1, null, 1]);
+  });
+});
+
+describe('watermarks', () => {
+  test('reach the stream that is under way', () => {
+    const server = new ServerHarness().feed(get('/'));
+    server.codec.onAboveWriteBufferHighWatermark();
+    server.codec.onBelowWriteBufferLowWatermark();
+    expect(server.log.lines.slice(1)).toEqual(['above', 'below']);
+    respond(server.encoder!, 204, {}, true);
+    server.codec.onAboveWriteBufferHighWatermark();
+    expect(server.log.lines).toHaveLength(3);
+  });
+
+  test('a new upstream stream learns that the connection is full', () => {
+    const client = new ClientHarness();
+    client.connection.aboveHighWatermark = true;
+    client.request();
+    client.codec.onBelowWriteBufferLowWatermark();
+    expect(client.log.lines).toEqual(['above', 'below']);
   });
 });
