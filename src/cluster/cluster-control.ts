@@ -45,6 +45,8 @@ export class ClusterControl {
   readonly #discovered = new Map<string, Discovered>();
   readonly #gauges = new Map<string, { readonly id: number; readonly gauges: ControlGauges }>();
   readonly #viaApi = new Set<string>();
+  /** By servers: a resolver has sockets and tables of its own. */
+  readonly #resolvers = new Map<string, DnsResolver>();
 
   constructor(registry: ClusterRegistry, deps: ClusterControlDeps) {
     this.#registry = registry;
@@ -158,7 +160,7 @@ export class ClusterControl {
     }
     const stats = new UpdateStats(this.#scope(settings));
     const warm = new Promise<void>((resolve) => {
-      const deps = { clock: this.#deps.clock, random: this.#deps.random, resolver: this.#deps.newResolver(settings.dns.resolvers) };
+      const deps = { clock: this.#deps.clock, random: this.#deps.random, resolver: this.#resolver(settings.dns.resolvers) };
       let cluster: Discovered | null = null;
       const Source = settings.type === 'STRICT_DNS' ? StrictDns : LogicalDns;
       let early: KeyedHost[][] | null = null;
@@ -178,6 +180,13 @@ export class ClusterControl {
       source.start();
     });
     if (settings.dns.waitForWarm) await warm;
+  }
+
+  #resolver(servers: readonly string[]): DnsResolver {
+    const key = servers.join(' ');
+    const known = this.#resolvers.get(key) ?? this.#deps.newResolver(servers);
+    this.#resolvers.set(key, known);
+    return known;
   }
 
   #apply(cluster: Discovered, priorities: KeyedHost[][], stats: UpdateStats | null): void {

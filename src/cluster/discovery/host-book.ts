@@ -63,6 +63,8 @@ export class HostBook {
   /** @param priorities index = priority @returns whether hosts came or went ('members'), something else about them changed ('details'), or nothing */
   set(priorities: readonly (readonly KeyedHost[])[]): 'members' | 'details' | 'nothing' {
     const slots = new Map<string, number>();
+    const places = new Map([...this.#slotOf.keys()].map((key, i) => [key, i]));
+    const place = ({ key }: KeyedHost): number => places.get(key) ?? Number.MAX_SAFE_INTEGER;
     let came = false;
     const take = ({ key, host }: KeyedHost): HostRecord => {
       let slot = this.#slotOf.get(key);
@@ -76,7 +78,7 @@ export class HostBook {
     const update = {
       cluster: this.#cluster,
       id: this.#id,
-      priorities: priorities.map((hosts) => ({ hosts: unique(hosts).map(take) })),
+      priorities: priorities.map((hosts) => ({ hosts: inOrder(unique(hosts), place).map(take) })),
       overprovisioningFactor: this.overprovisioningFactor,
     };
     let went = false;
@@ -104,4 +106,9 @@ export class HostBook {
 function unique(hosts: readonly KeyedHost[]): KeyedHost[] {
   const seen = new Set<string>();
   return hosts.filter(({ key }) => !seen.has(key) && seen.add(key) !== undefined);
+}
+
+/** Known hosts stay where they were, whatever order the server answers in today; new ones follow. */
+function inOrder(hosts: readonly KeyedHost[], place: (host: KeyedHost) => number): KeyedHost[] {
+  return hosts.toSorted((a, b) => place(a) - place(b));
 }

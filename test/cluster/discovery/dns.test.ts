@@ -139,6 +139,18 @@ describe('STRICT_DNS', () => {
     expect([rig.stat('update_success'), rig.stat('membership_change')]).toEqual([2, 2]);
   });
 
+  test('the same addresses in another order are nothing new; new ones follow the known', async () => {
+    const rig = new Rig({});
+    rig.resolver.answers = { 'a.test': ['1.1.1.3', '1.1.1.1', '1.1.1.2'] };
+    await rig.start();
+    rig.resolver.answers = { 'a.test': ['1.1.1.1', '1.1.1.2', '1.1.1.3'] };
+    await rig.advance(5010);
+    expect([rig.updates.length, rig.stat('update_no_rebuild')]).toEqual([1, 1]);
+    rig.resolver.answers = { 'a.test': ['1.1.1.0', '1.1.1.1', '1.1.1.3'] };
+    await rig.advance(5010);
+    expect(rig.hosts).toEqual([['1.1.1.3', '1.1.1.1', '1.1.1.0']]);
+  });
+
   test('a first answer without addresses is nothing new', async () => {
     const rig = new Rig({});
     rig.resolver.answers = { 'a.test': [] };
