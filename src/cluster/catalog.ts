@@ -174,3 +174,9 @@ export class ClusterCatalog {
     return this.#index.delete(name);
   }
 }
+
+/** The settings in a block, one at a time. */
+export function* catalogSettings(block: SharedArrayBuffer): Generator<ClusterSettings> {
+  const catalog = new ClusterCatalog(block);
+  for (const name of [...catalog.names()]) yield catalog.settings(name)!;
+}

@@ -4,13 +4,16 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import { compileAccessLog } from '../access-log/config.ts';
 import { CatalogBuilder } from '../cluster/catalog.ts';
 import { compileCluster } from '../cluster/config.ts';
-import type { ClusterSettings } from '../cluster/settings.ts';
+import { compileLoadAssignment } from '../cluster/discovery/config.ts';
+import type { ClusterSettings, LocalitySettings } from '../cluster/settings.ts';
 import { anyTypeName, type CompileContext } from '../config/context.ts';
 import type { Bootstrap } from '../config/gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
 import type { Cluster } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { ConfigSource } from '../config/gen/envoy/config/core/v3/config_source_pb.js';
+import type { ClusterLoadAssignment } from '../config/gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { Listener } from '../config/gen/envoy/config/listener/v3/listener_pb.js';
 import type { RouteConfiguration } from '../config/gen/envoy/config/route/v3/route_pb.js';
+import type { Rds } from '../config/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { didYouMean } from '../config/suggest.ts';
 import type { HcmCompilers } from '../filters/network/http-connection-manager/config.ts';
 import type { HttpFilterSettings } from '../filters/network/http-connection-manager/settings.ts';
@@ -20,7 +23,7 @@ import type { ListenerSettings } from '../listener/settings.ts';
 import { compileRouteConfiguration } from '../route/config.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import { compileStatsConfig } from '../stats/config.ts';
-import type { AdminSettings, CompiledConfig, DynamicSettings, FileSourceSettings, NodeSettings } from './compiled.ts';
+import type { AdminSettings, CompiledConfig, DynamicSettings, FileSourceSettings, NodeSettings, RdsSourceSettings } from './compiled.ts';
 import {
   HTTP_FILTERS,
   type HttpExtension,
@@ -51,7 +54,7 @@ interface Loaded<E> {
 interface MutableDynamic {
   lds: FileSourceSettings | null;
   cds: FileSourceSettings | null;
-  rds: Record<string, FileSourceSettings>;
+  rds: Record<string, RdsSourceSettings>;
   eds: Record<string, FileSourceSettings>;
 }
 
@@ -63,6 +66,7 @@ export class Compiler implements NetworkCompilers {
   readonly #listener = new Map<string, Loaded<ListenerExtension>>();
   readonly #clusterNames = new Set<string>();
   readonly #dynamic: MutableDynamic = { lds: null, cds: null, rds: {}, eds: {} };
+  #clustersMayCome = false;
 
   private constructor(flags: CompileFlags) {
     this.#flags = flags;
@@ -87,12 +91,23 @@ export class Compiler implements NetworkCompilers {
     return compiler;
   }
 
+  /** Subscriptions that what was compiled so far names. */
+  get dynamic(): DynamicSettings {
+    return this.#dynamic;
+  }
+
+  /** Resources of a discovery service: clusters that they name may come later. */
+  forDynamicResources(): void {
+    this.#clustersMayCome = true;
+  }
+
   bootstrap(message: Bootstrap, at: CompileContext): CompiledConfig {
     const resources = message.staticResources;
     const statics = at.field('static_resources');
     const dynamic = message.dynamicResources;
     this.#dynamic.lds = fileSource(dynamic?.ldsConfig, at.field('dynamic_resources').field('lds_config'));
     this.#dynamic.cds = fileSource(dynamic?.cdsConfig, at.field('dynamic_resources').field('cds_config'));
+    this.#clustersMayCome = this.#dynamic.cds !== null;
 
     // Names first: routes are checked against all of them.
     for (const [i, cluster] of (resources?.clusters ?? []).entries()) {
@@ -143,13 +158,24 @@ export class Compiler implements NetworkCompilers {
     });
   }
 
-  routes(message: RouteConfiguration, filters: readonly HttpFilterSettings[], at: CompileContext): RouteTableSettings {
+  /** @param filters the chain that the routes belong to; null for RDS, where it is not known */
+  routes(message: RouteConfiguration, filters: readonly HttpFilterSettings[] | null, at: CompileContext): RouteTableSettings {
     return compileRouteConfiguration(message, at, {
       perFilterConfig: (name, any, here) => this.#perFilterConfig(name, any, here),
-      httpFilterNames: filters.map((filter) => filter.name),
-      clusterExists: (name) => (this.#clusterNames.has(name) ? true : this.#dynamic.cds === null ? false : null),
+      httpFilterNames: filters === null ? null : filters.map((filter) => filter.name),
+      clusterExists: (name) => (this.#clusterNames.has(name) ? true : this.#clustersMayCome ? null : false),
       clusterNames: this.#clusterNames,
+      validateClustersByDefault: filters !== null,
     });
+  }
+
+  endpoints(message: ClusterLoadAssignment, at: CompileContext): readonly LocalitySettings[] {
+    return compileLoadAssignment(message, 'EDS', at);
+  }
+
+  rds(message: Rds, statPrefix: string, at: CompileContext): void {
+    const source = fileSource(message.configSource, at.field('config_source'));
+    if (source !== null) this.#dynamic.rds[message.routeConfigName] = { ...source, statPrefix };
   }
 
   httpFilter(any: Any, at: CompileContext): { type: string; settings: unknown; terminal: boolean } | null {

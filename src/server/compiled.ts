@@ -34,11 +34,16 @@ export interface FileSourceSettings {
   readonly watchedDirectory: string;
 }
 
+export interface RdsSourceSettings extends FileSourceSettings {
+  /** Of the connection manager that asked first: its statistics hold those of the subscription. */
+  readonly statPrefix: string;
+}
+
 export interface DynamicSettings {
   readonly lds: FileSourceSettings | null;
   readonly cds: FileSourceSettings | null;
   /** Route configurations that listeners name: name → source. */
-  readonly rds: Readonly<Record<string, FileSourceSettings>>;
+  readonly rds: Readonly<Record<string, RdsSourceSettings>>;
   /** EDS clusters: service name → source. */
   readonly eds: Readonly<Record<string, FileSourceSettings>>;
 }

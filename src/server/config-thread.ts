@@ -1,12 +1,22 @@
-/** Entry of the thread that compiles configuration. It ends when it is done, and the protobuf schema and the message trees go with it. */
-import { parentPort, workerData } from 'node:worker_threads';
+/** Entry of the thread that reads and compiles configuration. It ends when nothing has been asked of it for a while, and the protobuf schema goes with it. */
+import { parentPort } from 'node:worker_threads';
+import type { ConfigAnswer, ConfigCall } from './config-compiler.ts';
 import { dumpConfig } from './config-dump.ts';
-import { type ConfigRequest, loadConfig } from './load-config.ts';
+import { loadConfig } from './load-config.ts';
+import { loadResources } from './load-resources.ts';
 
-export interface ConfigThreadData {
-  readonly work: 'compile' | 'dump';
-  readonly request: ConfigRequest;
-}
+const port = parentPort!;
 
-const { work, request } = workerData as ConfigThreadData;
-parentPort!.postMessage(work === 'compile' ? await loadConfig(request) : dumpConfig(request));
+port.on('message', async (call: ConfigCall) => {
+  try {
+    const result =
+      call.work === 'compile' ? await loadConfig(call.request) : call.work === 'dump' ? dumpConfig(call) : await loadResources(call);
+    port.postMessage({ id: call.id, result, error: null } satisfies ConfigAnswer);
+  } catch (error) {
+    port.postMessage({
+      id: call.id,
+      result: null,
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    } satisfies ConfigAnswer);
+  }
+});

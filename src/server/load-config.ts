@@ -9,6 +9,8 @@ export interface ConfigRequest extends CompileFlags {
   readonly yaml: string | null;
   readonly allowUnknown: boolean;
   readonly allowUnsupported: boolean;
+  /** --reject-unknown-dynamic-fields */
+  readonly rejectUnknownDynamic: boolean;
 }
 
 export interface ConfigResult {

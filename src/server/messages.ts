@@ -35,7 +35,12 @@ export interface WorkerConfiguration {
 
 export type WorkerCall =
   | { readonly kind: 'configure'; readonly configuration: WorkerConfiguration }
-  | { readonly kind: 'set-clusters'; readonly set: readonly PackedCluster[]; readonly remove: readonly string[] }
+  | {
+      readonly kind: 'set-clusters';
+      readonly set: readonly PackedCluster[];
+      readonly remove: readonly string[] /** Applied in the same step: no request finds a new cluster empty. */;
+      readonly hosts: readonly HostUpdate[];
+    }
   | { readonly kind: 'set-listener'; readonly key: string; readonly countCell: number; readonly settings: ListenerSettings }
   | { readonly kind: 'remove-listener'; readonly key: string }
   | { readonly kind: 'set-route-table'; readonly name: string; readonly settings: RouteTableSettings }

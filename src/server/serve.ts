@@ -33,6 +33,7 @@ export async function serve(given: ServerOptions): Promise<number> {
   }
   process.on('SIGTERM', () => server.terminate());
   process.on('SIGINT', () => server.terminate());
+  process.on('SIGHUP', () => void server.reload());
   process.on('SIGUSR1', () => server.reopenLogs());
   const code = await server.ended;
   services?.stop();

@@ -31,13 +31,8 @@ export class ServerStats implements TimerTarget {
       this.#scope.counter(name);
     const listeners = this.#server.stats.local.root.scope('listener_manager');
     listeners.gauge('workers_started').set(1);
-    listeners.gauge('total_listeners_active').set(config.listeners.length);
-    listeners.counter('listener_added').add(config.listeners.length);
     listeners.counter('listener_create_success').add(config.listeners.length * this.#server.workers.size);
     const clusters = this.#server.stats.local.root.scope('cluster_manager');
-    const count = this.#server.clusterCount;
-    clusters.counter('cluster_added').add(count);
-    clusters.gauge('active_clusters').set(count);
     clusters.gauge('warming_clusters').set(0);
     this.onTimer();
   }

@@ -15,14 +15,17 @@ import { RealClock } from '../runtime/real-clock.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
 import { StatsAggregate } from '../stats/aggregate.ts';
 import { ServerAdmin } from './admin-deps.ts';
-import { compileInThread, dumpInThread } from './compile-in-thread.ts';
 import type { CompiledConfig } from './compiled.ts';
+import { ConfigCompiler } from './config-compiler.ts';
+import { FileSubscriptions } from './file-subscriptions.ts';
+import { LiveResources } from './live-resources.ts';
 import type { ConfigRequest } from './load-config.ts';
 import { localInfo } from './local-info.ts';
 import type { ServerOptions } from './options.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
 import { ServerStats } from './server-stats.ts';
 import { Termination } from './termination.ts';
+import { WatchedFile } from './watched-file.ts';
 import { Workers } from './workers.ts';
 
 export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINING';
@@ -48,7 +51,11 @@ export class Server {
   listenerStatus: readonly ListenerStatus[] = [];
   readonly #random = systemRandom();
   readonly #runtimeValues = new MutableRuntime();
+  readonly #compiler = new ConfigCompiler(this.clock);
   #registry: ClusterRegistry | null = null;
+  #resources: LiveResources | null = null;
+  #subscriptions: FileSubscriptions | null = null;
+  #bootstrapFile: WatchedFile | null = null;
   #admin: AdminServer | null = null;
   #termination: Termination | null = null;
   #waitingFor: string[] = [];
@@ -79,7 +86,7 @@ export class Server {
   async start(report: (line: string) => void): Promise<boolean> {
     // Threads start while the configuration is compiled: they need it only afterwards.
     this.workers.start();
-    const { compiled, problems } = await compileInThread(configRequest(this.options));
+    const { compiled, problems } = await this.#compiler.compile(configRequest(this.options));
     for (const problem of problems) report(formatProblem(problem));
     if (compiled === null || hasErrors(problems)) {
       await this.workers.stop();
@@ -99,7 +106,17 @@ export class Server {
       newResolver: (servers) => new SystemResolver(servers),
       publish: (update) => this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update })),
     });
-    this.workers.hostUpdates = () => this.clusters!.hostUpdates();
+    const resources = new LiveResources(this.workers, this.clusters, this.#registry, this.stats.local.root, this.logger);
+    this.#resources = resources;
+    this.workers.replay = () => [...resources.replay(), { kind: 'set-runtime', values: this.runtime.values() }];
+    this.#subscriptions = new FileSubscriptions({
+      clock: this.clock,
+      logger: this.logger,
+      root: this.stats.local.root,
+      compiler: this.#compiler,
+      resources,
+      request: configRequest(this.options),
+    });
     await this.#startAdmin(compiled);
     this.state = 'INITIALIZING';
     await this.workers.configure({
@@ -113,12 +130,17 @@ export class Server {
     // Listeners wait for the first answer of every name, as in Envoy: no request finds an empty cluster.
     this.#waitingFor = ['clusters'];
     await this.clusters.start();
-    for (const listener of compiled.listeners) {
-      this.#waitingFor = [listener.name];
-      await this.workers.setListener(listener.name, listener);
-    }
+    this.#waitingFor = ['dynamic resources'];
+    await this.#subscriptions.start(compiled.dynamic);
+    this.#waitingFor = compiled.listeners.map((listener) => listener.name);
+    const refused = await resources.setListeners('static', compiled.listeners);
+    if (refused.size > 0) throw new Error([...refused].map(([name, reason]) => `listener '${name}': ${reason}`).join('\n'));
+    if (isStatic(compiled)) this.#compiler.close();
     this.#waitingFor = [];
     this.listenerStatus = await this.workers.listenerStatus();
+    if (this.options.watch && this.options.configPath !== null) {
+      this.#bootstrapFile = new WatchedFile(this.options.configPath, '', this.clock, () => void this.reload());
+    }
     this.state = 'LIVE';
     this.#serverStats.start(compiled);
     this.logger.info('ready', {
@@ -147,7 +169,8 @@ export class Server {
   // ── what the admin interface and signals ask for ──
 
   async configDump(_includeEds: boolean): Promise<readonly JsonObject[]> {
-    return dumpInThread(configRequest(this.options));
+    const { files, errors } = this.#subscriptions ?? { files: [], errors: new Map() };
+    return this.#compiler.dump(configRequest(this.options), files, [...errors.values()]);
   }
 
   unreadyTargets(): readonly { readonly name: string; readonly targets: readonly string[] }[] {
@@ -156,7 +179,7 @@ export class Server {
 
   pushRuntime(): void {
     this.#runtimeValues.replace(this.runtime.values());
-    this.#tell('set-runtime', this.workers.apply({ kind: 'set-runtime', values: this.runtime.values() }));
+    this.#tell('set-runtime', this.workers.tell({ kind: 'set-runtime', values: this.runtime.values() }));
   }
 
   failHealthChecks(failed: boolean): void {
@@ -175,6 +198,23 @@ export class Server {
 
   reopenLogs(): void {
     this.#tell('reopen-logs', this.workers.tell({ kind: 'reopen-logs' }));
+  }
+
+  /** SIGHUP and --watch: the bootstrap is read again. With an error in it nothing changes; otherwise what differs does. */
+  async reload(): Promise<void> {
+    if (this.#resources === null || this.#subscriptions === null || this.#termination !== null) return;
+    const { compiled, problems } = await this.#compiler.compile(configRequest(this.options));
+    for (const problem of problems) this.logger.warn(formatProblem(problem));
+    if (compiled === null) {
+      this.logger.error('reload refused: the configuration that runs stays');
+      return;
+    }
+    this.config = compiled;
+    await this.#resources.setStaticClusters(compiled.clusters.block);
+    await this.#subscriptions.start(compiled.dynamic);
+    await this.#resources.setListeners('static', compiled.listeners);
+    this.listenerStatus = await this.workers.listenerStatus();
+    this.logger.info('configuration reloaded');
   }
 
   /** `/quitquitquit`: as in Envoy, the process ends at once and with success. */
@@ -199,6 +239,9 @@ export class Server {
     this.#termination?.cancel();
     this.#serverStats.stop();
     this.clusters?.stop();
+    this.#subscriptions?.close();
+    this.#bootstrapFile?.close();
+    this.#compiler.close();
     await this.workers.stop();
     await this.#admin?.stop();
   }
@@ -223,8 +266,14 @@ export function configRequest(options: ServerOptions): ConfigRequest {
     allowUnknown: options.allowUnknownStaticFields,
     allowUnsupported: options.allowUnsupported,
     strictHttp1: options.strictHttp1,
+    rejectUnknownDynamic: options.rejectUnknownDynamicFields,
     serviceNode: options.serviceNode,
     serviceCluster: options.serviceCluster,
     serviceZone: options.serviceZone,
   };
+}
+
+/** Nothing will be compiled again by itself: the compiler's thread may go. */
+function isStatic({ dynamic }: CompiledConfig): boolean {
+  return dynamic.lds === null && dynamic.cds === null && Object.keys(dynamic.rds).length === 0 && Object.keys(dynamic.eds).length === 0;
 }

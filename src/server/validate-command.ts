@@ -14,6 +14,7 @@ export async function validate(
       yaml: null,
       allowUnknown: flags.allowUnknownStaticFields,
       allowUnsupported: flags.allowUnsupported,
+      rejectUnknownDynamic: false,
       strictHttp1: false,
       serviceNode: '',
       serviceCluster: '',

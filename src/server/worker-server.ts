@@ -67,6 +67,7 @@ export class WorkerServer {
       case 'set-clusters':
         for (const settings of message.set) this.#clusters!.addOrUpdate(settings);
         for (const name of message.remove) this.#clusters!.remove(name);
+        for (const update of message.hosts) this.#clusters!.applyHostUpdate(update);
         return null;
       case 'set-listener':
         await this.#loadExtensions(message.settings);

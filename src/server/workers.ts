@@ -1,5 +1,4 @@
 /** All workers of the process: started, told the same things, and replaced when one dies. */
-import type { HostUpdate } from '../cluster/host-update.ts';
 import { SharedSlab } from '../lb/shared-slab.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
@@ -34,9 +33,8 @@ export class Workers {
   /** What a new worker must be told to be like the others. */
   #configuration: WorkerConfiguration | null = null;
   readonly #listeners = new Map<string, { settings: ListenerSettings; countCell: number }>();
-  readonly #since: WorkerCall[] = [];
-  /** The hosts of discovered clusters as they are, for a worker that starts later. */
-  hostUpdates: () => readonly HostUpdate[] = () => [];
+  /** What a worker that starts now must be told besides the first configuration, to be like the others. */
+  replay: () => readonly WorkerCall[] = () => [];
   #nextCountCell = 1;
   #stopping = false;
 
@@ -60,13 +58,6 @@ export class Workers {
     await this.#all({ kind: 'configure', configuration });
   }
 
-  /** Remembered for workers that are started later. */
-  async apply(call: WorkerCall): Promise<void> {
-    this.#since.push(call);
-    await this.#all(call);
-  }
-
-  /** To the workers of the moment only. */
   async tell(call: WorkerCall): Promise<void> {
     await this.#all(call);
   }
@@ -135,8 +126,7 @@ export class Workers {
     this.#slots[index] = slot;
     if (this.#configuration === null) return;
     await slot.handle.call({ kind: 'configure', configuration: this.#configuration });
-    for (const call of this.#since) await slot.handle.call(call);
-    for (const update of this.hostUpdates()) await slot.handle.call({ kind: 'set-hosts', update });
+    for (const call of this.replay()) await slot.handle.call(call);
     for (const [key, listener] of this.#listeners) await slot.handle.call({ kind: 'set-listener', key, ...listener });
   }
 }

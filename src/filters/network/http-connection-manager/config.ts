@@ -14,6 +14,7 @@ import {
   type HttpConnectionManager,
   type HttpFilter,
   type LocalReplyConfig,
+  type Rds,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '../../../config/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { CustomHeaderConfig } from '../../../config/gen/envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header_pb.js';
@@ -34,6 +35,8 @@ export interface HcmCompilers {
   httpFilter(any: Any, at: CompileContext): { type: string; settings: unknown; terminal: boolean } | null;
   routes(message: RouteConfiguration, filters: readonly HttpFilterSettings[], at: CompileContext): RouteTableSettings;
   accessLog(message: AccessLog, at: CompileContext): AccessLogSettings | null;
+  /** Notes the subscription. */
+  rds(message: Rds, statPrefix: string, at: CompileContext): void;
   readonly strictHttp1: boolean;
 }
 
@@ -49,6 +52,7 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
   const streamError = message.streamErrorOnInvalidHttpMessage ?? false;
 
   if (specifier.case === undefined) at.error('one of route_config, rds and scoped_routes must be set');
+  if (specifier.case === 'rds') compilers.rds(specifier.value, message.statPrefix, at.field('rds'));
   if (specifier.case === 'scopedRoutes') at.unsupported('scoped_routes');
   if (message.codecType === CodecType.HTTP2) at.unsupported('codec_type', 'HTTP2 is not supported by Outrider yet');
 

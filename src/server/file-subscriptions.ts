@@ -1,0 +1,204 @@
+/** Listeners, clusters, routes and endpoints from files (`path_config_source`). Good resources are applied, bad ones refused with their name and reason. */
+import type { ClusterSettings, LocalitySettings } from '../cluster/settings.ts';
+import { formatProblem, hasErrors } from '../config/problem.ts';
+import type { ListenerSettings } from '../listener/settings.ts';
+import type { RouteTableSettings } from '../route/settings.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { StatsScope } from '../stats/scope.ts';
+import type { DynamicSettings, FileSourceSettings } from './compiled.ts';
+import type { ConfigCompiler } from './config-compiler.ts';
+import type { LiveResources } from './live-resources.ts';
+import type { ConfigRequest } from './load-config.ts';
+import type { CompiledResource, ResourceKind, ResourceResult } from './load-resources.ts';
+import { SubscriptionStats } from './subscription-stats.ts';
+import { WatchedFile } from './watched-file.ts';
+
+export interface SubscriptionDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly root: StatsScope;
+  readonly compiler: ConfigCompiler;
+  readonly resources: LiveResources;
+  readonly request: ConfigRequest;
+}
+
+/** What `/config_dump` tells of a refused resource. */
+export interface ErrorState {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  readonly details: string;
+  readonly lastUpdateAttemptMs: number;
+}
+
+/** One file, its watch, and the loads of it, one after the other. */
+class Subscription {
+  readonly kind: ResourceKind;
+  readonly source: FileSourceSettings;
+  readonly stats: SubscriptionStats;
+  readonly first: Promise<void>;
+  version = '';
+  #resolveFirst: () => void = () => undefined;
+  readonly #file: WatchedFile;
+  readonly #load: (subscription: Subscription) => Promise<void>;
+  #loading = false;
+  #again = false;
+
+  constructor(
+    kind: ResourceKind,
+    source: FileSourceSettings,
+    clock: Clock,
+    scope: StatsScope,
+    load: (subscription: Subscription) => Promise<void>,
+  ) {
+    this.kind = kind;
+    this.source = source;
+    this.stats = new SubscriptionStats(scope, clock);
+    this.first = new Promise((resolve) => {
+      this.#resolveFirst = resolve;
+    });
+    this.#load = load;
+    this.#file = new WatchedFile(source.path, source.watchedDirectory, clock, () => void this.run());
+  }
+
+  /** A change during a load is loaded after it; any number of them once. */
+  async run(): Promise<void> {
+    this.#again = true;
+    if (this.#loading) return;
+    this.#loading = true;
+    while (this.#again) {
+      this.#again = false;
+      await this.#load(this);
+    }
+    this.#loading = false;
+    this.#resolveFirst();
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}
+
+export class FileSubscriptions {
+  readonly #deps: SubscriptionDeps;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #lastGood = new Map<string, CompiledResource>();
+  readonly errors = new Map<string, ErrorState>();
+
+  constructor(deps: SubscriptionDeps) {
+    this.#deps = deps;
+    deps.resources.awaitEndpoints = (service) => this.#subscriptions.get('endpoints ' + service)?.first ?? Promise.resolve();
+  }
+
+  /** Loads everything once: clusters with their endpoints, then routes, then listeners. */
+  async start(dynamic: DynamicSettings): Promise<void> {
+    await this.#follow(dynamic.rds, dynamic.eds);
+    if (dynamic.cds !== null) await this.#add('clusters', 'clusters', dynamic.cds, this.#deps.root.scope('cluster_manager').scope('cds'));
+    if (dynamic.lds !== null)
+      await this.#add('listeners', 'listeners', dynamic.lds, this.#deps.root.scope('listener_manager').scope('lds'));
+  }
+
+  close(): void {
+    for (const subscription of this.#subscriptions.values()) subscription.close();
+  }
+
+  /** Files in use, for `/config_dump`. */
+  get files(): readonly { readonly kind: ResourceKind; readonly path: string; readonly version: string }[] {
+    return [...this.#subscriptions.values()].map(({ kind, source, version }) => ({ kind, path: source.path, version }));
+  }
+
+  /** Subscriptions that resources name: new ones are loaded before the resources that need them are applied. */
+  async #follow(rds: DynamicSettings['rds'], eds: DynamicSettings['eds']): Promise<void> {
+    const { root } = this.#deps;
+    await Promise.all([
+      ...Object.entries(rds).map(([name, source]) =>
+        this.#add(
+          'routes ' + name,
+          'routes',
+          source,
+          root.tagged('http', 'envoy.http_conn_manager_prefix', source.statPrefix).tagged('rds', 'envoy.rds_route_config', name),
+        ),
+      ),
+      ...Object.entries(eds).map(([name, source]) =>
+        this.#add('endpoints ' + name, 'endpoints', source, root.tagged('cluster', 'envoy.cluster_name', name)),
+      ),
+    ]);
+  }
+
+  #add(key: string, kind: ResourceKind, source: FileSourceSettings, scope: StatsScope): Promise<void> {
+    const known = this.#subscriptions.get(key);
+    if (known !== undefined && known.source.path === source.path) return Promise.resolve();
+    known?.close();
+    const subscription = new Subscription(kind, source, this.#deps.clock, scope, (s) => this.#load(s));
+    this.#subscriptions.set(key, subscription);
+    return subscription.run();
+  }
+
+  async #load(subscription: Subscription): Promise<void> {
+    const { compiler, request, logger } = this.#deps;
+    subscription.stats.attempt();
+    let result: ResourceResult;
+    try {
+      result = await compiler.resources(subscription.kind, subscription.source.path, request);
+    } catch (error) {
+      subscription.stats.failed();
+      logger.error('configuration file could not be compiled', { file: subscription.source.path, error: (error as Error).message });
+      return;
+    }
+    for (const problem of result.problems) logger.warn(formatProblem(problem));
+    if (hasErrors(result.problems)) {
+      subscription.stats.failed();
+      return;
+    }
+    const accepted = result.resources.map((resource) => this.#judge(subscription, resource)).filter((resource) => resource !== null);
+    await this.#follow(result.rds, result.eds);
+    const refused = await this.#apply(subscription.kind, accepted);
+    for (const [name, reason] of refused) this.#refuse(subscription.kind, name, reason);
+    const bad = refused.size > 0 || result.resources.some((resource) => resource.settings === null);
+    if (bad) subscription.stats.rejected();
+    else {
+      subscription.version = result.version;
+      subscription.stats.accepted(result.version);
+    }
+  }
+
+  /** A refused resource leaves what ran under its name in force. */
+  #judge(subscription: Subscription, resource: CompiledResource): CompiledResource | null {
+    const key = subscription.kind + ' ' + resource.name;
+    if (resource.settings !== null) {
+      this.#lastGood.set(key, resource);
+      this.errors.delete(key);
+      return resource;
+    }
+    this.#refuse(subscription.kind, resource.name, resource.problems.map(formatProblem).join('; '));
+    return this.#lastGood.get(key) ?? null;
+  }
+
+  #refuse(kind: ResourceKind, name: string, details: string): void {
+    this.errors.set(kind + ' ' + name, { kind, name, details, lastUpdateAttemptMs: this.#deps.clock.wallMs() });
+    this.#deps.logger.error('resource refused', { kind, name, reason: details });
+  }
+
+  async #apply(kind: ResourceKind, accepted: readonly CompiledResource[]): Promise<ReadonlyMap<string, string>> {
+    const { resources } = this.#deps;
+    switch (kind) {
+      case 'clusters':
+        await resources.setClusters(
+          'dynamic',
+          accepted.map((resource) => resource.settings as ClusterSettings),
+        );
+        return new Map();
+      case 'listeners':
+        return resources.setListeners(
+          'dynamic',
+          accepted.map((resource) => resource.settings as ListenerSettings),
+        );
+      case 'routes':
+        for (const resource of accepted) await resources.setRouteTable(resource.settings as RouteTableSettings);
+        return new Map();
+      case 'endpoints':
+        for (const resource of accepted) resources.setEndpoints(resource.name, resource.settings as readonly LocalitySettings[]);
+        return new Map();
+    }
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * What the workers run, and the one way to change it: static configuration, files and (later) xDS all come through here. Each kind of
+ * resource is told as a whole state per origin; what did not change is not touched, what is new is warm before it replaces anything.
+ */
+import { ClusterCatalog, catalogSettings, type PackedCluster } from '../cluster/catalog.ts';
+import type { ClusterControl } from '../cluster/cluster-control.ts';
+import type { HostUpdate } from '../cluster/host-update.ts';
+import type { ClusterRegistry } from '../cluster/registry.ts';
+import type { ClusterSettings, LocalitySettings } from '../cluster/settings.ts';
+import type { ListenerSettings } from '../listener/settings.ts';
+import type { RouteTableSettings } from '../route/settings.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
+import type { WorkerCall } from './messages.ts';
+import type { Workers } from './workers.ts';
+
+export type Origin = 'static' | 'dynamic';
+
+/** Why a resource could not be put in force, by its name. */
+export type Refusals = Map<string, string>;
+
+class ChangeStats {
+  readonly added: Counter;
+  readonly modified: Counter;
+  readonly removed: Counter;
+  readonly active: Gauge;
+  constructor(scope: StatsScope, noun: string, active: string) {
+    this.added = scope.counter(noun + '_added');
+    this.modified = scope.counter(noun + '_modified');
+    this.removed = scope.counter(noun + '_removed');
+    this.active = scope.gauge(active);
+  }
+}
+
+export class LiveResources {
+  readonly #workers: Workers;
+  readonly #clusters: ClusterControl;
+  readonly #registry: ClusterRegistry;
+  readonly #logger: Logger;
+  readonly #clusterOrigins = new Map<string, Origin>();
+  readonly #listeners = new Map<string, { readonly origin: Origin; readonly text: string }>();
+  readonly #routeTables = new Map<string, { readonly text: string; readonly settings: RouteTableSettings }>();
+  /** Last endpoints by EDS service name. */
+  readonly #endpoints = new Map<string, readonly LocalitySettings[]>();
+  readonly #clusterStats: ChangeStats;
+  readonly #listenerStats: ChangeStats;
+  /** Waits until the endpoints of an EDS service have come once, or have failed to. */
+  awaitEndpoints: (service: string) => Promise<void> = async () => undefined;
+
+  constructor(workers: Workers, clusters: ClusterControl, registry: ClusterRegistry, root: StatsScope, logger: Logger) {
+    this.#workers = workers;
+    this.#clusters = clusters;
+    this.#registry = registry;
+    this.#logger = logger;
+    for (const name of registry.catalog.names()) this.#clusterOrigins.set(name, 'static');
+    this.#clusterStats = new ChangeStats(root.scope('cluster_manager'), 'cluster', 'active_clusters');
+    this.#listenerStats = new ChangeStats(root.scope('listener_manager'), 'listener', 'total_listeners_active');
+    this.#clusterStats.added.add(this.#clusterOrigins.size);
+    this.#clusterStats.active.set(this.#clusterOrigins.size);
+  }
+
+  /** What a worker that starts now must be told to be like the others. */
+  replay(): WorkerCall[] {
+    const start = new ClusterCatalog(this.#registry.block);
+    const { catalog } = this.#registry;
+    const changed: PackedCluster[] = [];
+    for (const name of catalog.names()) {
+      const now = catalog.get(name)!;
+      if (start.get(name)?.id !== now.id) changed.push(now);
+    }
+    const removed = [...start.names()].filter((name) => !catalog.has(name));
+    const calls: WorkerCall[] = [{ kind: 'set-clusters', set: changed, remove: removed, hosts: this.#clusters.hostUpdates() }];
+    for (const [name, { settings }] of this.#routeTables) calls.push({ kind: 'set-route-table', name, settings });
+    return calls;
+  }
+
+  /** `block` from a CatalogBuilder: the static clusters of a reloaded bootstrap. */
+  setStaticClusters(block: SharedArrayBuffer): Promise<void> {
+    return this.setClusters('static', catalogSettings(block));
+  }
+
+  /** All clusters of that origin: others of it are removed. */
+  async setClusters(origin: Origin, clusters: Iterable<ClusterSettings>): Promise<void> {
+    const keep = new Set<string>();
+    const changes: { packed: PackedCluster; ready: Promise<void> }[] = [];
+    for (const settings of clusters) {
+      keep.add(settings.name);
+      const before = this.#clusterOrigins.get(settings.name);
+      // A static cluster is not overridden by a dynamic one of its name, as in Envoy.
+      if (before === 'static' && origin === 'dynamic') continue;
+      const change = this.#clusters.set(settings, origin === 'dynamic');
+      if (change === null) continue;
+      (before === undefined ? this.#clusterStats.added : this.#clusterStats.modified).inc();
+      this.#clusterOrigins.set(settings.name, origin);
+      changes.push({ packed: change.packed, ready: this.#warm(settings, change.ready) });
+    }
+    const remove = [...this.#clusterOrigins].filter(([name, from]) => from === origin && !keep.has(name)).map(([name]) => name);
+    for (const name of remove) {
+      this.#clusterOrigins.delete(name);
+      this.#clusters.remove(name);
+      this.#clusterStats.removed.inc();
+    }
+    this.#clusterStats.active.set(this.#clusterOrigins.size);
+    if (remove.length > 0) await this.#workers.tell({ kind: 'set-clusters', set: [], remove, hosts: [] });
+    // Each replaces its predecessor when it is warm itself: a slow name does not hold up the others.
+    await Promise.all(
+      changes.map(async ({ packed, ready }) => {
+        await ready;
+        if (this.#registry.catalog.get(packed.name)?.id !== packed.id) return;
+        await this.#workers.tell({ kind: 'set-clusters', set: [packed], remove: [], hosts: this.#hostsOf(packed) });
+      }),
+    );
+  }
+
+  /** All listeners of that origin. @returns those that could not be put in place; what ran under their name runs on */
+  async setListeners(origin: Origin, listeners: readonly ListenerSettings[]): Promise<Refusals> {
+    const refusals: Refusals = new Map();
+    const keep = new Set(listeners.map((listener) => listener.name));
+    for (const [name, known] of [...this.#listeners]) {
+      if (known.origin !== origin || keep.has(name)) continue;
+      this.#listeners.delete(name);
+      await this.#workers.removeListener(name);
+      this.#listenerStats.removed.inc();
+    }
+    for (const settings of listeners) {
+      const text = JSON.stringify(settings);
+      const before = this.#listeners.get(settings.name);
+      if (before?.text === text) continue;
+      try {
+        await this.#workers.setListener(settings.name, settings);
+        this.#listeners.set(settings.name, { origin, text });
+        (before === undefined ? this.#listenerStats.added : this.#listenerStats.modified).inc();
+      } catch (error) {
+        refusals.set(settings.name, (error as Error).message);
+        this.#logger.error('listener refused', { listener: settings.name, error: (error as Error).message });
+      }
+    }
+    this.#listenerStats.active.set(this.#listeners.size);
+    return refusals;
+  }
+
+  async setRouteTable(settings: RouteTableSettings): Promise<void> {
+    const text = JSON.stringify(settings);
+    if (this.#routeTables.get(settings.name)?.text === text) return;
+    this.#routeTables.set(settings.name, { text, settings });
+    await this.#workers.tell({ kind: 'set-route-table', name: settings.name, settings });
+  }
+
+  /** Hosts reach the workers through the cluster control. */
+  setEndpoints(service: string, localities: readonly LocalitySettings[]): void {
+    this.#endpoints.set(service, localities);
+    for (const name of this.#clusterOrigins.keys()) {
+      const settings = this.#registry.catalog.settings(name);
+      if (settings?.type === 'EDS' && serviceOf(settings) === service) this.#clusters.setEndpoints(name, localities);
+    }
+  }
+
+  async #warm(settings: ClusterSettings, ready: Promise<void>): Promise<void> {
+    await ready;
+    if (settings.type !== 'EDS') return;
+    const service = serviceOf(settings);
+    if (!this.#endpoints.has(service)) await this.awaitEndpoints(service);
+    const localities = this.#endpoints.get(service);
+    if (localities !== undefined) this.#clusters.setEndpoints(settings.name, localities);
+  }
+
+  #hostsOf(packed: PackedCluster): HostUpdate[] {
+    return this.#clusters.hostUpdates().filter((update) => update.cluster === packed.name && update.id === packed.id);
+  }
+}
+
+export function serviceOf(settings: ClusterSettings): string {
+  return settings.edsServiceName === '' ? settings.name : settings.edsServiceName;
+}

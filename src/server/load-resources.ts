@@ -1,0 +1,80 @@
+/** From a file of discovery resources to settings. Each resource is checked and compiled on its own: a bad one does not spoil the others. */
+import type { Message } from '@bufbuild/protobuf';
+import type { LocalitySettings } from '../cluster/settings.ts';
+import type { CompileContext } from '../config/context.ts';
+import type { Cluster } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
+import type { ClusterLoadAssignment } from '../config/gen/envoy/config/endpoint/v3/endpoint_pb.js';
+import type { Listener } from '../config/gen/envoy/config/listener/v3/listener_pb.js';
+import type { RouteConfiguration } from '../config/gen/envoy/config/route/v3/route_pb.js';
+import type { ConfigProblem } from '../config/problem.ts';
+import { loadResourceFile } from '../config/resources.ts';
+import { Compiler } from './compile.ts';
+import type { DynamicSettings } from './compiled.ts';
+import type { ConfigRequest } from './load-config.ts';
+
+export type ResourceKind = 'listeners' | 'clusters' | 'routes' | 'endpoints';
+
+export interface ResourceRequest {
+  readonly kind: ResourceKind;
+  readonly path: string;
+  readonly request: ConfigRequest;
+}
+
+/** ListenerSettings, ClusterSettings, RouteTableSettings or LocalitySettings[], by kind. */
+export interface CompiledResource {
+  readonly name: string;
+  /** null if it was refused. */
+  readonly settings: unknown;
+  readonly problems: readonly ConfigProblem[];
+}
+
+export interface ResourceResult {
+  readonly version: string;
+  readonly resources: readonly CompiledResource[];
+  /** Of the file as a whole; with an error here there are no resources. */
+  readonly problems: readonly ConfigProblem[];
+  /** Subscriptions that the resources name. */
+  readonly rds: DynamicSettings['rds'];
+  readonly eds: DynamicSettings['eds'];
+}
+
+const TYPES: Readonly<Record<ResourceKind, string>> = {
+  listeners: 'envoy.config.listener.v3.Listener',
+  clusters: 'envoy.config.cluster.v3.Cluster',
+  routes: 'envoy.config.route.v3.RouteConfiguration',
+  endpoints: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
+};
+
+export async function loadResources({ kind, path, request }: ResourceRequest): Promise<ResourceResult> {
+  const compiler = await Compiler.load(request);
+  compiler.forDynamicResources();
+  const file = loadResourceFile(path, { allowUnsupported: request.allowUnsupported, rejectUnknown: request.rejectUnknownDynamic });
+  const seen = new Set<string>();
+  const resources = file.resources.map(({ name, message, problems, context }): CompiledResource => {
+    const list = context.list;
+    const before = list.problems.length;
+    let settings: unknown = null;
+    if (message !== null) {
+      if (message.$typeName !== TYPES[kind]) context.error(`expected ${TYPES[kind]}, got ${message.$typeName}`);
+      else if (seen.has(name)) context.error(`duplicate resource '${name}'`);
+      else settings = compile(compiler, kind, message, context);
+    }
+    seen.add(name);
+    const all = [...problems, ...list.problems.slice(before)];
+    return { name, settings: all.some((problem) => problem.severity === 'error') ? null : settings, problems: all };
+  });
+  return { version: file.versionInfo, resources, problems: file.problems, rds: compiler.dynamic.rds, eds: compiler.dynamic.eds };
+}
+
+function compile(compiler: Compiler, kind: ResourceKind, message: Message, at: CompileContext): unknown {
+  switch (kind) {
+    case 'listeners':
+      return compiler.listener(message as Listener, at);
+    case 'clusters':
+      return compiler.cluster(message as Cluster, at);
+    case 'routes':
+      return compiler.routes(message as RouteConfiguration, null, at);
+    case 'endpoints':
+      return compiler.endpoints(message as ClusterLoadAssignment, at) satisfies readonly LocalitySettings[];
+  }
+}

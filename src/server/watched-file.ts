@@ -1,0 +1,60 @@
+/**
+ * Tells when a file may have changed. Like Envoy it watches the directory for renames, which is how ConfigMaps and careful writers
+ * swap files; content that is the same as before is no change.
+ */
+import { createHash } from 'node:crypto';
+import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Clock } from '../runtime/clock.ts';
+import { Timer, type TimerTarget } from '../runtime/clock.ts';
+
+/** A swap is several events (unlink, symlink, rename): one look after the last of them. */
+const SETTLE_MS = 20;
+
+export class WatchedFile implements TimerTarget {
+  readonly path: string;
+  readonly #clock: Clock;
+  readonly #onChange: () => void;
+  readonly #timer: Timer;
+  #watcher: FSWatcher | null;
+  #digest: string;
+
+  /** @param directory what to watch; '' = the file's own directory @param onChange the content is different from what was last seen */
+  constructor(path: string, directory: string, clock: Clock, onChange: () => void) {
+    this.path = path;
+    this.#clock = clock;
+    this.#onChange = onChange;
+    this.#timer = new Timer(this, 0);
+    this.#digest = digest(path);
+    this.#watcher = null;
+    try {
+      this.#watcher = watch(directory === '' ? dirname(path) : directory, { persistent: false }, () =>
+        this.#clock.arm(this.#timer, SETTLE_MS),
+      );
+      this.#watcher.on('error', () => this.close());
+    } catch {
+      // A directory that is not there is reported by the first load of the file.
+    }
+  }
+
+  onTimer(): void {
+    const now = digest(this.path);
+    if (now === this.#digest) return;
+    this.#digest = now;
+    this.#onChange();
+  }
+
+  close(): void {
+    this.#clock.disarm(this.#timer);
+    this.#watcher?.close();
+    this.#watcher = null;
+  }
+}
+
+function digest(path: string): string {
+  try {
+    return createHash('sha1').update(readFileSync(path)).digest('base64');
+  } catch {
+    return '';
+  }
+}
