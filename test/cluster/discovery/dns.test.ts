@@ -168,7 +168,7 @@ describe('STRICT_DNS', () => {
     await rig.start();
     expect(rig.hosts).toEqual([
       ['1.1.1.1', '1.1.1.1'],
-      ['3.3.3.3', ''],
+      ['', '3.3.3.3'],
     ]);
     delete rig.resolver.answers['a.test'];
     rig.resolver.answers['b.test'] = ['2.2.2.2'];
