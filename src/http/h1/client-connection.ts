@@ -9,7 +9,6 @@ import type { HeaderMap } from '../header-map.ts';
 import { ResetReason } from '../reset-reason.ts';
 import { BodyDecoder, EMPTY } from './body.ts';
 import { CODEC_ERROR, INVALID_CHARACTERS } from './codec-errors.ts';
-import { INCOMPLETE } from './field-scan.ts';
 import { BodyKind } from './framing.ts';
 import { PartialHead } from './partial-head.ts';
 import { Parsed } from './request-parser.ts';
@@ -157,11 +156,14 @@ export class Http1ClientConnection implements ClientConnection {
   #parseSplitHead(chunk: Buffer, start: number): number {
     const partial = this.#partial!;
     const before = partial.length;
+    const hadLine = partial.firstLineEnd > 0;
     partial.append(chunk, start, chunk.length);
     const headEnd = partial.findEnd();
     if (headEnd < 0) {
-      const line = parser.parseStatusLine(partial.bytes, 0, partial.length, this.settings);
-      if ((line < 0 && line !== INCOMPLETE) || partial.length > this.settings.maxHeadersKb * 1024) this.#protocolError();
+      // The status line is looked at once, when it is whole; no other byte than 'H' can begin it.
+      let bad = partial.bytes[0] !== 0x48 || partial.length > this.settings.maxHeadersKb * 1024;
+      if (!hadLine && partial.firstLineEnd > 0) bad ||= parser.parseStatusLine(partial.bytes, 0, partial.length, this.settings) < 0;
+      if (bad) this.#protocolError();
       return chunk.length;
     }
     this.#partial = null;
