@@ -204,7 +204,8 @@ export class ConfigurationRun {
     const [method = 'GET', path = '/'] = request.split(' ');
     const answer = await this.#mustRun().admin(path, method);
     const type = answer.headers['content-type'] ?? '';
-    const whole = type === 'application/json' && answer.status === 200 ? sortedJson(answer.body) : answer.body;
+    const json = type === 'application/json' && answer.status === 200;
+    const whole = json ? sortedJson(answer.body) : path.startsWith('/clusters') ? byCluster(answer.body) : answer.body;
     const shown = whole.split('\n').filter((line) => lines === null || lines.test(line));
     return `-> admin ${request}\n${answer.status} ${type}\n${shown.join('\n')}`;
   }
@@ -248,9 +249,17 @@ export class ConfigurationRun {
   }
 }
 
-/** Envoy prints the members of an object in no particular order. */
+/** Envoy lists clusters in the order of a hash table; the lines of one keep theirs. */
+function byCluster(text: string): string {
+  const name = (line: string): string => line.slice(0, line.indexOf('::'));
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.sort((a, b) => (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0)).join('\n');
+}
+
+/** Envoy prints the members of an object, and clusters, in no particular order. */
 function sortedJson(text: string): string {
-  const sort = (_key: string, value: unknown): unknown => {
+  const sort = (key: string, value: unknown): unknown => {
+    if (key === 'cluster_statuses') return (value as { name: string }[]).sort((a, b) => (a.name < b.name ? -1 : 1));
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
   };
