@@ -1,9 +1,10 @@
 /** Retry policies of routes and virtual hosts. Source: envoy.config.route.v3.RetryPolicy. */
-import type { CompileContext } from '../config/context.ts';
+import { anyTypeName, type CompileContext } from '../config/context.ts';
 import { RetryPolicy_ResetHeaderFormat as ResetFormat, type RetryPolicy } from '../config/gen/envoy/config/route/v3/route_components_pb.js';
 import { compileHeaderMatchers, durationMs } from '../http/config.ts';
 import { parseRetryOn, type RetryPolicySettings } from './retry-policy.ts';
 
+const PREVIOUS_HOSTS = 'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate';
 const DEFAULT_BASE_INTERVAL_MS = 25;
 const DEFAULT_RATE_LIMITED_MAX_MS = 300_000;
 
@@ -13,7 +14,9 @@ export function compileRetryPolicy(policy: RetryPolicy, at: CompileContext): Ret
       at.field('retry_on').warn(`'${token.trim()}' is no condition that Envoy knows: it is ignored`);
   }
   if (policy.retryPriority !== undefined) at.unsupported('retry_priority');
-  if (policy.retryHostPredicate.length > 0) at.unsupported('retry_host_predicate');
+  policy.retryHostPredicate.forEach((predicate, i) => {
+    if (anyTypeName(predicate.configType.value) !== PREVIOUS_HOSTS) at.field('retry_host_predicate', i).unsupported('typed_config');
+  });
   if (policy.retryOptionsPredicates.length > 0) at.unsupported('retry_options_predicates');
   // Envoy rounds a shorter base interval up to a millisecond.
   const baseIntervalMs = Math.max(1, durationMs(policy.retryBackOff?.baseInterval) ?? DEFAULT_BASE_INTERVAL_MS);
@@ -33,6 +36,7 @@ export function compileRetryPolicy(policy: RetryPolicy, at: CompileContext): Ret
     retriableHeaders: compileHeaderMatchers(policy.retriableHeaders, at, 'retriable_headers'),
     retriableRequestHeaders: compileHeaderMatchers(policy.retriableRequestHeaders, at, 'retriable_request_headers'),
     hostSelectionRetryMaxAttempts: Number(policy.hostSelectionRetryMaxAttempts) || 1,
+    avoidPreviousHosts: policy.retryHostPredicate.some((predicate) => anyTypeName(predicate.configType.value) === PREVIOUS_HOSTS),
     rateLimitedBackOff:
       rateLimited === undefined
         ? null

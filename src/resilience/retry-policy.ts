@@ -13,7 +13,10 @@ export interface RetryPolicySettings {
   readonly retriableStatusCodes: readonly number[];
   readonly retriableHeaders: readonly HeaderMatcherSettings[];
   readonly retriableRequestHeaders: readonly HeaderMatcherSettings[];
+  /** How often another host is picked in place of one that is to be avoided. */
   readonly hostSelectionRetryMaxAttempts: number;
+  /** previous_hosts: a retry avoids the hosts that were tried before. */
+  readonly avoidPreviousHosts: boolean;
   readonly rateLimitedBackOff: RateLimitedBackOffSettings | null;
 }
 
@@ -60,6 +63,13 @@ const TOKENS: ReadonlyMap<string, number> = new Map([
   ['internal', RetryOn.GrpcInternal],
   ['unavailable', RetryOn.GrpcUnavailable],
 ]);
+
+/** The conditions of `bits`, by their names in `retry_on`. */
+export function retryOnNames(bits: number): string[] {
+  return Array.from(TOKENS)
+    .filter(([, bit]) => (bits & bit) !== 0)
+    .map(([name]) => name);
+}
 
 /** Bits for a comma-separated list; tokens that are not known are ignored, as in Envoy. */
 export function parseRetryOn(text: string): number {

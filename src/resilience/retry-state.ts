@@ -53,6 +53,7 @@ const NO_POLICY: RetryPolicySettings = {
   retriableHeaders: [],
   retriableRequestHeaders: [],
   hostSelectionRetryMaxAttempts: 1,
+  avoidPreviousHosts: false,
   rateLimitedBackOff: null,
 };
 
@@ -132,6 +133,15 @@ export class RetryState {
   /** Some condition is active: the request body has to be kept. */
   get enabled(): boolean {
     return this.#retryOn !== 0;
+  }
+
+  /** Bits of RetryOn that are active, the policy's and those that request headers asked for. */
+  get conditions(): number {
+    return this.#retryOn;
+  }
+
+  get retriesLeft(): number {
+    return this.#retriesLeft;
   }
 
   /** The response headers of an attempt are there. */

@@ -178,6 +178,17 @@ describe('settings of an action', () => {
     expect(action('retry_policy: {retry_on: "5xx"}', host)?.retryPolicy).toMatchObject({ numRetries: 1, retryOn: 1 });
   });
 
+  test('previous_hosts', () => {
+    const type = 'type.googleapis.com/envoy.extensions.retry.host';
+    const predicate = (name: string) =>
+      `retry_policy: {retry_host_predicate: [{name: p, typed_config: {"@type": ${type}.${name}}}], host_selection_retry_max_attempts: 5}`;
+    expect(action(predicate('previous_hosts.v3.PreviousHostsPredicate'))?.retryPolicy).toMatchObject({
+      avoidPreviousHosts: true,
+      hostSelectionRetryMaxAttempts: 5,
+    });
+    expect(action(predicate('omit_canary_hosts.v3.OmitCanaryHostsPredicate'))?.retryPolicy).toMatchObject({ avoidPreviousHosts: false });
+  });
+
   test('body limits: the route, else the virtual host', () => {
     expect(action('', 'per_request_buffer_limit_bytes: 5, ')?.requestBufferLimit).toBe(5);
     expect(action('', 'request_body_buffer_limit: 6, ')?.requestBufferLimit).toBe(6);

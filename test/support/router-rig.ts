@@ -36,6 +36,7 @@ export function retryPolicy(retryOn: string, more: Partial<RetryPolicySettings> 
     retriableHeaders: [],
     retriableRequestHeaders: [],
     hostSelectionRetryMaxAttempts: 1,
+    avoidPreviousHosts: false,
     rateLimitedBackOff: null,
     ...more,
   };

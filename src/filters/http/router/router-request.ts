@@ -7,6 +7,7 @@ import type { Host } from '../../../lb/host.ts';
 import type { HashResult, Route, RouteAction } from '../../../route/route.ts';
 import { PassThroughFilter, type TerminalHttpStream } from '../../api.ts';
 import { chargeResponse } from './accounting.ts';
+import { observabilityName } from './answers.ts';
 import type { AlternativeStats, RouteStats } from './route-stats.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
 import { findInvalidHeader } from './strict-headers.ts';
@@ -37,6 +38,8 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
   altStats: AlternativeStats | null;
   #hash: HashResult | null;
   #hashed: boolean;
+  /** Hosts that attempts went to; null unless retries are to avoid them. */
+  #tried: Host[] | null;
 
   constructor(factory: RouterFilterFactory) {
     super();
@@ -58,6 +61,7 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
     this.altStats = null;
     this.#hash = null;
     this.#hashed = false;
+    this.#tried = null;
   }
 
   // ── what balancing looks at ──
@@ -89,8 +93,8 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
   get metadataMatch(): Readonly<Record<string, unknown>> | null {
     return this.action.metadataMatch;
   }
-  shouldSelectAnotherHost(_host: Host): boolean {
-    return false;
+  shouldSelectAnotherHost(host: Host): boolean {
+    return this.#tried?.includes(host);
   }
 
   /** suppress_grpc_request_failure_code_stats. */
@@ -102,7 +106,7 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
     this.cluster = cluster;
     const info = this.stream.info;
     info.upstreamCluster = cluster.name;
-    info.upstreamClusterObservabilityName = cluster.settings.altStatName === '' ? cluster.name : cluster.settings.altStatName;
+    info.upstreamClusterObservabilityName = observabilityName(cluster);
     info.clusterMetadata = cluster.metadata;
     const route = this.route;
     const host = route.virtualHost;
@@ -134,7 +138,11 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
   }
 
   protected poolOf(cluster: Cluster, host: Host): HttpPool | null {
-    const { connectTerminates, priority } = this.action;
+    const { connectTerminates, priority, retryPolicy } = this.action;
+    if (retryPolicy?.avoidPreviousHosts) {
+      if (this.#tried === null) this.#tried = [host];
+      else this.#tried.push(host);
+    }
     if (connectTerminates && this.headers.method === 'CONNECT') return new TcpTunnelPool(cluster, host, priority, this);
     return cluster.httpPool(host, priority, this);
   }

@@ -29,6 +29,19 @@ describe('a retry', () => {
     expect(rig.breaker.retries.count).toBe(0);
   });
 
+  test('avoids the hosts that were tried, where it is told to', () => {
+    const plain = new RouterRig(on('5xx')).send();
+    plain.attempt(1).respond(503);
+    plain.backOff();
+    expect(plain.hosts.map((host) => plain.lastContext?.shouldSelectAnotherHost(host))).toEqual([false, false]);
+    const avoiding = new RouterRig(on('5xx', { avoidPreviousHosts: true, hostSelectionRetryMaxAttempts: 5 })).send();
+    avoiding.attempt(1).respond(503);
+    expect(avoiding.hosts.map((host) => avoiding.lastContext?.shouldSelectAnotherHost(host))).toEqual([true, false]);
+    avoiding.backOff();
+    expect(avoiding.hosts.map((host) => avoiding.lastContext?.shouldSelectAnotherHost(host))).toEqual([true, true]);
+    expect(avoiding.lastContext?.hostSelectionRetries).toBe(5);
+  });
+
   test('takes the upstream connection back only if something is left on it', () => {
     const whole = new RouterRig(on('5xx')).send();
     whole.attempt(1).respond(503);
