@@ -8,6 +8,8 @@ import { Socket } from 'node:net';
 
 const SHARED_SIZE = 64 * 1024;
 const LARGE_SIZE = 256 * 1024;
+/** A connection whose reads become shorter than this gives its large buffer back. */
+const STAY_SIZE = 16 * 1024;
 /** Large buffers that connections may hold at one time; further ones read into the shared buffer. */
 const MAX_LARGE = 16;
 const MAX_SPARE = 8;
@@ -93,8 +95,8 @@ export class ReadBuffer {
   /** The buffer for the next read; null = the same as before. */
   next(): Buffer | null {
     const large = this.#large;
-    const busy = this.#length >= SHARED_SIZE;
-    if (large === null) return busy ? this.#takeLarge() : null;
+    if (large === null) return this.#length >= SHARED_SIZE ? this.#takeLarge() : null;
+    const busy = this.#length >= STAY_SIZE;
     if (busy && large.settled) return null;
     this.#large = null;
     large.leave();
