@@ -50,7 +50,7 @@ describe('host rewrites', () => {
     ['host_rewrite_header: x-host', ['x-host: '], ['h/x/y']],
     ['host_rewrite_header: x-host', [], ['h/x/y']],
     ['host_rewrite_path_regex: {pattern: {regex: "^/(.+)/.+$"}, substitution: "\\\\1"}', [], ['x/x/y', 'x-envoy-original-host: h']],
-    ['host_rewrite_literal: new, append_x_forwarded_host: true', [], ['new/x/y', 'x-forwarded-host: h', 'x-envoy-original-host: h']],
+    ['host_rewrite_literal: new, append_x_forwarded_host: true', [], ['new/x/y', 'x-envoy-original-host: h', 'x-forwarded-host: h']],
     [
       'host_rewrite_literal: new, append_x_forwarded_host: true',
       ['x-forwarded-host: a,h'],

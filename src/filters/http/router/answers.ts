@@ -1,4 +1,5 @@
 /** Small things the router does to requests and to the answers it gives itself. */
+import type { Cluster } from '../../../cluster/api.ts';
 import type { RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import type { DirectAction, Route } from '../../../route/route.ts';
 import type { HttpStream } from '../../api.ts';
@@ -13,17 +14,9 @@ export function answerDirectly(stream: HttpStream, route: Route, direct: DirectA
   });
 }
 
-/** auto_host_rewrite: the chosen host's name becomes the authority. */
-export function rewriteHost(headers: RequestHeaders, hostname: string, appendForwardedHost: boolean, suppressEnvoyHeaders: boolean): void {
-  const old = headers.authority;
-  if (old === hostname) return;
-  if (old !== '' && appendForwardedHost) {
-    const forwarded = headers.joined('x-forwarded-host');
-    const last = forwarded === undefined ? '' : forwarded.slice(forwarded.lastIndexOf(',') + 1).trim();
-    if (last !== old) headers.append('x-forwarded-host', old);
-  }
-  if (old !== '' && !suppressEnvoyHeaders) headers.set('x-envoy-original-host', old);
-  headers.authority = hostname;
+/** Under which name the log and statistics show a cluster. */
+export function observabilityName(cluster: Cluster): string {
+  return cluster.settings.altStatName === '' ? cluster.name : cluster.settings.altStatName;
 }
 
 /** Whether any header steers the proxy: most requests have none, and need no look-up by name. */

@@ -2,6 +2,7 @@
 import type { RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import type { InternalRedirectSettings } from '../../../route/route.ts';
 import type { TerminalHttpStream } from '../../api.ts';
+import { observabilityName } from './answers.ts';
 import type { RouterStats } from './router-stats.ts';
 
 /** How often this downstream request was redirected; lives in its filter state, under Envoy's name. */
@@ -50,6 +51,10 @@ export function followRedirect(
   headers.authority = target.authority;
   headers.path = target.path;
   stream.clearRouteCache();
+  // The log names the cluster that the redirect leads to, or none.
+  const cluster = stream.route === null ? null : stream.clusters.get(stream.clusterName);
+  stream.info.upstreamCluster = cluster === null ? '' : cluster.name;
+  stream.info.upstreamClusterObservabilityName = cluster === null ? '' : observabilityName(cluster);
   if (stream.route === null) {
     stats.redirectNoRoute.inc();
     restore(headers, saved);

@@ -9,10 +9,11 @@ import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import { HostResult } from '../../../lb/host.ts';
 import { createRetryState, type RetryState, RetryStatus } from '../../../resilience/retry-state.ts';
+import { updateAuthority } from '../../../route/action/rewrite/rewrite.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import { type HttpStream, Status, type TerminalHttpStream, type WatermarkListener } from '../../api.ts';
 import { chargeAbort, chargeHost, chargeResponse, chargeTimeout, recordTime } from './accounting.ts';
-import { answerDirectly, answerRefusedUpgrade, hasEnvoyHeaders, isWebSocketUpgrade, rewriteHost } from './answers.ts';
+import { answerDirectly, answerRefusedUpgrade, hasEnvoyHeaders, isWebSocketUpgrade } from './answers.ts';
 import { grpcToHttpStatus, readGrpcStatus } from './grpc.ts';
 import { followRedirect } from './internal-redirect.ts';
 import { RequestBody } from './request-body.ts';
@@ -142,7 +143,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     if (this.routeStats !== null) this.routeStats.upstreamRqTotal.inc();
     if (this.virtualClusterStats !== null) this.virtualClusterStats.upstreamRqTotal.inc();
     if (this.action.autoHostRewrite && host.hostname !== '') {
-      rewriteHost(this.headers, host.hostname, this.action.appendXForwardedHost, this.factory.settings.suppressEnvoyHeaders);
+      updateAuthority(this.headers, host.hostname, this.action.appendXForwardedHost, this.factory.settings.suppressEnvoyHeaders);
     }
   }
 

@@ -94,7 +94,7 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
     return this.action.metadataMatch;
   }
   shouldSelectAnotherHost(host: Host): boolean {
-    return this.#tried?.includes(host);
+    return this.#tried?.includes(host) ?? false;
   }
 
   /** suppress_grpc_request_failure_code_stats. */

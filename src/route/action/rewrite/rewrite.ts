@@ -82,13 +82,13 @@ export function updateAuthority(
   suppressEnvoyHeaders: boolean,
 ): void {
   const old = headers.authority;
+  if (!suppressEnvoyHeaders && old !== '') headers.set('x-envoy-original-host', old);
   if (appendXForwardedHost && old !== '') {
     const forwarded = headers.get('x-forwarded-host');
     if (forwarded === undefined || forwarded === '') headers.set('x-forwarded-host', old);
     // Compared as it is, with the space that may stand behind the comma.
     else if (forwarded.slice(forwarded.lastIndexOf(',') + 1) !== old) headers.set('x-forwarded-host', forwarded + ',' + old);
   }
-  if (!suppressEnvoyHeaders && old !== '') headers.set('x-envoy-original-host', old);
   headers.authority = authority;
 }
 
