@@ -1,5 +1,6 @@
 /** All clusters of one worker. Settings come packed; a cluster is made when a request first asks for it. */
 import type { HostCounts } from '../lb/host.ts';
+import { SharedSlab } from '../lb/shared-slab.ts';
 import type { ClusterManager } from './api.ts';
 import { ClusterCatalog, type PackedCluster, unpackSettings } from './catalog.ts';
 import { type ClusterDeps, WorkerCluster } from './cluster.ts';
@@ -77,6 +78,25 @@ export class WorkerClusterManager implements ClusterManager {
     for (const cluster of this.#clusters.values()) cluster.close();
   }
 
+  /**
+   * A cluster with the settings, hosts and limits of `name` that nothing else knows: what it is asked leaves no trace but in `deps`.
+   * null = unknown cluster.
+   */
+  copy(name: string, deps: Pick<ClusterDeps, 'clock' | 'random' | 'rootScope'>): WorkerCluster | null {
+    const packed = this.#catalog.get(name);
+    if (packed === null) return null;
+    const settings = unpackSettings(packed.json);
+    // Hosts of ORIGINAL_DST are made by asking, and would take cells that all workers share.
+    const slab = settings.type === 'ORIGINAL_DST' ? SharedSlab.create(1 << 12, 1 << 4) : this.#deps.slab;
+    const copy = new WorkerCluster(settings, packed.id, { ...this.#deps, ...deps, slab });
+    if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return copy;
+    const waiting = this.#waitingHosts.get(name);
+    const live = this.#clusters.get(name);
+    if (waiting !== undefined) copy.applyHosts(JSON.parse(waiting) as HostUpdate);
+    else if (live !== undefined) copy.applyHosts(hostsOf(live, slab));
+    return copy;
+  }
+
   #make(name: string): WorkerCluster | null {
     const packed = this.#catalog.get(name);
     if (packed === null) return null;
@@ -96,4 +116,24 @@ export class WorkerClusterManager implements ClusterManager {
     this.#clusters.delete(name);
     cluster.drain();
   }
+}
+
+/** The hosts that a cluster has now, as an update that would bring it to them. */
+function hostsOf(cluster: WorkerCluster, slab: SharedSlab): HostUpdate {
+  const priorities = cluster.hostSets.map(({ hosts }) => ({
+    hosts: hosts.map((host) => ({
+      ip: host.address.ip,
+      port: host.address.port,
+      path: host.address.path,
+      hostname: host.hostname,
+      weight: host.weight,
+      health: host.endpointHealth,
+      metadata: host.metadata,
+      locality: host.locality,
+      localityWeight: 0,
+      slot: host.cells === slab.cells ? host.base : -1,
+    })),
+  }));
+  const factor = cluster.hostSets[0]?.overprovisioningFactor ?? cluster.settings.overprovisioningFactor;
+  return { cluster: cluster.name, id: cluster.id, priorities, overprovisioningFactor: factor };
 }

@@ -159,6 +159,11 @@ export class ListenerManager implements ListenerDirectory {
     return n;
   }
 
+  /** In the order in which they were added. */
+  get listeners(): readonly TcpListener[] {
+    return Array.from(this.#running.values(), ({ listener }) => listener);
+  }
+
   findForDestination(destination: Address): TcpListener | null {
     const exact = this.#byAddress.get(destination.text);
     if (exact !== undefined) return exact;

@@ -18,7 +18,7 @@ import { DrainSequence } from './drain.ts';
 import { FilterChain } from './filter-chain.ts';
 import { isFilterDisabled } from './filter-disabled.ts';
 import { ListenerStats } from './listener-stats.ts';
-import { FilterChainTable } from './match/filter-chain-match.ts';
+import { type ConnectionFacts, FilterChainTable } from './match/filter-chain-match.ts';
 import { type ListenerFilterEntry, PendingConnection } from './pending-connection.ts';
 import type { FilterChainSettings, ListenerSettings } from './settings.ts';
 
@@ -106,6 +106,11 @@ export class TcpListener implements ConnectionOwner {
 
   get chains(): readonly FilterChain[] {
     return this.#chains;
+  }
+
+  /** The chain that a connection with these facts gets; null = it is refused. */
+  findChain(facts: ConnectionFacts): FilterChain | null {
+    return this.#table.find(facts);
   }
 
   get connectionCount(): number {
@@ -214,7 +219,7 @@ export class TcpListener implements ConnectionOwner {
     if (info.transportProtocol === '') info.transportProtocol = 'raw_buffer';
     info.listenerName = this.settings.name;
     info.trafficDirection = this.settings.trafficDirection;
-    const chain = this.#table.find(info);
+    const chain = this.findChain(info);
     if (chain === null) {
       this.stats.noFilterChainMatch.inc();
       this.#refuse(connection);
