@@ -1,6 +1,6 @@
 /** Access-log settings from their messages. Source: envoy.config.accesslog.v3.AccessLog. */
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { CompileContext } from '../config/context.ts';
+import { anyTypeName, type CompileContext } from '../config/context.ts';
 import {
   type AccessLog,
   type AccessLogFilter,
@@ -29,6 +29,11 @@ import {
 const FILE = 'envoy.extensions.access_loggers.file.v3.FileAccessLog';
 const STDOUT = 'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog';
 const STDERR = 'envoy.extensions.access_loggers.stream.v3.StderrAccessLog';
+
+const FORMATTERS: ReadonlySet<string> = new Set([
+  'envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery',
+  'envoy.extensions.formatter.metadata.v3.Metadata',
+]);
 
 const DEFAULT_FORMAT: LogFormatSettings = { kind: 'text', text: DEFAULT_TEXT_FORMAT, omitEmptyValues: false, contentType: '' };
 
@@ -78,7 +83,11 @@ function fileFormat(file: FileAccessLog, at: CompileContext): LogFormatSettings 
 
 /** Also the body_format of local replies. */
 export function compileLogFormat(message: SubstitutionFormatString, at: CompileContext): LogFormatSettings {
-  if (message.formatters.length > 0) at.unsupported('formatters');
+  message.formatters.forEach((formatter, i) => {
+    const type = anyTypeName(formatter.typedConfig);
+    // Their operators are always there; as in Envoy, listing them is needed for none of the others.
+    if (!FORMATTERS.has(type)) at.field('formatters', i).error(`formatter ${type} is not supported by Outrider yet`);
+  });
   const { omitEmptyValues, contentType, format } = message;
   switch (format.case) {
     case 'textFormat':

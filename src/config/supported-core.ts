@@ -101,7 +101,7 @@ envoy.config.core.v3.DnsResolutionConfig
 envoy.config.core.v3.DnsResolverOptions
   + *
 envoy.config.core.v3.SubstitutionFormatString
-  + text_format json_format text_format_source omit_empty_values content_type
+  + text_format json_format text_format_source omit_empty_values content_type formatters
   ~ json_format_options
 envoy.config.core.v3.HttpProtocolOptions
   + idle_timeout max_connection_duration max_headers_count max_stream_duration headers_with_underscores_action

@@ -75,6 +75,10 @@ envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig
   + http_protocol_options
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig
   + http_protocol_options
+envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery
+  + *
+envoy.extensions.formatter.metadata.v3.Metadata
+  + *
 envoy.extensions.access_loggers.file.v3.FileAccessLog
   + *
 envoy.extensions.access_loggers.stream.v3.StdoutAccessLog

@@ -13,11 +13,9 @@ export function compileRetryPolicy(policy: RetryPolicy, at: CompileContext): Ret
     if (token.trim() !== '' && parseRetryOn(token) === 0)
       at.field('retry_on').warn(`'${token.trim()}' is no condition that Envoy knows: it is ignored`);
   }
-  if (policy.retryPriority !== undefined) at.unsupported('retry_priority');
   policy.retryHostPredicate.forEach((predicate, i) => {
     if (anyTypeName(predicate.configType.value) !== PREVIOUS_HOSTS) at.field('retry_host_predicate', i).unsupported('typed_config');
   });
-  if (policy.retryOptionsPredicates.length > 0) at.unsupported('retry_options_predicates');
   // Envoy rounds a shorter base interval up to a millisecond.
   const baseIntervalMs = Math.max(1, durationMs(policy.retryBackOff?.baseInterval) ?? DEFAULT_BASE_INTERVAL_MS);
   const maxIntervalMs = durationMs(policy.retryBackOff?.maxInterval) ?? baseIntervalMs * 10;

@@ -36,7 +36,6 @@ export interface RouteCompileDeps {
 }
 
 export function compileRouteConfiguration(message: RouteConfiguration, at: CompileContext, deps: RouteCompileDeps): RouteTableSettings {
-  if (message.vhds !== undefined) at.unsupported('vhds');
   const validateClusters = message.validateClusters ?? deps.validateClustersByDefault ?? true;
   checkDomains(message, at);
   const mirrors = compileMirrors(message.requestMirrorPolicies, validateClusters, deps, at);
@@ -80,11 +79,7 @@ function compileVirtualHost(
   deps: RouteCompileDeps,
   at: CompileContext,
 ): VirtualHostSettings {
-  if (host.matcher !== undefined) {
-    if (host.routes.length > 0) at.error('cannot set both matcher and routes on virtual host');
-    at.unsupported('matcher');
-  }
-  if (host.hedgePolicy !== undefined) at.unsupported('hedge_policy');
+  if (host.matcher !== undefined && host.routes.length > 0) at.error('cannot set both matcher and routes on virtual host');
   const retryPolicy = host.retryPolicy === undefined ? null : compileRetryPolicy(host.retryPolicy, at.field('retry_policy'));
   const mirrors =
     host.requestMirrorPolicies.length === 0 ? inheritedMirrors : compileMirrors(host.requestMirrorPolicies, validateClusters, deps, at);

@@ -23,7 +23,7 @@ function headerValue(headers: HeaderMap | null, name: string): string | undefine
 }
 
 /** NAME(X?Y):Z of the headers that `source` gives. */
-function headerOperator(source: (ctx: FormatContext) => HeaderMap | null): OperatorMaker {
+function headerOperator(source: (ctx: FormatContext) => HeaderMap | null, edit: ((value: string) => string) | null = null): OperatorMaker {
   return (call) => {
     const names = requireArgs(call).split('?').map(canonicalName);
     if (names.length > 2) throw new FormatError(`More than 1 alternative header specified in token: ${call.args}`);
@@ -31,7 +31,8 @@ function headerOperator(source: (ctx: FormatContext) => HeaderMap | null): Opera
     const alternative = names[1] ?? '';
     const text = (ctx: FormatContext): string | null => {
       const headers = source(ctx);
-      return headerValue(headers, main) ?? headerValue(headers, alternative) ?? null;
+      const value = headerValue(headers, main) ?? headerValue(headers, alternative) ?? null;
+      return value === null || edit === null ? value : edit(value);
     };
     return stringOperator(truncated(text, call.maxLength));
   };
@@ -64,6 +65,26 @@ const queryParameterOperator: OperatorMaker = (call) => {
   };
   return stringOperator(truncated(text, call.maxLength));
 };
+
+/** The whole query, as it is or decoded. */
+const queryParametersOperator: OperatorMaker = (call) => {
+  if (call.args !== null && !['', 'ORIG', 'DECODED'].includes(call.args)) {
+    throw new FormatError(`Invalid QUERY_PARAMS option: '${call.args}', only 'ORIG'/'DECODED' are allowed`);
+  }
+  const decoded = call.args === 'DECODED';
+  const text = (ctx: FormatContext): string | null => {
+    const path = ctx.requestHeaders?.path ?? '';
+    const mark = path.indexOf('?');
+    if (mark < 0) return null;
+    return decoded ? percentDecoded(path.slice(mark + 1)) : path.slice(mark + 1);
+  };
+  return stringOperator(truncated(text, call.maxLength));
+};
+
+function withoutQuery(value: string): string {
+  const mark = value.indexOf('?');
+  return mark < 0 ? value : value.slice(0, mark);
+}
 
 function percentDecoded(text: string): string {
   return text.indexOf('%') < 0
@@ -141,7 +162,10 @@ export const MESSAGE_OPERATORS: readonly (readonly [string, OperatorMaker])[] = 
   ['RESP', headerOperator((ctx) => ctx.responseHeaders)],
   ['TRAILER', headerOperator((ctx) => ctx.responseTrailers)],
   ['PATH', pathOperator],
+  // Of the extension envoy.formatter.req_without_query.
+  ['REQ_WITHOUT_QUERY', headerOperator((ctx) => ctx.requestHeaders, withoutQuery)],
   ['QUERY_PARAM', queryParameterOperator],
+  ['QUERY_PARAMS', queryParametersOperator],
   ['REQUEST_HEADERS_BYTES', plainNumber((ctx) => ctx.requestHeaders?.byteSize() ?? 0)],
   ['RESPONSE_HEADERS_BYTES', plainNumber((ctx) => ctx.responseHeaders?.byteSize() ?? 0)],
   ['RESPONSE_TRAILERS_BYTES', plainNumber((ctx) => ctx.responseTrailers?.byteSize() ?? 0)],
@@ -157,6 +181,7 @@ export const MESSAGE_OPERATORS: readonly (readonly [string, OperatorMaker])[] = 
   ['BYTES_SENT', plainNumber((ctx) => ctx.info.bytesSent)],
   ['STREAM_ID', plainString((ctx) => ctx.requestHeaders?.get('x-request-id') ?? textOrNull(ctx.info.streamId))],
   ['TRACE_ID', plainString((ctx) => textOrNull(ctx.info.traceId))],
+  ['SPAN_ID', plainString(() => null)],
   ['UNIQUE_ID', (call, env) => plainString(() => env.random.uuid())(call, env)],
   ['ACCESS_LOG_TYPE', plainString((ctx) => ctx.accessLogType)],
 ];

@@ -47,16 +47,12 @@ export function compileAction(route: Route, match: PathMatchSettings, scope: Act
       return compileRedirect(action.value, at.field('redirect'));
     case 'directResponse':
       return compileDirectResponse(action.value, scope.config, at.field('direct_response'));
-    case 'filterAction':
-      at.unsupported('filter_action');
-      return { kind: 'none' };
     default:
       return { kind: 'none' };
   }
 }
 
 function compileDirectResponse(action: DirectResponseAction, config: RouteConfiguration, at: CompileContext): ActionSettings {
-  if (action.bodyFormat !== undefined) at.unsupported('body_format');
   const body = action.body === undefined ? '' : wireText(compileDataSource(action.body, at.field('body')));
   const limit = config.maxDirectResponseBodySizeBytes ?? 4096;
   if (body.length > limit) at.field('body').error(`response body size is ${body.length} bytes; maximum is ${limit}`);
@@ -102,8 +98,6 @@ function compileForward(
 ): ForwardSettings {
   const metadataMatch = balancingMetadata(action.metadataMatch);
   const duration = action.maxStreamDuration;
-  if (action.hedgePolicy !== undefined) at.unsupported('hedge_policy');
-  if (action.retryPolicyTypedConfig !== undefined) at.unsupported('retry_policy_typed_config');
   return {
     kind: 'forward',
     cluster: compileCluster(action, metadataMatch, scope, at),
@@ -157,10 +151,9 @@ function compileCluster(
     case 'clusterSpecifierPlugin':
       if (!scope.config.clusterSpecifierPlugins.some((plugin) => plugin.extension?.name === spec.value)) {
         at.field('cluster_specifier_plugin').error(`Unknown cluster specifier plugin name: ${spec.value} is used in the route`);
-      } else at.unsupported('cluster_specifier_plugin');
+      }
       break;
     case 'inlineClusterSpecifierPlugin':
-      at.unsupported('inline_cluster_specifier_plugin');
       break;
     default:
       at.error('one of cluster, cluster_header and weighted_clusters is required');
@@ -180,8 +173,6 @@ function compileUpgrades(action: RouteAction, at: CompileContext): Pick<ForwardS
     if (type !== 'CONNECT' && type !== 'CONNECT-UDP')
       here.field('connect_config').error(`Non-CONNECT upgrade type ${upgrade.upgradeType} has ConnectConfig`);
     else connectTerminates ||= upgrades[type];
-    if (upgrade.connectConfig.proxyProtocolConfig !== undefined) here.field('connect_config').unsupported('proxy_protocol_config');
-    if (upgrade.connectConfig.allowPost) here.field('connect_config').unsupported('allow_post');
   });
   return { upgrades: action.upgradeConfigs.length === 0 ? null : upgrades, connectTerminates };
 }
@@ -201,7 +192,6 @@ function compileInternalRedirect(action: RouteAction, at: CompileContext): Forwa
     };
   }
   const here = at.field('internal_redirect_policy');
-  if (policy.predicates.length > 0) here.unsupported('predicates');
   policy.responseHeadersToCopy.forEach((name, i) => {
     if (name.startsWith(':') || name.toLowerCase() === 'host') {
       here.field('response_headers_to_copy', i).error(':-prefixed headers or Hosts may not be specified here.');
@@ -237,7 +227,6 @@ function compileMirror(policy: RouteAction_RequestMirrorPolicy, scope: ClusterCh
   } else if (policy.cluster === '' && policy.clusterHeader === '') {
     at.error('Exactly one of cluster or cluster_header in request mirror policy need to be specified');
   } else if (policy.cluster !== '') checkCluster(policy.cluster, 'shadow cluster', scope, at.field('cluster'));
-  if (policy.requestHeadersMutations.length > 0) at.unsupported('request_headers_mutations');
   return {
     cluster: policy.cluster,
     clusterHeader: canonicalName(policy.clusterHeader),

@@ -35,7 +35,6 @@ export function compileRouteMatch(match: RouteMatch, at: CompileContext): RouteM
     dynamicMetadata: match.dynamicMetadata.map((metadata, i) => compileMetadataMatcher(metadata, at.field('dynamic_metadata', i))),
     filterState: match.filterState.map((state, i) => {
       const here = at.field('filter_state', i);
-      if (state.matcher.case === 'addressMatch') here.unsupported('address_match');
       const value = state.matcher.case === 'stringMatch' ? state.matcher.value : undefined;
       return { key: state.key, value: compileStringMatcher(value, here.field('string_match')) };
     }),

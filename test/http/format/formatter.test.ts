@@ -73,6 +73,8 @@ describe('text', () => {
     ['%PATH% %PATH(NQ)% %PATH(NQ:PATH)% %PATH(WQ:PATH)% %PATH(NQ:ORIG)%', '/was?q /was /p /p?k=v%20w&e /was'],
     ['%QUERY_PARAM(k)% %QUERY_PARAM(e)% %QUERY_PARAM(z)%', 'v w  -'],
     ['%QUERY_PARAM(k):1%', 'v'],
+    ['%REQ_WITHOUT_QUERY(:PATH)% %REQ_WITHOUT_QUERY(no?X-ENVOY-ORIGINAL-PATH)% %REQ_WITHOUT_QUERY(:PATH):1%', '/p /was /'],
+    ['%QUERY_PARAMS% %QUERY_PARAMS(DECODED)% %QUERY_PARAMS(ORIG):3%', 'k=v%20w&e k=v w&e k=v'],
     // results
     ['%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%', '200 via_upstream via upstream'],
     ['%RESPONSE_FLAGS% %RESPONSE_FLAGS_LONG%', '- -'],
