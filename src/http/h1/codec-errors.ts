@@ -6,6 +6,7 @@ const badRequest = (details: string): CodecError => ({ status: 400, body: 'Bad R
 /** The bytes are no HTTP/1 message. */
 export const CODEC_ERROR = badRequest('http1.codec_error');
 export const INVALID_CHARACTERS = badRequest('http1.invalid_characters');
+export const INVALID_SCHEME = badRequest('http1.invalid_scheme');
 export const INVALID_URL = badRequest('http1.invalid_url');
 export const CONNECTION_HEADER_REJECTED = badRequest('http1.connection_header_rejected');
 export const BODY_DISALLOWED = badRequest('http1.body_disallowed');
@@ -27,4 +28,4 @@ export const HEADERS_TOO_LARGE: CodecError = {
 };
 export const TOO_MANY_HEADERS: CodecError = { ...HEADERS_TOO_LARGE, details: 'http1.too_many_headers' };
 /** HTTP/1.0 and anything else that is not 1.1. */
-export const LOW_VERSION: CodecError = { status: 426, body: 'Upgrade Required', details: 'low_version', protocolError: false };
+export const LOW_VERSION: CodecError = { status: 426, body: 'Upgrade Required', details: 'low_version', protocolError: true };

@@ -2,7 +2,7 @@
 
 import type { CodecError } from '../codec.ts';
 import { RequestHeaders } from '../header-map.ts';
-import { CR, isSeparator, LF, SPACE, TARGET, TOKEN } from './char-table.ts';
+import { CONTROL, CR, isSeparator, LF, SPACE, TARGET, TOKEN } from './char-table.ts';
 import {
   BODY_DISALLOWED,
   CHUNKED_CONTENT_LENGTH,
@@ -150,6 +150,8 @@ export class RequestParser {
    * @returns where the fields begin, INCOMPLETE, or BAD_FIELD with `error` set
    */
   parseRequestLine(bytes: Buffer, start: number, end: number, settings: Http1Settings): number {
+    // Plainly another protocol, TLS for one: no need to wait for a line.
+    if (bytes[start]! < SPACE) return this.#refuse();
     let p = start;
     while (p < end && TOKEN[bytes[p]!] === 1) p++;
     const methodEnd = p;
@@ -207,11 +209,11 @@ export class RequestParser {
   /** A bad line is refused when it is whole, however its bytes came. */
   #badLine(bytes: Buffer, from: number, end: number): number {
     const lineEnd = bytes.indexOf(LF, from);
-    return lineEnd < 0 || lineEnd >= end ? INCOMPLETE : this.#refuse();
+    return lineEnd < 0 || lineEnd >= end ? INCOMPLETE : this.#refuse(CONTROL[bytes[from]!] === 1 ? INVALID_CHARACTERS : CODEC_ERROR);
   }
 
-  #refuse(): number {
-    this.error = CODEC_ERROR;
+  #refuse(error: CodecError = CODEC_ERROR): number {
+    this.error = error;
     return BAD_FIELD;
   }
 

@@ -3,7 +3,7 @@
 import type { CodecError } from '../codec.ts';
 import type { RequestHeaders } from '../header-map.ts';
 import { ALPHA, HOST, SCHEME } from './char-table.ts';
-import { INVALID_URL } from './codec-errors.ts';
+import { INVALID_SCHEME, INVALID_URL } from './codec-errors.ts';
 
 /** Puts authority, scheme and path where they belong. @returns why the target is refused, or null */
 export function setTarget(headers: RequestHeaders, target: string, allowAbsoluteUrl: boolean, isConnect: boolean): CodecError | null {
@@ -24,7 +24,8 @@ export function setTarget(headers: RequestHeaders, target: string, allowAbsolute
   const at = target.lastIndexOf('@', hostEnd);
   if (at >= hostStart) hostStart = at + 1;
   const authority = target.slice(hostStart, hostEnd);
-  if ((scheme !== 'http' && scheme !== 'https') || !isHostWithPort(authority, false)) return INVALID_URL;
+  if (scheme !== 'http' && scheme !== 'https') return schemeEnd < 0 ? INVALID_URL : INVALID_SCHEME;
+  if (!isHostWithPort(authority, false)) return INVALID_URL;
   headers.scheme = scheme;
   headers.authority = authority;
   headers.path = hostEnd === target.length ? '/' : target.slice(hostEnd);

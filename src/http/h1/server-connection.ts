@@ -8,7 +8,7 @@ import type { CodecError, ServerCallbacks, ServerConnection } from '../codec.ts'
 import type { HeaderMap } from '../header-map.ts';
 import { ResetReason } from '../reset-reason.ts';
 import { BodyDecoder } from './body.ts';
-import { CR, LF, SPACE } from './char-table.ts';
+import { CR, LF } from './char-table.ts';
 import { CODEC_ERROR, HEADERS_TOO_LARGE, INVALID_CHARACTERS } from './codec-errors.ts';
 import { INCOMPLETE } from './field-scan.ts';
 import { BodyKind } from './framing.ts';
@@ -197,8 +197,7 @@ export class Http1ServerConnection implements ServerConnection {
     const headEnd = partial.findEnd();
     if (headEnd < 0) {
       let error: CodecError | null = null;
-      if (partial.bytes[0]! < SPACE) error = CODEC_ERROR;
-      else if (!hadLine && partial.firstLineEnd > 0) {
+      if (!hadLine && partial.firstLineEnd > 0) {
         const line = parser.parseRequestLine(partial.bytes, 0, partial.length, this.settings);
         if (line < 0 && line !== INCOMPLETE) error = parser.error;
       }
