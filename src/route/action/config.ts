@@ -27,6 +27,7 @@ import { compileRewrite } from './rewrite/config.ts';
 import { compileWeightedClusters } from './weighted/config.ts';
 
 const DEFAULT_TIMEOUT_MS = 15_000;
+const NO_HASH_POLICIES: ForwardSettings['hashPolicies'] = [];
 
 /** What an action inherits, and what it is checked against. */
 export interface ActionScope extends ClusterCheck {
@@ -121,7 +122,7 @@ function compileForward(
       action.requestMirrorPolicies.length === 0
         ? scope.mirrors
         : compileMirrors(action.requestMirrorPolicies, scope.validateClusters, scope.deps, at),
-    hashPolicies: compileHashPolicies(action.hashPolicy, at),
+    hashPolicies: action.hashPolicy.length === 0 ? NO_HASH_POLICIES : compileHashPolicies(action.hashPolicy, at),
     metadataMatch,
   };
 }

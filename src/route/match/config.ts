@@ -15,34 +15,47 @@ import { compileUriTemplate } from './uri-template.ts';
 
 const URI_TEMPLATE = 'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig';
 
+/** One empty list for all routes: thousands of settings cross to the workers, and a list that was seen is sent once. */
+const NONE: readonly never[] = [];
+
+function shared<T>(list: readonly T[]): readonly T[] {
+  return list.length === 0 ? NONE : list;
+}
+
 export function compileRouteMatch(match: RouteMatch, at: CompileContext): RouteMatchSettings {
   const tls = match.tlsContext;
   return {
     path: compilePath(match, at),
-    headers: compileHeaderMatchers(match.headers, at, 'headers'),
-    queryParameters: match.queryParameters.map((parameter, i) => {
-      const spec = parameter.queryParameterMatchSpecifier;
-      const here = at.field('query_parameters', i).field('string_match');
-      return {
-        name: wireText(parameter.name),
-        value: spec.case === 'stringMatch' ? compileStringMatcher(spec.value, here) : null,
-        present: spec.case === 'presentMatch' ? spec.value : true,
-      };
-    }),
+    headers: shared(compileHeaderMatchers(match.headers, at, 'headers')),
+    queryParameters: shared(
+      match.queryParameters.map((parameter, i) => {
+        const spec = parameter.queryParameterMatchSpecifier;
+        const here = at.field('query_parameters', i).field('string_match');
+        return {
+          name: wireText(parameter.name),
+          value: spec.case === 'stringMatch' ? compileStringMatcher(spec.value, here) : null,
+          present: spec.case === 'presentMatch' ? spec.value : true,
+        };
+      }),
+    ),
     runtimeFraction: match.runtimeFraction === undefined ? null : compileRuntimeFraction(match.runtimeFraction),
     grpc: match.grpc !== undefined,
     tls: tls === undefined ? null : { presented: tls.presented ?? null, validated: tls.validated ?? null },
-    dynamicMetadata: match.dynamicMetadata.map((metadata, i) => compileMetadataMatcher(metadata, at.field('dynamic_metadata', i))),
-    filterState: match.filterState.map((state, i) => {
-      const here = at.field('filter_state', i);
-      const value = state.matcher.case === 'stringMatch' ? state.matcher.value : undefined;
-      return { key: state.key, value: compileStringMatcher(value, here.field('string_match')) };
-    }),
-    cookies: match.cookies.map((cookie, i) => ({
-      name: cookie.name,
-      value: compileStringMatcher(cookie.stringMatch, at.field('cookies', i).field('string_match')),
-      invert: cookie.invertMatch,
-    })),
+    dynamicMetadata: shared(match.dynamicMetadata.map((metadata, i) => compileMetadataMatcher(metadata, at.field('dynamic_metadata', i)))),
+    filterState: shared(
+      match.filterState.map((state, i) => {
+        const here = at.field('filter_state', i);
+        const value = state.matcher.case === 'stringMatch' ? state.matcher.value : undefined;
+        return { key: state.key, value: compileStringMatcher(value, here.field('string_match')) };
+      }),
+    ),
+    cookies: shared(
+      match.cookies.map((cookie, i) => ({
+        name: cookie.name,
+        value: compileStringMatcher(cookie.stringMatch, at.field('cookies', i).field('string_match')),
+        invert: cookie.invertMatch,
+      })),
+    ),
   };
 }
 

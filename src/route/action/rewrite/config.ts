@@ -10,9 +10,22 @@ import type { PathMatchSettings, RewriteSettings } from '../../settings.ts';
 
 const URI_TEMPLATE = 'envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig';
 
+/** Shared by all routes that rewrite nothing. */
+const NO_REWRITE: RewriteSettings = {
+  prefix: '',
+  regex: null,
+  template: '',
+  host: '',
+  hostHeader: '',
+  hostPathRegex: null,
+  autoHost: false,
+  appendXForwardedHost: false,
+};
+
 export function compileRewrite(action: RouteAction, match: PathMatchSettings, at: CompileContext): RewriteSettings {
   const { prefixRewrite, regexRewrite, pathRewritePolicy, hostRewriteSpecifier: host } = action;
   const given = [prefixRewrite !== '', regexRewrite !== undefined, pathRewritePolicy !== undefined].filter(Boolean);
+  if (given.length === 0 && host.case === undefined && !action.appendXForwardedHost) return NO_REWRITE;
   if (given.length > 1) at.error('Specify only one of prefix_rewrite, regex_rewrite or path_rewrite_policy');
   if (prefixRewrite !== '' && match.kind === 'uri_template')
     at.field('prefix_rewrite').error('Cannot use prefix_rewrite with matcher extension');
