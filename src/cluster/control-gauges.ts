@@ -2,7 +2,7 @@
  * Gauges of a cluster that hold for all workers together: membership and circuit breakers. Set on the control thread from shared memory
  * before statistics are shown, so that the request path has nothing to do with them.
  */
-import { HealthFlag } from '../lb/host.ts';
+import { HealthFlag, HOST_HEALTH_CELL } from '../lb/host.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import { BREAKER_CELLS, CircuitBreaker, type Resource } from '../resilience/circuit-breaker.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
@@ -14,8 +14,6 @@ import { currentHosts } from './status.ts';
 const UNHEALTHY = HealthFlag.FailedActiveHc | HealthFlag.FailedOutlierCheck | HealthFlag.FailedEdsHealth;
 const DEGRADED = HealthFlag.DegradedActiveHc | HealthFlag.DegradedEdsHealth;
 const EXCLUDED = HealthFlag.PendingActiveHc | HealthFlag.ExcludedViaImmediateHcFail;
-/** Cell of the health word in a host's block. */
-const HEALTH = 2;
 
 /** Envoy's names, in its order: resource, `<…>_open`, `remaining_<…>`. */
 const RESOURCES: readonly [
@@ -98,7 +96,7 @@ export class ControlGauges {
     const cells = this.#slab.cells;
     for (const { hosts } of update.priorities) {
       for (const host of hosts) {
-        const flags = host.health | (host.slot < 0 ? 0 : Atomics.load(cells, host.slot + HEALTH));
+        const flags = host.health | (host.slot < 0 ? 0 : Atomics.load(cells, host.slot + HOST_HEALTH_CELL));
         total++;
         if ((flags & EXCLUDED) !== 0) excluded++;
         if ((flags & UNHEALTHY) === 0) {

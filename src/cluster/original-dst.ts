@@ -2,7 +2,7 @@
  * ORIGINAL_DST: the host is where the client wanted to go. The address comes from dynamic metadata, filter state, a header or the
  * restored local address of the connection, in that order; hosts are made on demand and dropped when unused for cleanup_interval.
  */
-import { HOST_CELLS, type Host, type HostAddress } from '../lb/host.ts';
+import { HOST_CELLS, type Host, type HostAddress, hostCellsIdle, resetHostCells } from '../lb/host.ts';
 import type { BalanceContext, LoadBalancer } from '../lb/load-balancer.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import { ipAddress, parseIpPort } from '../net/address.ts';
@@ -91,10 +91,10 @@ export class OriginalDstBalancer implements LoadBalancer, TimerTarget {
   }
 
   #newHost(address: HostAddress): Host {
-    const old = this.#freed.findIndex((host) => host.cxActive === 0 && host.rqActive === 0);
+    const old = this.#freed.findIndex((host) => hostCellsIdle(host.cells, host.base));
     if (old >= 0) {
       const { cells, base } = this.#freed.splice(old, 1)[0]!;
-      cells.fill(0, base, base + HOST_CELLS);
+      resetHostCells(cells, base);
       return this.#make(address, cells, base);
     }
     const slot = this.#slab.allocate(HOST_CELLS);

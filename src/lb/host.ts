@@ -60,7 +60,9 @@ export function healthFlagsText(flags: number): string {
 export const HOST_CELLS = 16;
 const CX_ACTIVE = 0;
 const RQ_ACTIVE = 1;
-const HEALTH = 2;
+/** Health word: HealthFlag bits, written by the control thread. */
+export const HOST_HEALTH_CELL = 2;
+const HEALTH = HOST_HEALTH_CELL;
 const RQ_PENDING = 3;
 const CX_CONNECT_FAIL = 4;
 const CX_TOTAL = 6;
@@ -76,6 +78,21 @@ function bump(cells: Int32Array, index: number): void {
 
 function total(cells: Int32Array, index: number): number {
   return (Atomics.load(cells, index + 1) >>> 0) * 4294967296 + (Atomics.load(cells, index) >>> 0);
+}
+
+/** Nothing is in flight on these cells. */
+export function hostCellsIdle(cells: Int32Array, base: number): boolean {
+  return (
+    Atomics.load(cells, base + CX_ACTIVE) === 0 &&
+    Atomics.load(cells, base + RQ_ACTIVE) === 0 &&
+    Atomics.load(cells, base + RQ_PENDING) === 0
+  );
+}
+
+/** Makes idle cells ready for another host. What counts things in flight is left alone: a worker that lags behind may still be using it. */
+export function resetHostCells(cells: Int32Array, base: number): void {
+  Atomics.store(cells, base + HEALTH, 0);
+  cells.fill(0, base + CX_CONNECT_FAIL, base + HOST_CELLS);
 }
 
 /** The numbers of a host as `/clusters` shows them. */

@@ -3,7 +3,7 @@ import { ClusterControl } from '../../src/cluster/cluster-control.ts';
 import { WorkerClusterManager } from '../../src/cluster/cluster-manager.ts';
 import { ClusterRegistry } from '../../src/cluster/registry.ts';
 import { type ClusterSettings, DEFAULT_LOCALITY } from '../../src/cluster/settings.ts';
-import { HealthFlag } from '../../src/lb/host.ts';
+import { HealthFlag, HOST_HEALTH_CELL } from '../../src/lb/host.ts';
 import { DEFAULT_THRESHOLDS } from '../../src/resilience/circuit-breaker.ts';
 import { ClusterRig, clusterSettings, endpoint, RecordingClient } from '../support/cluster-rig.ts';
 import { PlainStats } from '../support/plain-stats.ts';
@@ -29,7 +29,7 @@ describe('gauges that hold for all workers', () => {
       ['total', 'healthy', 'degraded', 'excluded', 'change'].map((name) => stats.value('cluster.a.membership_' + name));
     expect(membership()).toEqual([3, 1, 1, 0, 1]);
     const host = worker.get('a')!.hostSets[0]!.hosts[0]!;
-    Atomics.or(rig.slab.cells, host.base + 2, HealthFlag.FailedOutlierCheck);
+    Atomics.or(rig.slab.cells, host.base + HOST_HEALTH_CELL, HealthFlag.FailedOutlierCheck);
     clusters.refreshGauges();
     expect(membership()).toEqual([3, 0, 1, 0, 1]);
   });

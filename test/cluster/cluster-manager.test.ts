@@ -4,7 +4,7 @@ import { WorkerClusterManager } from '../../src/cluster/cluster-manager.ts';
 import { type HostRecord, type HostUpdate, hostRecord } from '../../src/cluster/host-update.ts';
 import { ClusterRegistry } from '../../src/cluster/registry.ts';
 import type { ClusterSettings } from '../../src/cluster/settings.ts';
-import { HealthFlag, HOST_CELLS, NO_LOCALITY } from '../../src/lb/host.ts';
+import { HealthFlag, HOST_CELLS, HOST_HEALTH_CELL, NO_LOCALITY } from '../../src/lb/host.ts';
 import { ClusterRig, clusterSettings, endpoint, lbContext, OK, RecordingClient, settle } from '../support/cluster-rig.ts';
 
 function manage(...clusters: ClusterSettings[]) {
@@ -161,7 +161,7 @@ describe('hosts from the control thread', () => {
     const { rig, manager } = manage(dns);
     const [a, b] = [record(rig, '1.1.1.1'), record(rig, '1.1.1.2')];
     manager.applyHostUpdate(update(0, [a, b]));
-    Atomics.or(rig.slab.cells, a.slot + 2, HealthFlag.FailedOutlierCheck);
+    Atomics.or(rig.slab.cells, a.slot + HOST_HEALTH_CELL, HealthFlag.FailedOutlierCheck);
     manager.refreshHealth('d');
     const cluster = manager.get('d')!;
     expect(new Set(Array.from({ length: 10 }, () => cluster.chooseHost(rig.context)!.address.text))).toEqual(new Set(['1.1.1.2:80']));

@@ -1,5 +1,5 @@
 /** The control thread's list of one dynamic cluster's hosts: gives each its cells in the shared slab, and tells what changed. */
-import { HOST_CELLS } from '../../lb/host.ts';
+import { HOST_CELLS, hostCellsIdle, resetHostCells } from '../../lb/host.ts';
 import type { SharedSlab } from '../../lb/shared-slab.ts';
 import type { HostRecord, HostUpdate } from '../host-update.ts';
 
@@ -16,10 +16,9 @@ export class SlotPool {
     const cells = this.#slab.cells;
     for (let i = 0; i < this.#freed.length; i++) {
       const slot = this.#freed[i]!;
-      // The first two cells are connections and requests in flight.
-      if (Atomics.load(cells, slot) !== 0 || Atomics.load(cells, slot + 1) !== 0) continue;
+      if (!hostCellsIdle(cells, slot)) continue;
       this.#freed.splice(i, 1);
-      cells.fill(0, slot, slot + HOST_CELLS);
+      resetHostCells(cells, slot);
       return slot;
     }
     return this.#slab.allocate(HOST_CELLS);
