@@ -34,7 +34,7 @@ const COMPILERS: ListenerCompilers = {
   listenerFilter: (any, at) => {
     const message = at.unpack(any);
     if (message === null) return null;
-    const settings = message.$typeName.endsWith('ProxyProtocol') ? compileProxyProtocol(message as unknown as ProxyProtocol, at) : {};
+    const settings = message.$typeName.endsWith('ProxyProtocol') ? compileProxyProtocol(message as unknown as ProxyProtocol) : {};
     return { type: anyTypeName(any), settings };
   },
   accessLog: (message) => message.name,
@@ -229,7 +229,7 @@ describe('refused, in Envoy’s words', () => {
     [
       'back-off bounds',
       `${ADDRESS}\nfilter_chains: [${chainWith(tcp('cluster: c, backoff_options: {base_interval: 2s, max_interval: 1s}'))}]`,
-      'filter_chains[0].filters[0].typed_config.backoff_options: max_backoff must be greater or equal to base_backoff',
+      'filter_chains[0].filters[0].typed_config.backoff_options: max_backoff_interval must be greater or equal to base_backoff_interval',
     ],
   ])('%s', (_about, yaml, problem) => {
     expect(compile(yaml).problems).toContain(problem);

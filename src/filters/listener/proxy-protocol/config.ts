@@ -1,6 +1,5 @@
 /** Source: envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol. */
 
-import type { CompileContext } from '../../../config/context.ts';
 import { ProxyProtocolConfig_Version as Version } from '../../../config/gen/envoy/config/core/v3/proxy_protocol_pb.js';
 import type { ProxyProtocol } from '../../../config/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js';
 
@@ -21,10 +20,7 @@ export interface ProxyProtocolSettings {
 
 const DEFAULT_NAMESPACE = 'envoy.filters.listener.proxy_protocol';
 
-export function compileProxyProtocol(message: ProxyProtocol, at: CompileContext): ProxyProtocolSettings {
-  message.rules.forEach((rule, i) => {
-    if (rule.tlvType > 255) at.field('rules', i).field('tlv_type').error('value must be less than 256');
-  });
+export function compileProxyProtocol(message: ProxyProtocol): ProxyProtocolSettings {
   return {
     statPrefix: message.statPrefix,
     allowWithoutHeader: message.allowRequestsWithoutProxyProtocol,

@@ -71,7 +71,7 @@ function compileBackOff(strategy: BackoffStrategy | undefined, at: CompileContex
   if (strategy === undefined) return null;
   const baseMs = durationMs(strategy.baseInterval) ?? 0;
   const maxMs = durationMs(strategy.maxInterval) ?? baseMs * 10;
-  if (maxMs < baseMs) at.field('backoff_options').error('max_backoff must be greater or equal to base_backoff');
+  if (maxMs < baseMs) at.field('backoff_options').error('max_backoff_interval must be greater or equal to base_backoff_interval');
   return { baseMs, maxMs };
 }
 
