@@ -2,6 +2,7 @@
  * LEAST_REQUEST: of `choiceCount` hosts drawn at random (or of all) the one with the fewest requests in flight, over all workers.
  * With unequal weights: earliest deadline first with the weight divided by the load.
  */
+import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import { type EdfScheduler, startedScheduler } from './edf.ts';
 import type { Host } from './host.ts';
 import { type BalancerDeps, type HostSource, PriorityBalancer } from './load-balancer.ts';
@@ -15,50 +16,49 @@ export interface LeastRequestSettings {
 }
 
 export class LeastRequestBalancer extends PriorityBalancer {
-  readonly #choiceCount: number;
-  readonly #fullScan: boolean;
-  readonly #bias: () => number;
-  readonly #weightOf: (host: Host) => number;
+  readonly #settings: LeastRequestSettings;
+  readonly #runtime: RuntimeSnapshot;
+  readonly #weightOf = (host: Host): number => this.#loadedWeight(host);
+  #bias = 1;
 
   constructor(deps: BalancerDeps, settings: LeastRequestSettings) {
     super(deps);
-    this.#choiceCount = settings.choiceCount;
-    this.#fullScan = settings.fullScan;
-    this.#bias = () => {
-      const text = settings.activeRequestBiasKey === '' ? undefined : deps.runtime.get(settings.activeRequestBiasKey);
-      const bias = text === undefined || text === '' ? settings.activeRequestBias : Number(text);
-      return bias >= 0 ? bias : 1;
-    };
-    let bias = this.#bias();
-    this.#weightOf = (host) => {
-      const active = host.rqActive;
-      return bias === 1 ? host.weight / (active + 1) : bias === 0 ? host.weight : host.weight / (active + 1) ** bias;
-    };
-    this.#refresh = () => {
-      bias = this.#bias();
-    };
+    this.#settings = settings;
+    this.#runtime = deps.runtime;
   }
-
-  /** Reads the bias again: at each change of the host sets, as Envoy does. */
-  readonly #refresh: () => void;
 
   protected override prepare(source: HostSource): void {
     if (source.weightsEqual) return;
-    this.#refresh();
+    this.#bias = this.#currentBias();
     source.scheduler = startedScheduler(source.hosts, this.#weightOf, this.random.below(2 * source.hosts.length));
+  }
+
+  /** Read at each change of the host sets, as in Envoy. What is no bias counts as 1. */
+  #currentBias(): number {
+    const { activeRequestBias, activeRequestBiasKey } = this.#settings;
+    const text = activeRequestBiasKey === '' ? undefined : this.#runtime.get(activeRequestBiasKey);
+    const bias = text === undefined || text === '' ? activeRequestBias : Number(text);
+    return bias >= 0 ? bias : 1;
+  }
+
+  #loadedWeight(host: Host): number {
+    if (this.#bias === 0) return host.weight;
+    const load = host.rqActive + 1;
+    return host.weight / (this.#bias === 1 ? load : load ** this.#bias);
   }
 
   protected override pick(source: HostSource): Host {
     if (source.scheduler !== null) return (source.scheduler as EdfScheduler).pick();
     const hosts = source.hosts;
     if (hosts.length === 1) return hosts[0]!;
-    return this.#fullScan ? this.#leastOfAll(hosts) : this.#leastOfDrawn(hosts);
+    return this.#settings.fullScan ? this.#leastOfAll(hosts) : this.#leastOfDrawn(hosts);
   }
 
   #leastOfDrawn(hosts: readonly Host[]): Host {
+    const choices = this.#settings.choiceCount;
     let best = hosts[this.random.below(hosts.length)]!;
     let least = best.rqActive;
-    for (let i = 1; i < this.#choiceCount; i++) {
+    for (let i = 1; i < choices; i++) {
       const host = hosts[this.random.below(hosts.length)]!;
       const active = host.rqActive;
       if (active < least) {
