@@ -8,6 +8,7 @@ import type { RouteTableSettings } from '../route/settings.ts';
 import type { LogLevel } from '../runtime/logger.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { StatsSettings } from '../stats/config.ts';
+import type { ExplainQuestion } from './explain/question.ts';
 
 /** Handed over when the thread starts. */
 export interface WorkerData {
@@ -53,6 +54,7 @@ export type WorkerCall =
   | { readonly kind: 'set-log-level'; readonly level: LogLevel }
   | { readonly kind: 'listener-status' }
   | { readonly kind: 'cluster-status' }
+  | { readonly kind: 'explain'; readonly questions: readonly ExplainQuestion[] }
   | { readonly kind: 'connection-count'; readonly inboundOnly: boolean }
   | { readonly kind: 'shutdown' };
 

@@ -17,6 +17,7 @@ import { StatsAggregate } from '../stats/aggregate.ts';
 import { ServerAdmin } from './admin-deps.ts';
 import type { CompiledConfig } from './compiled.ts';
 import { ConfigCompiler } from './config-compiler.ts';
+import { explainEndpoint } from './explain/endpoint.ts';
 import { FileSubscriptions } from './file-subscriptions.ts';
 import { LiveResources } from './live-resources.ts';
 import type { ConfigRequest } from './load-config.ts';
@@ -249,7 +250,7 @@ export class Server {
   async #startAdmin(compiled: CompiledConfig): Promise<void> {
     if (compiled.admin === null) return;
     const { address } = compiled.admin;
-    this.#admin = new AdminServer(new ServerAdmin(this, compiled.admin.profilePath, []));
+    this.#admin = new AdminServer(new ServerAdmin(this, compiled.admin.profilePath, [explainEndpoint(this.workers)]));
     const bound = await this.#admin.start(address.kind === 'ip' ? ipAddress(address.ip, address.port) : pipeAddress(address.path));
     if (this.options.adminAddressPath !== null) writeFileSync(this.options.adminAddressPath, bound.text);
   }

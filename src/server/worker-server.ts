@@ -17,6 +17,8 @@ import { systemRandom } from '../runtime/random.ts';
 import { RealClock } from '../runtime/real-clock.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
 import { StatsStore } from '../stats/store.ts';
+import type { ExplainAnswer } from './explain/explanation.ts';
+import type { ExplainQuestion } from './explain/question.ts';
 import { HTTP_FILTERS, LISTENER_FILTERS, NETWORK_FILTERS } from './extensions.ts';
 import type { FromWorker, ToWorker, WorkerConfiguration, WorkerData } from './messages.ts';
 import { RouteTables } from './route-tables.ts';
@@ -103,6 +105,8 @@ export class WorkerServer {
         return this.#listeners?.status() ?? [];
       case 'cluster-status':
         return this.#clusters?.snapshot() ?? [];
+      case 'explain':
+        return this.#explain(message.questions);
       case 'connection-count':
         return this.#listeners?.connectionCount(message.inboundOnly) ?? 0;
       case 'shutdown':
@@ -111,6 +115,17 @@ export class WorkerServer {
         this.#store.flush();
         return null;
     }
+  }
+
+  async #explain(questions: readonly ExplainQuestion[]): Promise<readonly ExplainAnswer[]> {
+    const { explainAll } = await import('./explain/explainer.ts');
+    const listeners = this.#listeners!;
+    return explainAll(questions, {
+      listeners: listeners.listeners,
+      findForDestination: (destination) => listeners.findForDestination(destination),
+      clusters: this.#clusters!,
+      newHttpFilter: this.#parts.newHttpFilter,
+    });
   }
 
   #configure(configuration: WorkerConfiguration): null {

@@ -85,6 +85,11 @@ export class Workers {
     return this.#slots[0]!.handle.call<ListenerStatus[]>({ kind: 'listener-status' });
   }
 
+  /** What any worker can answer, since all run the same. */
+  ask<T>(call: WorkerCall): Promise<T> {
+    return this.#slots[0]!.handle.call<T>(call);
+  }
+
   /** One answer a worker. */
   query<T>(call: WorkerCall): Promise<T[]> {
     return Promise.all(this.#slots.map((slot) => slot.handle.call<T>(call)));

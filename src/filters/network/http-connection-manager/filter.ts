@@ -1,6 +1,7 @@
 /** Puts a connection manager together on a worker. Behaviour: spec headers_tracing, routing; Envoy's ConnectionManagerImpl. */
 import { Http1Stats } from '../../../http/h1/stats.ts';
 import type { RouteTable } from '../../../route/route.ts';
+import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
 import type { FilterDeps, HttpFilterFactory, NetworkFilterDeps, NetworkFilterFactory } from '../../api.ts';
 import { HcmStats } from './hcm-stats.ts';
@@ -11,12 +12,17 @@ import type { HcmSettings } from './settings.ts';
 /** What only the composition root can give. */
 export interface HcmParts {
   newHttpFilter(type: string, settings: unknown, deps: FilterDeps): HttpFilterFactory;
-  newRouteTable(settings: RouteTableSettings): RouteTable;
+  newRouteTable(settings: RouteTableSettings | ScopedRoutesSettings): RouteTable;
   /** The RDS route table of that name as it is now; null until it has come. */
   rdsRouteTable(name: string): () => RouteTable | null;
 }
 
-export function createHttpConnectionManager(settings: HcmSettings, deps: NetworkFilterDeps, parts: HcmParts): NetworkFilterFactory {
+/** The network filter of one filter chain. */
+export interface HcmFactory extends NetworkFilterFactory {
+  readonly manager: HttpConnectionManager;
+}
+
+export function createHttpConnectionManager(settings: HcmSettings, deps: NetworkFilterDeps, parts: HcmParts): HcmFactory {
   const scope = deps.rootScope.tagged('http', 'envoy.http_conn_manager_prefix', settings.statPrefix);
   const listenerScope = deps.listenerScope.tagged('http', 'envoy.http_conn_manager_prefix', settings.statPrefix);
   const filterDeps: FilterDeps = { ...deps, scope };
@@ -33,5 +39,5 @@ export function createHttpConnectionManager(settings: HcmSettings, deps: Network
     http1Stats: new Http1Stats(deps.rootScope),
     stats: new HcmStats(scope, listenerScope),
   });
-  return { newFilter: (callbacks) => manager.newConnection(callbacks) };
+  return { manager, newFilter: (callbacks) => manager.newConnection(callbacks) };
 }
