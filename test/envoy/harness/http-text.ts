@@ -1,8 +1,11 @@
 /** Turns the short forms of a case into bytes. */
 import type { RawSend, Request, Send } from './scenario.ts';
 
+const SHORT_PAUSE_MS = 8;
+
 export interface Wire {
   readonly pieces: readonly string[];
+  readonly pauseMs: number;
   readonly method: string;
   readonly responses: number;
   readonly payload: number;
@@ -18,9 +21,16 @@ export function toWire(send: Send): Wire {
     const pieces = typeof send.raw === 'string' ? [send.raw] : send.raw;
     const method = send.method ?? /^[A-Z]+/.exec(pieces[0] ?? '')?.[0] ?? 'GET';
     const payload = send.payload ?? 0;
-    return { pieces, method, responses: send.responses ?? (payload > 0 ? 0 : 1), payload, afterwards: send.afterwards ?? null };
+    return {
+      pieces,
+      pauseMs: send.pause ?? SHORT_PAUSE_MS,
+      method,
+      responses: send.responses ?? (payload > 0 ? 0 : 1),
+      payload,
+      afterwards: send.afterwards ?? null,
+    };
   }
-  return { pieces: [requestText(send)], method: send.method ?? 'GET', responses: 1, payload: 0, afterwards: null };
+  return { pieces: [requestText(send)], pauseMs: SHORT_PAUSE_MS, method: send.method ?? 'GET', responses: 1, payload: 0, afterwards: null };
 }
 
 export function requestText(request: Request): string {

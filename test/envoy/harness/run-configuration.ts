@@ -184,7 +184,7 @@ export class ConfigurationRun {
   async #write(client: RawClient, wire: Wire, sent: string[]): Promise<void> {
     for (let i = 0; i < Math.max(1, wire.responses); i++) client.expect(wire.method);
     for (const [index, piece] of wire.pieces.entries()) {
-      if (index > 0) await new Promise((resolve) => setTimeout(resolve, 8));
+      if (index > 0) await new Promise((resolve) => setTimeout(resolve, wire.pauseMs));
       const text = fillTokens(piece, this.#tokens);
       sent.push(text);
       client.write(text);
@@ -202,6 +202,7 @@ export class ConfigurationRun {
 
   async #admin(request: string, lines: RegExp | null): Promise<string> {
     const [method = 'GET', path = '/'] = request.split(' ');
+    await this.#quiet();
     const answer = await this.#mustRun().admin(path, method);
     const type = answer.headers['content-type'] ?? '';
     const json = type === 'application/json' && answer.status === 200;
@@ -218,6 +219,15 @@ export class ConfigurationRun {
       lines.push(`${name}: ${value}`);
     }
     return normalise(lines.sort().join('\n'), this.#names(''));
+  }
+
+  /** Waits until the proxy has noticed that the clients of earlier cases are gone. */
+  async #quiet(): Promise<void> {
+    for (let i = 0; i < 50; i++) {
+      const stats = await this.#mustRun().stats();
+      if (!stats.has('http.ingress.downstream_cx_active')) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 
   #arrivals(): number {

@@ -17,6 +17,8 @@ export interface Request {
 export interface RawSend {
   /** Exact bytes; several pieces are written with a short pause, so that they arrive apart. */
   readonly raw: string | readonly string[];
+  /** Milliseconds between the pieces (8), where the other side has to have reacted to one before the next comes. */
+  readonly pause?: number;
   /** Method, when the response's framing depends on it. */
   readonly method?: string;
   /** Final responses to wait for (1); 0 waits for nothing. */

@@ -150,7 +150,7 @@ export const framing: Area = {
       cases: [
         {
           name: '100-continue answered by the proxy',
-          send: { raw: ['POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n', 'ok'] },
+          send: { raw: ['POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n', 'ok'], pause: 60 },
         },
         {
           name: '103 is passed on',
@@ -176,7 +176,7 @@ export const framing: Area = {
       cases: [
         {
           name: 'asked and granted',
-          send: { raw: ['POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n', 'ok'] },
+          send: { raw: ['POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n', 'ok'], pause: 60 },
           upstream: {
             a: [
               early(

@@ -92,7 +92,7 @@ export const resilience: Area = {
         { name: 'closed while idle', send: ['GET /a', 'GET /a'], upstream: { a: [closing(OK)] } },
         {
           name: 'an early response while the body still comes',
-          send: { raw: ['POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc', 'def'] },
+          send: { raw: ['POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc', 'def'], pause: 150 },
           upstream: { a: [steps({ early: true }, ...reply({ body: 'early' }))] },
         },
       ],

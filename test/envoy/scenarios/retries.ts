@@ -206,7 +206,7 @@ export const retries: Area = {
       cases: [
         {
           name: 'an early 500 to an unfinished body',
-          send: { raw: ['POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc', 'def'] },
+          send: { raw: ['POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc', 'def'], pause: 150 },
           upstream: { a: [steps({ early: true }, { send: 'HTTP/1.1 500 E\r\ncontent-length: 0\r\n\r\n' })] },
         },
         { name: 'a late 200', send: 'GET /', upstream: { a: [after(30, status('200 OK'))] } },

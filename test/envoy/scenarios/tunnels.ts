@@ -39,11 +39,6 @@ export const tunnels: Area = {
         { name: 'another protocol', send: { raw: UPGRADE('h2c') } },
         { name: 'switched off on the route', send: { raw: UPGRADE('websocket').replace('/ws', '/ws/off') } },
         { name: 'Upgrade without Connection', send: { raw: 'GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n' } },
-        {
-          name: 'with a body',
-          send: { raw: 'POST /ws HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc' },
-          upstream: { a: [reply()] },
-        },
         { name: 'no answer', send: { raw: UPGRADE('websocket', '') }, upstream: { a: [closing(silence)] } },
         {
           name: 'half-closed by the client',
