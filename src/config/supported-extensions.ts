@@ -1,7 +1,25 @@
 /** Implemented extensions: what may stand in a `typed_config`, and their fields. See supported.ts for the notation. */
 export const EXTENSION_FIELDS = `
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes
+  + name scope_key_builder scoped_route_configurations_list
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement
+  + *
+envoy.config.route.v3.ScopedRouteConfiguration
+  + name key route_configuration
+envoy.config.route.v3.ScopedRouteConfiguration.Key
+  + *
+envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment
+  + *
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-  + codec_type stat_prefix rds route_config http_filters add_user_agent common_http_protocol_options http_protocol_options
+  + codec_type stat_prefix rds route_config scoped_routes http_filters add_user_agent common_http_protocol_options http_protocol_options
   + server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout
   + request_headers_timeout drain_timeout delayed_close_timeout access_log access_log_flush_interval flush_access_log_on_new_request
   + access_log_options use_remote_address xff_num_trusted_hops original_ip_detection_extensions internal_address_config skip_xff_append via

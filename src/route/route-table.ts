@@ -6,12 +6,16 @@ import type { StreamInfo } from '../http/stream-info.ts';
 import { asciiLower } from '../http/string-matcher.ts';
 import type { Route, RouteTable } from './route.ts';
 import { prepareLevel } from './route-entry.ts';
+import { type ScopedRoutesSettings, ScopedRouteTable } from './scoped/scoped-routes.ts';
 import type { RouteTableSettings } from './settings.ts';
 import { MatchingVirtualHost, type RouteDeps } from './virtual-host.ts';
 
 export type { RouteDeps } from './virtual-host.ts';
 
-export function buildRouteTable(settings: RouteTableSettings, deps: RouteDeps): MatchingRouteTable {
+export function buildRouteTable(settings: RouteTableSettings, deps: RouteDeps): MatchingRouteTable;
+export function buildRouteTable(settings: RouteTableSettings | ScopedRoutesSettings, deps: RouteDeps): RouteTable;
+export function buildRouteTable(settings: RouteTableSettings | ScopedRoutesSettings, deps: RouteDeps): RouteTable {
+  if ('kind' in settings) return new ScopedRouteTable(settings, (routes) => new MatchingRouteTable(routes, deps));
   return new MatchingRouteTable(settings, deps);
 }
 

@@ -13,14 +13,19 @@ import type { ConfigSource } from '../config/gen/envoy/config/core/v3/config_sou
 import type { ClusterLoadAssignment } from '../config/gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { Listener } from '../config/gen/envoy/config/listener/v3/listener_pb.js';
 import type { RouteConfiguration } from '../config/gen/envoy/config/route/v3/route_pb.js';
-import type { Rds } from '../config/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type {
+  Rds,
+  ScopedRoutes,
+} from '../config/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { didYouMean } from '../config/suggest.ts';
 import type { HcmCompilers } from '../filters/network/http-connection-manager/config.ts';
 import type { HttpFilterSettings } from '../filters/network/http-connection-manager/settings.ts';
 import { durationMs } from '../http/config.ts';
 import { compileListenAddress, compileListener } from '../listener/config.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
-import { compileRouteConfiguration } from '../route/config.ts';
+import { compileRouteConfiguration, type RouteCompileDeps } from '../route/config.ts';
+import { compileScopedRoutes } from '../route/scoped/config.ts';
+import type { ScopedRoutesSettings } from '../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import { compileStatsConfig } from '../stats/config.ts';
 import type { AdminSettings, CompiledConfig, DynamicSettings, FileSourceSettings, NodeSettings, RdsSourceSettings } from './compiled.ts';
@@ -160,13 +165,21 @@ export class Compiler implements NetworkCompilers {
 
   /** @param filters the chain that the routes belong to; null for RDS, where it is not known */
   routes(message: RouteConfiguration, filters: readonly HttpFilterSettings[] | null, at: CompileContext): RouteTableSettings {
-    return compileRouteConfiguration(message, at, {
+    return compileRouteConfiguration(message, at, this.#routeDeps(filters));
+  }
+
+  scopedRoutes(message: ScopedRoutes, filters: readonly HttpFilterSettings[], at: CompileContext): ScopedRoutesSettings {
+    return compileScopedRoutes(message, at, this.#routeDeps(filters));
+  }
+
+  #routeDeps(filters: readonly HttpFilterSettings[] | null): RouteCompileDeps {
+    return {
       perFilterConfig: (name, any, here) => this.#perFilterConfig(name, any, here),
       httpFilterNames: filters === null ? null : filters.map((filter) => filter.name),
       clusterExists: (name) => (this.#clusterNames.has(name) ? true : this.#clustersMayCome ? null : false),
       clusterNames: this.#clusterNames,
       validateClustersByDefault: filters !== null,
-    });
+    };
   }
 
   endpoints(message: ClusterLoadAssignment, at: CompileContext): readonly LocalitySettings[] {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ScopedRoutes } from '../../src/config/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { loadMessage } from '../../src/config/load-message.ts';
+import { buildRouteTable } from '../../src/route/route-table.ts';
 import { compileScopedRoutes } from '../../src/route/scoped/config.ts';
-import { ScopedRouteTable } from '../../src/route/scoped/scoped-routes.ts';
 import { StaticRuntime } from '../../src/runtime/runtime.ts';
 import { formatEnvironment, request, streamInfo } from '../support/route-rig.ts';
 
@@ -24,7 +24,7 @@ function load(builder: string, keys: readonly (readonly string[])[]) {
   const problems = loaded.context.list.problems.filter((p) => p.severity === 'error').map((p) => p.message);
   return {
     problems,
-    table: new ScopedRouteTable(structuredClone(settings), { runtime: new StaticRuntime(), format: formatEnvironment() }),
+    table: buildRouteTable(structuredClone(settings), { runtime: new StaticRuntime(), format: formatEnvironment() }),
   };
 }
 

@@ -15,7 +15,6 @@ export function compileScopedRoutes(message: ScopedRoutes, at: CompileContext, d
   const fragments = (message.scopeKeyBuilder?.fragments ?? []).map((fragment, i) =>
     compileFragment(fragment, builder.field('fragments', i)),
   );
-  if (message.configSpecifier.case === 'scopedRds') at.unsupported('scoped_rds');
   const list =
     message.configSpecifier.case === 'scopedRouteConfigurationsList' ? message.configSpecifier.value.scopedRouteConfigurations : [];
   const names = new Set<string>();

@@ -3,7 +3,6 @@ import { firstValue } from '../../http/header-lookup.ts';
 import type { RequestHeaders } from '../../http/header-map.ts';
 import type { StreamInfo } from '../../http/stream-info.ts';
 import type { Route, RouteTable } from '../route.ts';
-import { buildRouteTable, type RouteDeps } from '../route-table.ts';
 import type { RouteTableSettings } from '../settings.ts';
 
 export interface ScopedRoutesSettings {
@@ -29,10 +28,11 @@ export class ScopedRouteTable implements RouteTable {
   readonly #fragments: readonly FragmentSettings[];
   readonly #scopes: ReadonlyMap<string, RouteTable>;
 
-  constructor(settings: ScopedRoutesSettings, deps: RouteDeps) {
+  /** @param build makes the table of one scope */
+  constructor(settings: ScopedRoutesSettings, build: (routes: RouteTableSettings) => RouteTable) {
     this.name = settings.name;
     this.#fragments = settings.fragments;
-    this.#scopes = new Map(settings.scopes.map(({ key, routes }) => [joinKey(key), buildRouteTable(routes, deps)]));
+    this.#scopes = new Map(settings.scopes.map(({ key, routes }) => [joinKey(key), build(routes)]));
     this.internalOnlyHeaders = [...new Set(settings.scopes.flatMap(({ routes }) => routes.internalOnlyHeaders))];
   }
 

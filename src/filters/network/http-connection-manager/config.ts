@@ -15,6 +15,7 @@ import {
   type HttpFilter,
   type LocalReplyConfig,
   type Rds,
+  type ScopedRoutes,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '../../../config/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { CustomHeaderConfig } from '../../../config/gen/envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header_pb.js';
@@ -25,6 +26,7 @@ import { compileDataSource } from '../../../http/data-source-config.ts';
 import { compileHttp1Options } from '../../../http/h1/config.ts';
 import { parseCidr } from '../../../net/cidr.ts';
 import { compileHeaderAdds } from '../../../route/config.ts';
+import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
 import type { LocalReplySettings } from './local-reply.ts';
 import type { HcmSettings, HttpFilterSettings, OriginalIpDetectionSettings } from './settings.ts';
@@ -34,6 +36,7 @@ export interface HcmCompilers {
   /** Settings of the HTTP filter whose configuration is `any`; null if it was refused (and reported). */
   httpFilter(any: Any, at: CompileContext): { type: string; settings: unknown; terminal: boolean } | null;
   routes(message: RouteConfiguration, filters: readonly HttpFilterSettings[], at: CompileContext): RouteTableSettings;
+  scopedRoutes(message: ScopedRoutes, filters: readonly HttpFilterSettings[], at: CompileContext): ScopedRoutesSettings;
   accessLog(message: AccessLog, at: CompileContext): AccessLogSettings | null;
   /** Notes the subscription. */
   rds(message: Rds, statPrefix: string, at: CompileContext): void;
@@ -44,6 +47,16 @@ const XFF_TYPE = 'envoy.extensions.http.original_ip_detection.xff.v3.XffConfig';
 const CUSTOM_HEADER_TYPE = 'envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig';
 const UUID_TYPE = 'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig';
 
+function compileRoutes(
+  specifier: HttpConnectionManager['routeSpecifier'],
+  filters: readonly HttpFilterSettings[],
+  at: CompileContext,
+  compilers: HcmCompilers,
+): HcmSettings['routeConfig'] {
+  if (specifier.case === 'routeConfig') return compilers.routes(specifier.value, filters, at.field('route_config'));
+  return specifier.case === 'scopedRoutes' ? compilers.scopedRoutes(specifier.value, filters, at.field('scoped_routes')) : null;
+}
+
 export function compileHttpConnectionManager(message: HttpConnectionManager, at: CompileContext, compilers: HcmCompilers): HcmSettings {
   const httpFilters = compileHttpFilters(message.httpFilters, at, compilers);
   const common = message.commonHttpProtocolOptions;
@@ -53,7 +66,6 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
 
   if (specifier.case === undefined) at.error('one of route_config, rds and scoped_routes must be set');
   if (specifier.case === 'rds') compilers.rds(specifier.value, message.statPrefix, at.field('rds'));
-  if (specifier.case === 'scopedRoutes') at.unsupported('scoped_routes');
   if (message.codecType === CodecType.HTTP2) at.unsupported('codec_type', 'HTTP2 is not supported by Outrider yet');
 
   const upgrades: Record<string, boolean> = {};
@@ -68,7 +80,7 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
   return {
     statPrefix: message.statPrefix,
     codecType: message.codecType === CodecType.HTTP1 ? 'HTTP1' : 'AUTO',
-    routeConfig: specifier.case === 'routeConfig' ? compilers.routes(specifier.value, httpFilters, at.field('route_config')) : null,
+    routeConfig: compileRoutes(specifier, httpFilters, at, compilers),
     rdsRouteConfigName: specifier.case === 'rds' ? specifier.value.routeConfigName : '',
     httpFilters,
     http1: compileHttp1Options(

@@ -1,6 +1,7 @@
 /** Settings of a connection manager as compiled. Source: envoy.extensions.filters.network.http_connection_manager.v3. */
 import type { AccessLogSettings } from '../../../access-log/settings.ts';
 import type { Http1Settings } from '../../../http/h1/settings.ts';
+import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
 import type { LocalReplySettings } from './local-reply.ts';
 
@@ -17,7 +18,7 @@ export interface HcmSettings {
   readonly statPrefix: string;
   readonly codecType: 'AUTO' | 'HTTP1' | 'HTTP2';
   /** Exactly one of `routeConfig` and `rdsRouteConfigName` is set. */
-  readonly routeConfig: RouteTableSettings | null;
+  readonly routeConfig: RouteTableSettings | ScopedRoutesSettings | null;
   readonly rdsRouteConfigName: string;
   readonly httpFilters: readonly HttpFilterSettings[];
   readonly http1: Http1Settings;
