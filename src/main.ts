@@ -2,4 +2,5 @@
 import { runCommandLine } from './server/command-line.ts';
 import { commands } from './server/commands.ts';
 
-process.exitCode = await runCommandLine(process.argv.slice(2), commands);
+// Not only its code: nothing that is still open may keep the process.
+process.exit(await runCommandLine(process.argv.slice(2), commands));

@@ -22,6 +22,7 @@ export interface ListenerStatus {
 }
 
 const INBOUND = 1;
+const OUTBOUND = 2;
 
 interface Running {
   listener: TcpListener;
@@ -59,6 +60,12 @@ class Leaving implements TimerTarget {
     this.closeAll();
   }
 
+  get connectionCount(): number {
+    let n = 0;
+    for (const chain of this.#chains) n += chain.connectionCount;
+    return n;
+  }
+
   closeAll(): void {
     for (const chain of this.#chains) chain.closeAll();
   }
@@ -70,6 +77,7 @@ export class ListenerManager implements ListenerDirectory {
   readonly #leaving = new Set<Leaving>();
   readonly #serverDrain: DrainSequence;
   #drainInboundOnly: boolean;
+  #terminating: boolean;
   /** After `/healthcheck/fail`: connections of listeners with drain_type DEFAULT are let go. */
   healthCheckFailed: boolean;
   /** Destination text → listener. */
@@ -83,6 +91,7 @@ export class ListenerManager implements ListenerDirectory {
     this.#deps = deps;
     this.#serverDrain = new DrainSequence(deps.filters.clock, deps.filters.random);
     this.#drainInboundOnly = false;
+    this.#terminating = false;
     this.healthCheckFailed = false;
     this.#byAddress = new Map();
     this.#tail = Promise.resolve();
@@ -134,6 +143,21 @@ export class ListenerManager implements ListenerDirectory {
     this.#index();
   }
 
+  /**
+   * The process is about to end: what comes in from outside is let go with its next response and accepted no more, at once and whatever
+   * the drain type. Listeners of traffic direction OUTBOUND work on: the application needs them for its own way out.
+   */
+  terminate(): void {
+    this.#terminating = true;
+    for (const running of this.#running.values()) {
+      if (running.listener.settings.trafficDirection === OUTBOUND) continue;
+      for (const chain of running.listener.chains) chain.notifyDrain();
+      for (const socket of running.sockets) socket.close();
+      running.sockets = [];
+    }
+    this.#index();
+  }
+
   /** Ends everything now. */
   shutdown(): void {
     this.stopListening(false);
@@ -150,12 +174,11 @@ export class ListenerManager implements ListenerDirectory {
     }));
   }
 
-  /** @param inboundOnly count only connections of listeners with traffic direction INBOUND */
-  connectionCount(inboundOnly: boolean): number {
+  /** Connections that are open, those of listeners and filter chains on their way out too. */
+  get connectionCount(): number {
     let n = 0;
-    for (const { listener } of this.#running.values()) {
-      if (!inboundOnly || listener.settings.trafficDirection === INBOUND) n += listener.connectionCount;
-    }
+    for (const { listener } of this.#running.values()) n += listener.connectionCount;
+    for (const leaving of this.#leaving) n += leaving.connectionCount;
     return n;
   }
 
@@ -172,6 +195,7 @@ export class ListenerManager implements ListenerDirectory {
   }
 
   shouldDrain(listener: TcpListener): boolean {
+    if (this.#terminating && listener.settings.trafficDirection !== OUTBOUND) return true;
     if (this.healthCheckFailed && listener.settings.drainType === 'DEFAULT') return true;
     return this.shouldNotify(listener) && this.#serverDrain.shouldClose();
   }
@@ -213,7 +237,7 @@ export class ListenerManager implements ListenerDirectory {
 
   /** The sockets of a listener: those of `before` that can stay, the others opened. All or none. */
   async #open(settings: ListenerSettings, listener: TcpListener, before: readonly ListenSocket[]): Promise<ListenSocket[]> {
-    if (!settings.bindToPort) return [];
+    if (!settings.bindToPort || (this.#terminating && settings.trafficDirection !== OUTBOUND)) return [];
     const sockets: ListenSocket[] = [];
     const opened: ListenSocket[] = [];
     try {

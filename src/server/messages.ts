@@ -49,13 +49,14 @@ export type WorkerCall =
   | { readonly kind: 'set-runtime'; readonly values: Readonly<Record<string, string>> }
   | { readonly kind: 'drain'; readonly inboundOnly: boolean }
   | { readonly kind: 'stop-listening'; readonly inboundOnly: boolean }
+  | { readonly kind: 'terminate' }
   | { readonly kind: 'set-health-check-failed'; readonly failed: boolean }
   | { readonly kind: 'reopen-logs' }
   | { readonly kind: 'set-log-level'; readonly level: LogLevel }
   | { readonly kind: 'listener-status' }
   | { readonly kind: 'cluster-status' }
   | { readonly kind: 'explain'; readonly questions: readonly ExplainQuestion[] }
-  | { readonly kind: 'connection-count'; readonly inboundOnly: boolean }
+  | { readonly kind: 'connection-count' }
   | { readonly kind: 'shutdown' };
 
 export type ToWorker = WorkerCall & { readonly id: number };

@@ -17,9 +17,18 @@ export async function serve(given: ServerOptions): Promise<number> {
   for (const flag of options.ignoredFlags) logger.debug(`${flag} is accepted and has no meaning here`);
   const server = new Server(options, logger);
   let services: { stop(): void } | null = null;
+  process.on('SIGTERM', () => server.terminate());
+  process.on('SIGINT', () => server.terminate());
+  process.on('SIGHUP', () => void server.reload());
+  process.on('SIGUSR1', () => server.reopenLogs());
   try {
     if (options.example) services = await startExampleServices();
-    if (!(await server.start(report))) return 1;
+    // Asked to end while it starts, it does not wait for what the start waits for.
+    const outcome = await Promise.race([server.start(report), server.ended]);
+    if (outcome !== true) {
+      services?.stop();
+      return outcome === false ? 1 : outcome;
+    }
   } catch (error) {
     report(`outrider: ${error instanceof Error ? error.message : String(error)}`);
     services?.stop();
@@ -31,10 +40,6 @@ export async function serve(given: ServerOptions): Promise<number> {
     await server.stop();
     return 0;
   }
-  process.on('SIGTERM', () => server.terminate());
-  process.on('SIGINT', () => server.terminate());
-  process.on('SIGHUP', () => void server.reload());
-  process.on('SIGUSR1', () => server.reopenLogs());
   const code = await server.ended;
   services?.stop();
   return code;

@@ -9,6 +9,7 @@ import { ClusterRegistry } from '../cluster/registry.ts';
 import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import { ipAddress, pipeAddress } from '../net/address.ts';
+import { Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { RealClock } from '../runtime/real-clock.ts';
@@ -22,6 +23,7 @@ import { FileSubscriptions } from './file-subscriptions.ts';
 import { LiveResources } from './live-resources.ts';
 import type { ConfigRequest } from './load-config.ts';
 import { localInfo } from './local-info.ts';
+import type { WorkerCall } from './messages.ts';
 import type { ServerOptions } from './options.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
 import { ServerStats } from './server-stats.ts';
@@ -60,6 +62,11 @@ export class Server {
   #admin: AdminServer | null = null;
   #termination: Termination | null = null;
   #waitingFor: string[] = [];
+  #healthCheckFailed = false;
+  #stopped = false;
+  #draining = false;
+  /** Drains that were asked for: they hold for workers that start later too. */
+  readonly #standing: WorkerCall[] = [];
 
   constructor(options: ServerOptions, logger: Logger) {
     this.options = options;
@@ -90,7 +97,7 @@ export class Server {
     const { compiled, problems } = await this.#compiler.compile(configRequest(this.options));
     for (const problem of problems) report(formatProblem(problem));
     if (compiled === null || hasErrors(problems)) {
-      await this.workers.stop();
+      await this.stop();
       return false;
     }
     this.config = compiled;
@@ -109,7 +116,7 @@ export class Server {
     });
     const resources = new LiveResources(this.workers, this.clusters, this.#registry, this.stats.local.root, this.logger);
     this.#resources = resources;
-    this.workers.replay = () => [...resources.replay(), { kind: 'set-runtime', values: this.runtime.values() }];
+    this.workers.replay = () => [...resources.replay(), ...this.#replay()];
     this.#subscriptions = new FileSubscriptions({
       clock: this.clock,
       logger: this.logger,
@@ -184,17 +191,23 @@ export class Server {
   }
 
   failHealthChecks(failed: boolean): void {
-    if (this.#termination === null) this.state = failed ? 'DRAINING' : 'LIVE';
+    this.#healthCheckFailed = failed;
+    if (this.#termination === null && (this.state === 'LIVE' || this.state === 'DRAINING')) this.state = failed ? 'DRAINING' : 'LIVE';
     this.#tell('set-health-check-failed', this.workers.tell({ kind: 'set-health-check-failed', failed }));
   }
 
-  drainListeners(options: DrainOptions): void {
-    const { inboundOnly } = options;
-    if (options.graceful) {
-      this.#tell('drain', this.workers.tell({ kind: 'drain', inboundOnly }));
-      if (options.skipExit) return;
+  /** Connections are let go; unless told otherwise listeners stop, with `graceful` when the drain time is over. */
+  drainListeners({ graceful, skipExit, inboundOnly }: DrainOptions): void {
+    if (!graceful && !skipExit) {
+      this.#tellNowAndLater('stop-listening', { kind: 'stop-listening', inboundOnly });
+      return;
     }
-    this.#tell('stop-listening', this.workers.tell({ kind: 'stop-listening', inboundOnly }));
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#tellNowAndLater('drain', { kind: 'drain', inboundOnly });
+    if (skipExit) return;
+    const stop = { onTimer: () => this.#tellNowAndLater('stop-listening', { kind: 'stop-listening', inboundOnly }) };
+    this.clock.arm(new Timer(stop, 0), this.options.drainTimeSeconds * 1000);
   }
 
   reopenLogs(): void {
@@ -225,7 +238,7 @@ export class Server {
 
   /** SIGTERM: readiness off, inbound drains, outbound goes on working; the second time everything ends at once. */
   terminate(): void {
-    if (this.#termination !== null) {
+    if (this.#termination !== null || this.state === 'PRE_INITIALIZING' || this.state === 'INITIALIZING') {
       this.quit();
       return;
     }
@@ -237,6 +250,8 @@ export class Server {
   }
 
   async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
     this.#termination?.cancel();
     this.#serverStats.stop();
     this.clusters?.stop();
@@ -253,6 +268,19 @@ export class Server {
     this.#admin = new AdminServer(new ServerAdmin(this, compiled.admin.profilePath, [explainEndpoint(this.workers)]));
     const bound = await this.#admin.start(address.kind === 'ip' ? ipAddress(address.ip, address.port) : pipeAddress(address.path));
     if (this.options.adminAddressPath !== null) writeFileSync(this.options.adminAddressPath, bound.text);
+  }
+
+  /** What a worker that starts now must be told of the process's state. */
+  #replay(): WorkerCall[] {
+    const calls: WorkerCall[] = [{ kind: 'set-runtime', values: this.runtime.values() }, ...this.#standing];
+    if (this.#healthCheckFailed) calls.push({ kind: 'set-health-check-failed', failed: true });
+    if (this.#termination !== null) calls.push({ kind: 'terminate' });
+    return calls;
+  }
+
+  #tellNowAndLater(what: string, call: WorkerCall): void {
+    this.#standing.push(call);
+    this.#tell(what, this.workers.tell(call));
   }
 
   #tell(what: string, done: Promise<void>): void {

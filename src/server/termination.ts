@@ -16,6 +16,9 @@ export class Termination implements TimerTarget {
   readonly #deadlineMs: number;
   readonly #done: () => void;
   readonly #timer: Timer;
+  /** Of its own: a worker that does not answer must not hold up the end. */
+  readonly #deadline: Timer;
+  #connections = 0;
 
   constructor(workers: Workers, clock: Clock, logger: Logger, graceMs: number, done: () => void) {
     this.#workers = workers;
@@ -24,6 +27,7 @@ export class Termination implements TimerTarget {
     this.#deadlineMs = clock.nowMs() + graceMs;
     this.#done = done;
     this.#timer = new Timer(this, 0);
+    this.#deadline = new Timer(this, 1);
   }
 
   get secondsLeft(): number {
@@ -31,33 +35,31 @@ export class Termination implements TimerTarget {
   }
 
   async start(): Promise<void> {
-    const connections = await this.#workers.connectionCount(false);
-    this.#logger.info('terminating: draining connections', { connections, graceS: Math.round(this.secondsLeft) });
-    await this.#workers.tell({ kind: 'set-health-check-failed', failed: true });
-    await this.#workers.tell({ kind: 'drain', inboundOnly: false });
-    await this.#workers.tell({ kind: 'stop-listening', inboundOnly: true });
+    this.#clock.arm(this.#deadline, this.#deadlineMs - this.#clock.nowMs());
+    this.#connections = await this.#workers.connectionCount().catch(() => 0);
+    this.#logger.info('terminating: draining connections', { connections: this.#connections, graceS: Math.round(this.secondsLeft) });
+    // A worker that dies now is told by its successor's replay.
+    await this.#workers.tell({ kind: 'terminate' }).catch(() => undefined);
     await this.#look();
   }
 
   cancel(): void {
+    this.#clock.disarm(this.#deadline);
     this.#clock.disarm(this.#timer);
   }
 
-  onTimer(): void {
-    void this.#look();
+  onTimer(timer: Timer): void {
+    if (timer === this.#timer) {
+      void this.#look();
+      return;
+    }
+    this.#logger.warn('termination grace is over: closing what is left', { connections: this.#connections });
+    this.#done();
   }
 
   async #look(): Promise<void> {
-    const connections = await this.#workers.connectionCount(false).catch(() => 0);
-    if (connections === 0) {
-      this.#done();
-      return;
-    }
-    if (this.#clock.nowMs() >= this.#deadlineMs) {
-      this.#logger.warn('termination grace is over: closing what is left', { connections });
-      this.#done();
-      return;
-    }
-    this.#clock.arm(this.#timer, LOOK_EVERY_MS);
+    this.#connections = await this.#workers.connectionCount().catch(() => 0);
+    if (this.#connections === 0) this.#done();
+    else this.#clock.arm(this.#timer, LOOK_EVERY_MS);
   }
 }

@@ -1,5 +1,6 @@
 /** The control thread's side of one worker thread: calls with answers, and word of its end. */
 import { Worker } from 'node:worker_threads';
+import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { FromWorker, WorkerCall, WorkerData } from './messages.ts';
 
@@ -16,6 +17,8 @@ interface Waiting {
 
 /** MiB of V8's young generation in a worker. Streams die young: a small one stays in the cache, and in memory. */
 const YOUNG_GENERATION_MB = 6;
+/** For a thread to write out its logs when it is told to end. */
+const SHUTDOWN_MS = 2000;
 
 export class WorkerHandle {
   readonly data: WorkerData;
@@ -63,7 +66,8 @@ export class WorkerHandle {
   /** Flushes what is buffered and ends the thread. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await this.call({ kind: 'shutdown' }).catch(() => undefined);
+    // A thread that does not answer is ended all the same.
+    await Promise.race([this.call({ kind: 'shutdown' }).catch(() => undefined), sleep(SHUTDOWN_MS)]);
     await this.#worker.terminate();
   }
 }

@@ -16,6 +16,8 @@ import { createLogger, type Logger } from '../runtime/logger.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { RealClock } from '../runtime/real-clock.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
+import { nextTurn } from '../runtime/turn.ts';
+import type { Counter } from '../stats/scope.ts';
 import { StatsStore } from '../stats/store.ts';
 import type { ExplainAnswer } from './explain/explanation.ts';
 import type { ExplainQuestion } from './explain/question.ts';
@@ -26,14 +28,17 @@ import type { WorkerParts } from './worker-parts.ts';
 
 type Create<Deps, Factory> = (settings: unknown, deps: Deps, parts: WorkerParts) => Factory;
 
+const CLOSING_TURNS = 100;
+
 export class WorkerServer {
   readonly #data: WorkerData;
-  readonly #clock: Clock = new RealClock(flushConnections);
+  readonly #clock: Clock = new RealClock(flushConnections, (error) => this.#onBug('unexpected exception in a timer', error, {}));
   readonly #random = systemRandom();
   readonly #runtime = new MutableRuntime();
   readonly #logger: Logger;
   readonly #store: StatsStore;
   readonly #slab: SharedSlab;
+  readonly #bugs: Counter;
   readonly #routeTables = new RouteTables();
   readonly #http = new Map<string, Create<FilterDeps, HttpFilterFactory>>();
   readonly #network = new Map<string, Create<never, NetworkFilterFactory>>();
@@ -52,14 +57,15 @@ export class WorkerServer {
     this.#store = new StatsStore((announcement) => post({ kind: 'stats', announcement }));
     this.#slab = new SharedSlab(data.slab, data.ledger);
     this.#counts = new Int32Array(data.connectionCounts);
-    const bugs = this.#store.root.scope('server').counter('envoy_bug_failures');
-    onUnexpectedException((error, connection) => {
-      bugs.inc();
-      this.#logger.error('unexpected exception: connection closed', {
-        connection: connection.id,
-        stack: error instanceof Error ? error.stack : String(error),
-      });
-    });
+    this.#bugs = this.#store.root.scope('server').counter('envoy_bug_failures');
+    onUnexpectedException((error, connection) =>
+      this.#onBug('unexpected exception: connection closed', error, { connection: connection.id }),
+    );
+  }
+
+  #onBug(what: string, error: unknown, fields: object): void {
+    this.#bugs.inc();
+    this.#logger.error(what, { ...fields, stack: error instanceof Error ? error.stack : String(error) });
   }
 
   async handle(message: ToWorker): Promise<unknown> {
@@ -92,6 +98,9 @@ export class WorkerServer {
       case 'stop-listening':
         this.#listeners!.stopListening(message.inboundOnly);
         return null;
+      case 'terminate':
+        this.#listeners!.terminate();
+        return null;
       case 'set-health-check-failed':
         this.#listeners!.healthCheckFailed = message.failed;
         return null;
@@ -108,9 +117,11 @@ export class WorkerServer {
       case 'explain':
         return this.#explain(message.questions);
       case 'connection-count':
-        return this.#listeners?.connectionCount(message.inboundOnly) ?? 0;
+        return this.#listeners?.connectionCount ?? 0;
       case 'shutdown':
         this.#listeners?.shutdown();
+        // Connections report their end, and write their log lines, in the turns that follow.
+        for (let turn = 0; turn < CLOSING_TURNS && (this.#listeners?.connectionCount ?? 0) > 0; turn++) await nextTurn();
         await this.#accessLogs?.close();
         this.#store.flush();
         return null;

@@ -95,8 +95,8 @@ export class Workers {
     return Promise.all(this.#slots.map((slot) => slot.handle.call<T>(call)));
   }
 
-  async connectionCount(inboundOnly: boolean): Promise<number> {
-    const counts = await this.query<number>({ kind: 'connection-count', inboundOnly });
+  async connectionCount(): Promise<number> {
+    const counts = await this.query<number>({ kind: 'connection-count' });
     return counts.reduce((a, b) => a + b, 0);
   }
 

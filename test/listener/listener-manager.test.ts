@@ -145,7 +145,7 @@ describe('draining the server', () => {
       ['in', 1],
       ['out', 1],
     ]);
-    expect(rig.manager.connectionCount).toBe(1);
+    expect(rig.manager.connectionCount).toBe(2);
     expect(await rig.connect('out').send('c').untilText('c')).toBe('c');
   });
 
