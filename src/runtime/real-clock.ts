@@ -7,12 +7,20 @@ export class RealClock implements Clock {
   readonly #originMs = performance.now();
   /** Called after timers ran, so that what they wrote leaves in the same turn. */
   readonly #afterTimers: () => void;
+  /** Receives what a timer threw: one timer's exception must not cost the others. */
+  readonly #onException: (error: unknown) => void;
   #driver: NodeJS.Timeout | null = null;
   #driverTick = Number.POSITIVE_INFINITY;
   readonly #onDriver = () => this.#tick();
 
-  constructor(afterTimers: () => void = () => undefined) {
+  constructor(
+    afterTimers: () => void = () => undefined,
+    onException: (error: unknown) => void = (error) => {
+      throw error;
+    },
+  ) {
     this.#afterTimers = afterTimers;
+    this.#onException = onException;
   }
 
   nowMs(): number {
@@ -39,7 +47,15 @@ export class RealClock implements Clock {
     this.#driver = null;
     this.#driverTick = Number.POSITIVE_INFINITY;
     const tick = Math.floor((performance.now() - this.#originMs) / TICK_MS);
-    if (tick > this.#wheel.now) this.#wheel.advance(tick);
+    // The wheel goes on where an exception stopped it.
+    for (let more = tick > this.#wheel.now; more; ) {
+      try {
+        this.#wheel.advance(tick);
+        more = false;
+      } catch (error) {
+        this.#onException(error);
+      }
+    }
     this.#afterTimers();
     const ahead = this.#wheel.ticksToNext();
     if (ahead !== Number.POSITIVE_INFINITY && this.#wheel.now + ahead < this.#driverTick) this.#schedule(this.#wheel.now + ahead);

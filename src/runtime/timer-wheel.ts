@@ -66,6 +66,8 @@ export class TimerWheel {
 
   /** Moves time to `tick` and calls every timer that is due, in order of expiry. A timer armed on the way may expire too. */
   advance(tick: number): void {
+    // After an exception the slot of `now` may not be empty yet.
+    this.#expire();
     while (this.#now < tick) {
       if (this.size === 0) {
         this.#now = tick;
@@ -73,12 +75,16 @@ export class TimerWheel {
       }
       this.#now++;
       if ((this.#now & (ROOT_SIZE - 1)) === 0) this.#cascade(1);
-      const head = this.#slots[this.#now & (ROOT_SIZE - 1)]!;
-      while (head.next !== head) {
-        const timer = head.next!;
-        this.#unlink(timer);
-        timer.target.onTimer(timer);
-      }
+      this.#expire();
+    }
+  }
+
+  #expire(): void {
+    const head = this.#slots[this.#now & (ROOT_SIZE - 1)]!;
+    while (head.next !== head) {
+      const timer = head.next!;
+      this.#unlink(timer);
+      timer.target.onTimer(timer);
     }
   }
 

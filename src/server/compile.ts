@@ -5,7 +5,7 @@ import { compileAccessLog } from '../access-log/config.ts';
 import { CatalogBuilder } from '../cluster/catalog.ts';
 import { compileCluster } from '../cluster/config.ts';
 import { compileLoadAssignment } from '../cluster/discovery/config.ts';
-import type { ClusterSettings, LocalitySettings } from '../cluster/settings.ts';
+import type { ClusterSettings } from '../cluster/settings.ts';
 import { anyTypeName, type CompileContext } from '../config/context.ts';
 import type { Bootstrap } from '../config/gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
 import type { Cluster } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
@@ -28,7 +28,15 @@ import { compileScopedRoutes } from '../route/scoped/config.ts';
 import type { ScopedRoutesSettings } from '../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import { compileStatsConfig } from '../stats/config.ts';
-import type { AdminSettings, CompiledConfig, DynamicSettings, FileSourceSettings, NodeSettings, RdsSourceSettings } from './compiled.ts';
+import type {
+  AdminSettings,
+  CompiledConfig,
+  DynamicSettings,
+  EndpointsSettings,
+  FileSourceSettings,
+  NodeSettings,
+  RdsSourceSettings,
+} from './compiled.ts';
 import {
   HTTP_FILTERS,
   type HttpExtension,
@@ -182,8 +190,9 @@ export class Compiler implements NetworkCompilers {
     };
   }
 
-  endpoints(message: ClusterLoadAssignment, at: CompileContext): readonly LocalitySettings[] {
-    return compileLoadAssignment(message, 'EDS', at);
+  endpoints(message: ClusterLoadAssignment, at: CompileContext): EndpointsSettings {
+    const policy = message.policy;
+    return { localities: compileLoadAssignment(message, 'EDS', at), overprovisioningFactor: policy?.overprovisioningFactor ?? 140 };
   }
 
   rds(message: Rds, statPrefix: string, at: CompileContext): void {

@@ -1,4 +1,5 @@
 /** A whole configuration as the control thread and the workers run it: plain data. */
+import type { LocalitySettings } from '../cluster/settings.ts';
 import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
 import type { StatsSettings } from '../stats/config.ts';
 
@@ -37,6 +38,13 @@ export interface FileSourceSettings {
 export interface RdsSourceSettings extends FileSourceSettings {
   /** Of the connection manager that asked first: its statistics hold those of the subscription. */
   readonly statPrefix: string;
+}
+
+/** The endpoints of one EDS service. */
+export interface EndpointsSettings {
+  readonly localities: readonly LocalitySettings[];
+  /** Percent. */
+  readonly overprovisioningFactor: number;
 }
 
 export interface DynamicSettings {

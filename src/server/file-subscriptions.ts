@@ -1,12 +1,12 @@
 /** Listeners, clusters, routes and endpoints from files (`path_config_source`). Good resources are applied, bad ones refused with their name and reason. */
-import type { ClusterSettings, LocalitySettings } from '../cluster/settings.ts';
+import type { ClusterSettings } from '../cluster/settings.ts';
 import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { StatsScope } from '../stats/scope.ts';
-import type { DynamicSettings, FileSourceSettings } from './compiled.ts';
+import type { DynamicSettings, EndpointsSettings, FileSourceSettings } from './compiled.ts';
 import type { ConfigCompiler } from './config-compiler.ts';
 import type { LiveResources } from './live-resources.ts';
 import type { ConfigRequest } from './load-config.ts';
@@ -197,7 +197,7 @@ export class FileSubscriptions {
         for (const resource of accepted) await resources.setRouteTable(resource.settings as RouteTableSettings);
         return new Map();
       case 'endpoints':
-        for (const resource of accepted) resources.setEndpoints(resource.name, resource.settings as readonly LocalitySettings[]);
+        for (const resource of accepted) resources.setEndpoints(resource.name, resource.settings as EndpointsSettings);
         return new Map();
     }
   }

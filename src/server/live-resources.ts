@@ -6,11 +6,12 @@ import { ClusterCatalog, catalogSettings, type PackedCluster } from '../cluster/
 import type { ClusterControl } from '../cluster/cluster-control.ts';
 import type { HostUpdate } from '../cluster/host-update.ts';
 import type { ClusterRegistry } from '../cluster/registry.ts';
-import type { ClusterSettings, LocalitySettings } from '../cluster/settings.ts';
+import type { ClusterSettings } from '../cluster/settings.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
+import type { EndpointsSettings } from './compiled.ts';
 import type { WorkerCall } from './messages.ts';
 import type { Workers } from './workers.ts';
 
@@ -41,7 +42,7 @@ export class LiveResources {
   readonly #listeners = new Map<string, { readonly origin: Origin; readonly text: string }>();
   readonly #routeTables = new Map<string, { readonly text: string; readonly settings: RouteTableSettings }>();
   /** Last endpoints by EDS service name. */
-  readonly #endpoints = new Map<string, readonly LocalitySettings[]>();
+  readonly #endpoints = new Map<string, EndpointsSettings>();
   readonly #clusterStats: ChangeStats;
   readonly #listenerStats: ChangeStats;
   /** Waits until the endpoints of an EDS service have come once, or have failed to. */
@@ -147,11 +148,11 @@ export class LiveResources {
   }
 
   /** Hosts reach the workers through the cluster control. */
-  setEndpoints(service: string, localities: readonly LocalitySettings[]): void {
-    this.#endpoints.set(service, localities);
+  setEndpoints(service: string, endpoints: EndpointsSettings): void {
+    this.#endpoints.set(service, endpoints);
     for (const name of this.#clusterOrigins.keys()) {
       const settings = this.#registry.catalog.settings(name);
-      if (settings?.type === 'EDS' && serviceOf(settings) === service) this.#clusters.setEndpoints(name, localities);
+      if (settings?.type === 'EDS' && serviceOf(settings) === service) this.#apply(name, endpoints);
     }
   }
 
@@ -160,8 +161,12 @@ export class LiveResources {
     if (settings.type !== 'EDS') return;
     const service = serviceOf(settings);
     if (!this.#endpoints.has(service)) await this.awaitEndpoints(service);
-    const localities = this.#endpoints.get(service);
-    if (localities !== undefined) this.#clusters.setEndpoints(settings.name, localities);
+    const endpoints = this.#endpoints.get(service);
+    if (endpoints !== undefined) this.#apply(settings.name, endpoints);
+  }
+
+  #apply(cluster: string, { localities, overprovisioningFactor }: EndpointsSettings): void {
+    this.#clusters.setEndpoints(cluster, localities, overprovisioningFactor);
   }
 
   #hostsOf(packed: PackedCluster): HostUpdate[] {

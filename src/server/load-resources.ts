@@ -1,6 +1,5 @@
 /** From a file of discovery resources to settings. Each resource is checked and compiled on its own: a bad one does not spoil the others. */
 import type { Message } from '@bufbuild/protobuf';
-import type { LocalitySettings } from '../cluster/settings.ts';
 import type { CompileContext } from '../config/context.ts';
 import type { Cluster } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { ClusterLoadAssignment } from '../config/gen/envoy/config/endpoint/v3/endpoint_pb.js';
@@ -20,7 +19,7 @@ export interface ResourceRequest {
   readonly request: ConfigRequest;
 }
 
-/** ListenerSettings, ClusterSettings, RouteTableSettings or LocalitySettings[], by kind. */
+/** ListenerSettings, ClusterSettings, RouteTableSettings or EndpointsSettings, by kind. */
 export interface CompiledResource {
   readonly name: string;
   /** null if it was refused. */
@@ -75,6 +74,6 @@ function compile(compiler: Compiler, kind: ResourceKind, message: Message, at: C
     case 'routes':
       return compiler.routes(message as RouteConfiguration, null, at);
     case 'endpoints':
-      return compiler.endpoints(message as ClusterLoadAssignment, at) satisfies readonly LocalitySettings[];
+      return compiler.endpoints(message as ClusterLoadAssignment, at);
   }
 }

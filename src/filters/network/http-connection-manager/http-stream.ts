@@ -302,7 +302,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     const info = this.info;
     const now = this.clock.nowMs();
     const switching = this.isTunnel && (headers.status === 101 || (this.#headers!.method === 'CONNECT' && headers.status < 300));
-    manager.responseMutation.mutate(headers, this.#headers, switching);
+    manager.responseMutation.mutate(headers, this.#headers, switching, this.isTunnel);
     this.#responseHeaders = headers;
     this.responseStarted = true;
     info.responseHeaders = headers;
@@ -418,8 +418,14 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.#clusterName = route?.action?.clusterName(this.#headers!) ?? '';
     if (route !== null) {
       this.info.routeName = route.name;
+      this.info.routeMetadata = route.metadata;
       this.info.virtualHostName = route.virtualHost.name;
-      this.info.upstreamCluster = this.#clusterName;
+      const cluster = this.#clusterName === '' ? null : this.clusters.get(this.#clusterName);
+      if (cluster !== null) {
+        this.info.upstreamCluster = cluster.name;
+        this.info.upstreamClusterObservabilityName = cluster.settings.altStatName === '' ? cluster.name : cluster.settings.altStatName;
+        this.info.clusterMetadata = cluster.metadata;
+      }
     }
   }
 

@@ -13,15 +13,15 @@ export class ResponseMutation {
     this.#date = date;
   }
 
-  /** @param keepUpgrade the answer switches protocols: connection and upgrade stay @param forceTrace the request asked for a trace */
-  mutate(headers: ResponseHeaders, request: RequestHeaders | null, keepUpgrade: boolean): void {
+  /** @param switching the answer switches protocols: connection and upgrade stay @param mayUpgrade the request asked to, and was allowed to */
+  mutate(headers: ResponseHeaders, request: RequestHeaders | null, switching: boolean, mayUpgrade: boolean): void {
     const settings = this.#settings;
     if (!headers.has('date')) headers.add('date', this.#date.text());
     if (settings.serverHeaderTransformation === 'OVERWRITE') headers.set('server', settings.serverName);
     else if (settings.serverHeaderTransformation === 'APPEND_IF_ABSENT' && !headers.has('server'))
       headers.add('server', settings.serverName);
 
-    if (!keepUpgrade && !isUpgrade(headers)) {
+    if (!switching && !(mayUpgrade && isUpgrade(headers))) {
       headers.remove('connection');
       headers.remove('upgrade');
     }
