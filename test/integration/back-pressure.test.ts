@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/listener-rig.ts';
-import { ADMIN, Proxy as RunningProxy } from '../support/proxy.ts';
+import { ADMIN, ProxyProcess } from '../support/proxy.ts';
 
 const TOTAL = 1 << 30;
 const HALT_AT = 64 << 20;
@@ -13,7 +13,7 @@ const MAY_GROW = 80 << 20;
 const EXTENSIONS = 'type.googleapis.com/envoy.extensions.filters';
 
 let upstream: Server;
-let proxy: RunningProxy;
+let proxy: ProxyProcess;
 let ports: Map<string, number>;
 /** What the upstream of the last connection has sent and received. */
 let sent = 0;
@@ -68,7 +68,7 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
   const { port } = upstream.address() as AddressInfo;
-  proxy = await RunningProxy.start(
+  proxy = await ProxyProcess.start(
     `${ADMIN}
 static_resources:
   listeners:
