@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
 import { adoptAccepted } from '../net/connection.ts';
 import { descriptorOf, type PreboundOptions, type PreparedSockets } from '../net/socket-options.ts';
+import { HAS_REUSE_PORT } from '../runtime/environment.ts';
 import type { ListenAddressSettings, ListenerSettings } from './settings.ts';
 
 /** Kernels cap it at net.core.somaxconn, which is what Envoy asks for. */
@@ -83,7 +84,8 @@ export function addressText(address: ListenAddressSettings): string {
 }
 
 function needsPrepared(settings: ListenerSettings): boolean {
-  return settings.transparent || settings.freebind || settings.fastOpenQueueLength > 0 || settings.socketOptions.length > 0;
+  const { transparent, freebind, fastOpenQueueLength, socketOptions, reusePort } = settings;
+  return transparent || freebind || fastOpenQueueLength > 0 || socketOptions.length > 0 || (reusePort && !HAS_REUSE_PORT);
 }
 
 function keepaliveOptions(settings: ListenerSettings): { keepAlive?: boolean; keepAliveInitialDelay?: number } {

@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HeldUpstream } from '../support/held-upstream.ts';
 import { accepts, call } from '../support/http-call.ts';
 import { until } from '../support/poll.ts';
-import { ADMIN, hcm, newFolder, Proxy, type ProxyOptions, routeTo, staticCluster } from '../support/proxy.ts';
+import { ADMIN, hcm, newFolder, type ProxyOptions, ProxyProcess, routeTo, staticCluster } from '../support/proxy.ts';
 
 let upstream: HeldUpstream;
-let proxy: Proxy;
+let proxy: ProxyProcess;
 let agents: http.Agent[];
 
 beforeEach(async () => {
@@ -36,7 +36,7 @@ async function start(options: ProxyOptions = {}): Promise<{ inbound: number; edg
     `{name: ${name}, ${direction}address: {socket_address: {address: 127.0.0.1, port_value: 0}}, filter_chains: [{filters: [${hcm(
       `stat_prefix: ${name}, drain_timeout: 0.2s, ${log}, route_config: {name: ${name}, virtual_hosts: [{name: all, domains: ["*"], routes: ${routeTo('app', ', timeout: 0s')}}]}`,
     )}]}]}`;
-  proxy = await Proxy.start(
+  proxy = await ProxyProcess.start(
     `${ADMIN}static_resources: {listeners: [${listener('inbound', 'traffic_direction: INBOUND, ')}, ${listener('edge', '')}, ${listener(
       'outbound',
       'traffic_direction: OUTBOUND, ',

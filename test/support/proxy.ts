@@ -21,11 +21,13 @@ export interface ProxyOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Where the bootstrap is written; a new folder if not given. */
   readonly folder?: string;
+  /** What to run instead of the checkout's program. */
+  readonly program?: string;
   /** Do not wait until it is ready, only until the admin interface is there. */
   readonly notReady?: boolean;
 }
 
-export class Proxy {
+export class ProxyProcess {
   /** Holds the bootstrap; for whatever else the test needs. */
   readonly folder: string;
   /** Resolves with the exit code; null = ended by a signal. */
@@ -38,9 +40,13 @@ export class Proxy {
   #stderr = '';
   #adminAddress = '';
 
-  private constructor(folder: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+  private constructor(folder: string, args: readonly string[], options: ProxyOptions) {
     this.folder = folder;
-    this.#child = spawn(findOutrider(), [...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, cwd: folder });
+    this.#child = spawn(options.program ?? findOutrider(), [...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+      cwd: folder,
+    });
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.#stdout += text));
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
     this.exited = new Promise((resolve) => {
@@ -55,20 +61,20 @@ export class Proxy {
   /** Runs the program to its end with any arguments. */
   static async run(args: readonly string[], options: ProxyOptions = {}): Promise<{ code: number | null; stdout: string; stderr: string }> {
     const folder = options.folder ?? newFolder();
-    const proxy = new Proxy(folder, args, options.env ?? {});
+    const proxy = new ProxyProcess(folder, args, options);
     const code = await proxy.exited;
     if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
     return { code, stdout: proxy.#stdout, stderr: proxy.#stderr };
   }
 
   /** @param bootstrap YAML with an `admin` section on port 0 (ADMIN) */
-  static async start(bootstrap: string, options: ProxyOptions = {}): Promise<Proxy> {
+  static async start(bootstrap: string, options: ProxyOptions = {}): Promise<ProxyProcess> {
     const folder = options.folder ?? newFolder();
     const config = join(folder, 'bootstrap.yaml');
     const addressFile = join(folder, 'admin-address');
     writeFileSync(config, bootstrap);
     const args = ['-c', config, '--admin-address-path', addressFile, '--file-flush-interval-msec', '20', ...(options.args ?? [])];
-    const proxy = new Proxy(folder, args, options.env ?? {});
+    const proxy = new ProxyProcess(folder, args, options);
     try {
       await until('the proxy is ready', async () => {
         if (proxy.#ended) return true;

@@ -1,11 +1,11 @@
 /** The proxy as its own process, with listeners on ports of its own choosing. */
-import { ADMIN, Proxy } from './proxy.ts';
+import { ADMIN, ProxyProcess } from './proxy.ts';
 
 export class RunningProxy {
-  readonly #proxy: Proxy;
+  readonly #proxy: ProxyProcess;
   readonly #ports: ReadonlyMap<string, number>;
 
-  constructor(proxy: Proxy, ports: ReadonlyMap<string, number>) {
+  constructor(proxy: ProxyProcess, ports: ReadonlyMap<string, number>) {
     this.#proxy = proxy;
     this.#ports = ports;
   }
@@ -31,6 +31,6 @@ export class RunningProxy {
 
 /** @param resources `static_resources` of the bootstrap, in YAML; listeners on port 0 */
 export async function startProxy(resources: string): Promise<RunningProxy> {
-  const proxy = await Proxy.start(`${ADMIN}static_resources:\n${resources}`, { args: ['-l', 'error'] });
+  const proxy = await ProxyProcess.start(`${ADMIN}static_resources:\n${resources}`, { args: ['-l', 'error'] });
   return new RunningProxy(proxy, await proxy.ports());
 }
