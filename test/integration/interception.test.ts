@@ -2,7 +2,7 @@
  * An unmodified client's connections taken by iptables: in a network namespace of its own, with another one as the world outside.
  *
  *   client (uid 2001) ── app namespace, 10.1.1.2 ── veth ── world namespace, 10.1.1.1: HTTP on 3000, a TCP service on 4000
- *                        outrider (uid 1337) on 15001
+ *                        outrider (uid 1337) on 15001, 15006 and 15007; the application on 8080
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,6 +43,21 @@ static_resources:
     - filters:
       - name: tcp
         typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: passthrough, cluster: original}
+  - name: inbound
+    address: {socket_address: {address: 0.0.0.0, port_value: 15006}}
+    use_original_dst: true
+    filter_chains:
+    - filters:
+      - name: tcp
+        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: redirect, cluster: original}
+  - name: inbound_transparent
+    address: {socket_address: {address: 0.0.0.0, port_value: 15007}}
+    use_original_dst: true
+    transparent: true
+    filter_chains:
+    - filters:
+      - name: tcp
+        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: tproxy, cluster: original}
   - name: http
     address: {socket_address: {address: 0.0.0.0, port_value: 3000}}
     bind_to_port: false
@@ -76,6 +91,8 @@ createServer((q, r) => r.end(JSON.stringify({ host: q.headers.host, destination:
 net.createServer((s) => { s.write('220 ready\\n'); s.on('data', (d) => s.end('got ' + d)); s.on('error', () => 0); }).listen(4000, () => console.log('up'));
 `;
 
+const APPLICATION = `require('node:http').createServer((q, r) => r.end('application')).listen(8080, () => console.log('up'));`;
+
 function sh(command: string): string {
   const result = spawnSync('sh', ['-c', command], { encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`${command}: ${result.stderr}`);
@@ -83,8 +100,8 @@ function sh(command: string): string {
 }
 
 /** Runs a program in a namespace as a user. */
-function as(uid: string, namespace: string, command: readonly string[]): string[] {
-  return ['netns', 'exec', namespace, 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', ...command];
+function as(uid: string, namespace: string, command: readonly string[], capabilities: readonly string[] = ['--inh-caps=-all']): string[] {
+  return ['netns', 'exec', namespace, 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', ...capabilities, ...command];
 }
 
 function curl(uid: string, url: string): { status: number | null; text: string } {
@@ -128,9 +145,12 @@ describe.skipIf(reason !== '')('interception', () => {
     const config = join(folder, 'config.yaml');
     writeFileSync(config, CONFIG);
     const servers = spawn('ip', ['netns', 'exec', WORLD, process.execPath, '-e', SERVERS]);
-    const proxy = spawn('ip', as(PROXY_UID, APP, [findOutrider(), '-c', config]));
-    children.push(servers, proxy);
-    await Promise.all([untilPrinted(servers, 'up'), untilPrinted(proxy, 'ready')]);
+    const application = spawn('ip', ['netns', 'exec', APP, process.execPath, '-e', APPLICATION]);
+    // A transparent listener needs the capability; nothing else here does.
+    const netAdmin = ['--inh-caps=-all,+net_admin', '--ambient-caps=+net_admin'];
+    const proxy = spawn('ip', as(PROXY_UID, APP, [findOutrider(), '-c', config], netAdmin));
+    children.push(servers, application, proxy);
+    await Promise.all([untilPrinted(servers, 'up'), untilPrinted(application, 'up'), untilPrinted(proxy, 'ready')]);
     expect(iptables('apply', '--proxy-uid', PROXY_UID, '--proxy-port', '15001', '--outbound-exclude-ports', '5000')).toMatchObject({
       status: 0,
       stderr: '',
@@ -177,6 +197,22 @@ describe.skipIf(reason !== '')('interception', () => {
     expect(iptables('clean').status).toBe(0);
     expect(rules()).toBe('*nat\n-A OUTPUT -p tcp -m tcp --dport 7777 -j ACCEPT\nCOMMIT\n');
     expect(JSON.parse(curl(CLIENT_UID, 'http://10.1.1.1:3000/').text)).toMatchObject({ destination: null });
+  });
+
+  test.each([
+    ['redirect', '15006'],
+    ['tproxy', '15007'],
+  ])('inbound by %s reaches the application through the proxy', (mode, port) => {
+    const args = ['--proxy-uid', PROXY_UID, '--proxy-port', '15001', '--inbound-port', port, '--mode', mode];
+    expect(iptables('apply', ...args)).toMatchObject({ status: 0, stderr: '' });
+    expect(sh(`ip netns exec ${WORLD} curl -s --max-time 5 http://10.1.1.2:8080/`)).toBe('application');
+    expect(stat(`tcp.${mode}.downstream_cx_total`)).toBe(1);
+    // A port that is excluded is left alone.
+    expect(iptables('apply', ...args, '--inbound-exclude', '8000:8100').status).toBe(0);
+    expect(sh(`ip netns exec ${WORLD} curl -s --max-time 5 http://10.1.1.2:8080/`)).toBe('application');
+    expect(stat(`tcp.${mode}.downstream_cx_total`)).toBe(1);
+    expect(iptables('clean')).toMatchObject({ status: 0, stderr: '' });
+    expect(sh(`ip netns exec ${APP} ip rule`)).not.toContain('fwmark');
   });
 
   test('without NET_ADMIN it says so', () => {
