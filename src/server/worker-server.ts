@@ -132,7 +132,9 @@ export class WorkerServer {
     const { explainAll } = await import('./explain/explainer.ts');
     const listeners = this.#listeners!;
     return explainAll(questions, {
-      listeners: listeners.listeners,
+      get listeners() {
+        return listeners.listeners;
+      },
       findForDestination: (destination) => listeners.findForDestination(destination),
       clusters: this.#clusters!,
       newHttpFilter: this.#parts.newHttpFilter,

@@ -26,7 +26,7 @@ import type { Route } from '../../route/route.ts';
 import { silentLogger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
 import { SimulatedClock } from '../../runtime/simulated-clock.ts';
-import { StatsStore } from '../../stats/store.ts';
+import { discardStats } from '../../stats/discard.ts';
 import type { ExplainQuestion } from './question.ts';
 
 /** What the run needs of the worker that it runs on. */
@@ -185,7 +185,7 @@ export function dryRun(
   const run = new DryRun();
   const clock = new SimulatedClock(live.deps.clock.wallMs());
   const random = new FixedRandom(question.random);
-  const rootScope = new StatsStore(() => undefined).root;
+  const rootScope = discardStats;
   const deps: FilterDeps = {
     ...live.deps,
     clock,

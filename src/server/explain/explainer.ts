@@ -4,6 +4,7 @@ import { HttpConnectionManager } from '../../filters/network/http-connection-man
 import type { TcpProxySettings } from '../../filters/network/tcp-proxy/config.ts';
 import { shortFlags } from '../../http/response-flags.ts';
 import type { FilterChain } from '../../listener/filter-chain.ts';
+import { nextTurn } from '../../runtime/turn.ts';
 import { chainReport, connectionFacts, type Listeners, listenerAddresses, pickListener } from './connection-report.ts';
 import { type DryRun, type DryRunDeps, dryRun } from './dry-run.ts';
 import type { ExplainAnswer, Explanation, Outcome } from './explanation.ts';
@@ -11,18 +12,26 @@ import { httpReport, routeReport } from './http-report.ts';
 import { type ExplainQuestion, QuestionError } from './question.ts';
 import { clusterReport, retryReport, timeoutReport } from './upstream-report.ts';
 
+/** What a worker runs, asked anew for each question. */
 export interface ExplainWorld extends Listeners, DryRunDeps {}
 
-/** Answers each question; one that makes no sense does not spoil the others. */
-export function explainAll(questions: readonly ExplainQuestion[], world: ExplainWorld): ExplainAnswer[] {
-  return questions.map((question) => {
-    try {
-      return explainRequest(question, world);
-    } catch (error) {
-      if (error instanceof QuestionError) return { error: error.message };
-      throw error;
-    }
-  });
+/** Answers each question; one that makes no sense does not spoil the others. Traffic goes on between them. */
+export async function explainAll(questions: readonly ExplainQuestion[], world: ExplainWorld): Promise<ExplainAnswer[]> {
+  const answers: ExplainAnswer[] = [];
+  for (const question of questions) {
+    if (answers.length > 0) await nextTurn();
+    answers.push(answer(question, world));
+  }
+  return answers;
+}
+
+function answer(question: ExplainQuestion, world: ExplainWorld): ExplainAnswer {
+  try {
+    return explainRequest(question, world);
+  } catch (error) {
+    if (error instanceof QuestionError) return { error: error.message };
+    throw error;
+  }
 }
 
 /** @throws QuestionError if the question names what is not there */
