@@ -1,9 +1,10 @@
 /** `outrider explain`: how a configuration would handle a request, without running it. */
 import { formatProblem } from '../config/problem.ts';
+import { withFiles } from './explain/files.ts';
 import { explainOffline } from './explain/offline.ts';
 import { type ExplainQuestion, QuestionError, questionFromLine } from './explain/question.ts';
 import { renderExplanation } from './explain/render.ts';
-import { loadConfig } from './load-config.ts';
+import { type ConfigRequest, loadConfig } from './load-config.ts';
 
 export interface ExplainFlags {
   readonly configPath: string;
@@ -25,7 +26,7 @@ export async function explain(flags: ExplainFlags): Promise<number> {
     process.stderr.write(`outrider: ${error.message}\n`);
     return 2;
   }
-  const { compiled, problems } = await loadConfig({
+  const request: ConfigRequest = {
     path: flags.configPath,
     yaml: null,
     allowUnknown: false,
@@ -35,12 +36,15 @@ export async function explain(flags: ExplainFlags): Promise<number> {
     serviceNode: '',
     serviceCluster: '',
     serviceZone: '',
-  });
+  };
+  const { compiled, problems } = await loadConfig(request);
   if (compiled === null) {
     for (const problem of problems) process.stderr.write(formatProblem(problem) + '\n');
     return 1;
   }
-  const [answer] = await explainOffline(compiled, [question]);
+  const whole = await withFiles(compiled, request);
+  for (const problem of whole.problems) process.stderr.write(formatProblem(problem) + '\n');
+  const [answer] = await explainOffline(compiled, whole, [question]);
   if (answer === undefined || 'error' in answer) {
     process.stderr.write(`outrider: ${answer?.error ?? 'no answer'}\n`);
     return 2;

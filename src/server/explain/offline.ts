@@ -1,6 +1,4 @@
 /** A worker that has the configuration and no sockets: what `outrider explain` asks. */
-import { ClusterCatalog } from '../../cluster/catalog.ts';
-import { type HostUpdate, staticHosts } from '../../cluster/host-update.ts';
 import { SharedSlab } from '../../lb/shared-slab.ts';
 import type { FilterChainSettings, ListenerSettings } from '../../listener/settings.ts';
 import type { CompiledConfig } from '../compiled.ts';
@@ -9,16 +7,21 @@ import type { ToWorker, WorkerCall, WorkerData } from '../messages.ts';
 import { RuntimeLayers } from '../runtime-layers.ts';
 import { WorkerServer } from '../worker-server.ts';
 import type { ExplainAnswer } from './explanation.ts';
+import type { WholeConfig } from './files.ts';
 import type { ExplainQuestion } from './question.ts';
 
-export async function explainOffline(compiled: CompiledConfig, questions: readonly ExplainQuestion[]): Promise<readonly ExplainAnswer[]> {
+export async function explainOffline(
+  compiled: CompiledConfig,
+  whole: WholeConfig,
+  questions: readonly ExplainQuestion[],
+): Promise<readonly ExplainAnswer[]> {
   const slab = SharedSlab.create();
   const data: WorkerData = {
     // Not the first worker: that one opens every socket, the others only those that can be opened twice.
     index: 1,
     slab: slab.buffer,
     ledger: slab.newLedger(),
-    connectionCounts: new SharedArrayBuffer((compiled.listeners.length + 1) * 4),
+    connectionCounts: new SharedArrayBuffer((whole.listeners.length + 1) * 4),
     drainStrategy: 'immediate',
     drainTimeMs: 0,
     fileFlushIntervalMs: 10_000,
@@ -33,26 +36,15 @@ export async function explainOffline(compiled: CompiledConfig, questions: readon
       localInfo: localInfo(compiled.node, 'v4'),
       runtime: new RuntimeLayers(compiled.runtimeLayers, compiled.node.cluster).values(),
       localClusterName: compiled.localClusterName,
-      clusters: compiled.clusters.block,
+      clusters: whole.clusters,
       stats: compiled.stats,
-      routeTables: {},
+      routeTables: whole.routeTables,
     },
   });
-  for (const update of namedHosts(compiled)) await tell({ kind: 'set-hosts', update });
-  for (const [i, listener] of compiled.listeners.entries())
+  for (const update of whole.hosts) await tell({ kind: 'set-hosts', update });
+  for (const [i, listener] of whole.listeners.entries())
     await tell({ kind: 'set-listener', key: listener.name, countCell: i + 1, settings: withoutSideEffects(listener) });
   return (await tell({ kind: 'explain', questions })) as readonly ExplainAnswer[];
-}
-
-/** Hosts of DNS clusters by their names: nothing is resolved to explain a request. */
-function* namedHosts({ clusters }: CompiledConfig): Generator<HostUpdate> {
-  const catalog = new ClusterCatalog(clusters.block);
-  for (const name of catalog.names()) {
-    // STATIC is the default and is not written; thousands of static clusters are not parsed here.
-    if (!catalog.get(name)!.json.includes('"type":')) continue;
-    const settings = catalog.settings(name)!;
-    if (settings.type === 'STRICT_DNS' || settings.type === 'LOGICAL_DNS') yield staticHosts(settings, catalog.id(name), -1, 0);
-  }
 }
 
 /** No socket is opened, and no log file. */

@@ -12,7 +12,7 @@ export function renderExplanation(answer: ExplainAnswer): string {
   if (listener !== null) lines.push(`listener       ${listener.name} (${listener.addresses.join(', ')}): ${listener.why}`);
   if (filter_chain !== null) lines.push(...chainLines(filter_chain));
   if (http !== null) lines.push(...httpLines(http));
-  if (route !== null) lines.push(...routeLines(route));
+  if (route !== null) lines.push(...routeLines(route, http?.authority.routed ?? request.authority));
   if (cluster !== null) lines.push(...clusterLines(cluster));
   lines.push(...limitLines(answer));
   return lines.join('\n') + '\n';
@@ -64,8 +64,11 @@ function httpLines(http: HttpPart): string[] {
   return lines;
 }
 
-function routeLines(route: RoutePart): string[] {
-  if (route.virtual_host === '') return [`virtual host   none of route configuration '${route.route_configuration}' has this authority`];
+function routeLines(route: RoutePart, authority: string): string[] {
+  if (route.virtual_host === '') {
+    const port = /:\d+$/.test(authority) ? ' (the port counts: see strip_any_host_port)' : '';
+    return [`virtual host   none of route configuration '${route.route_configuration}' is for ${authority}${port}`];
+  }
   const lines = [`virtual host   '${route.virtual_host}' by domain ${route.domain}, of route configuration '${route.route_configuration}'`];
   if (route.redirected_to_tls) lines.push('route          require_tls: answered before any route is looked at');
   const missed = route.considered.filter((one) => one.missed.length > 0);
@@ -88,7 +91,7 @@ function routeLines(route: RoutePart): string[] {
 function clusterLines(cluster: ClusterPart): string[] {
   if (!cluster.known) return [`cluster        '${cluster.name}' does not exist`];
   const lines = [
-    `cluster        '${cluster.name}' ${cluster.type} ${cluster.lb_policy}, ${cluster.hosts.length} hosts, ${cluster.priority} priority`,
+    `cluster        '${cluster.name}' ${cluster.type} ${cluster.lb_policy}, ${cluster.hosts.length === 1 ? '1 host' : `${cluster.hosts.length} hosts`}, ${cluster.priority} priority`,
   ];
   cluster.host_priorities.forEach(({ healthy_percent, degraded_percent, panic }, p) => {
     const degraded = degraded_percent === 0 ? '' : `, ${degraded_percent} % to degraded ones`;
