@@ -88,8 +88,8 @@ envoy.config.core.v3.DataSource
 envoy.config.core.v3.WatchedDirectory
   + path
 envoy.config.core.v3.ConfigSource
-  + path path_config_source
-  ~ initial_fetch_timeout resource_api_version
+  + path path_config_source initial_fetch_timeout
+  ~ resource_api_version
 envoy.config.core.v3.PathConfigSource
   + path watched_directory
 envoy.config.core.v3.TransportSocket

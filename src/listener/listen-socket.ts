@@ -10,6 +10,9 @@ import type { ListenAddressSettings, ListenerSettings } from './settings.ts';
 /** Kernels cap it at net.core.somaxconn, which is what Envoy asks for. */
 const DEFAULT_BACKLOG = 65_535;
 
+/** Connections that wait while the proxy starts; more are refused, as by a full backlog. */
+const MAX_HELD = 4096;
+
 export interface SocketReceiver {
   acceptSocket(socket: Socket, listenPath: string): void;
 }
@@ -21,6 +24,8 @@ export class ListenSocket {
   receiver: SocketReceiver;
   readonly #server: Server;
   #closed: boolean;
+  /** Accepted while `hold` was in force, unread; null = they are handed on. */
+  #held: Socket[] | null;
 
   private constructor(identity: string, server: Server, address: Address, receiver: SocketReceiver) {
     this.identity = identity;
@@ -28,7 +33,12 @@ export class ListenSocket {
     this.address = address;
     this.receiver = receiver;
     this.#closed = false;
-    server.on('connection', (socket) => this.receiver.acceptSocket(adoptAccepted(socket), address.path));
+    this.#held = null;
+    server.on('connection', (socket) => {
+      if (this.#held === null) this.receiver.acceptSocket(adoptAccepted(socket), this.address.path);
+      else if (this.#held.length < MAX_HELD) this.#held.push(socket);
+      else socket.destroy();
+    });
     // An accept that fails (EMFILE) costs that connection; the next one is tried.
     server.on('error', () => undefined);
   }
@@ -64,11 +74,24 @@ export class ListenSocket {
     return new ListenSocket(socketIdentity(settings, address), server, at, receiver);
   }
 
+  /** Connections are accepted and wait, until `release`. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
+    for (const socket of held) this.receiver.acceptSocket(adoptAccepted(socket), this.address.path);
+  }
+
   /** Stops accepting; connections live on. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#server.close();
+    for (const socket of this.#held ?? []) socket.destroy();
   }
 }
 

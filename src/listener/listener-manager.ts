@@ -78,6 +78,7 @@ export class ListenerManager implements ListenerDirectory {
   readonly #serverDrain: DrainSequence;
   #drainInboundOnly: boolean;
   #terminating: boolean;
+  #holding: boolean;
   /** After `/healthcheck/fail`: connections of listeners with drain_type DEFAULT are let go. */
   healthCheckFailed: boolean;
   /** Destination text → listener. */
@@ -92,6 +93,7 @@ export class ListenerManager implements ListenerDirectory {
     this.#serverDrain = new DrainSequence(deps.filters.clock, deps.filters.random);
     this.#drainInboundOnly = false;
     this.#terminating = false;
+    this.#holding = false;
     this.healthCheckFailed = false;
     this.#byAddress = new Map();
     this.#tail = Promise.resolve();
@@ -141,6 +143,16 @@ export class ListenerManager implements ListenerDirectory {
       running.sockets = [];
     }
     this.#index();
+  }
+
+  /** While the proxy starts: listeners open, and connections to them wait until `serveConnections` instead of being refused. */
+  holdConnections(): void {
+    this.#holding = true;
+  }
+
+  serveConnections(): void {
+    this.#holding = false;
+    for (const { sockets } of this.#running.values()) for (const socket of sockets) socket.release();
   }
 
   /**
@@ -247,6 +259,7 @@ export class ListenerManager implements ListenerDirectory {
         let socket = before.find((s) => s.identity === identity);
         if (socket === undefined) {
           socket = await ListenSocket.open(settings, address, this.#deps.preparedSockets, listener);
+          if (this.#holding) socket.hold();
           opened.push(socket);
         }
         sockets.push(socket);

@@ -293,9 +293,12 @@ export class Compiler implements NetworkCompilers {
 function fileSource(source: ConfigSource | undefined, at: CompileContext): FileSourceSettings | null {
   if (source === undefined) return null;
   const specifier = source.configSourceSpecifier;
-  if (specifier.case === 'pathConfigSource')
-    return { path: specifier.value.path, watchedDirectory: specifier.value.watchedDirectory?.path ?? '' };
-  if (specifier.case === 'path') return { path: specifier.value, watchedDirectory: '' };
+  const initialFetchTimeoutMs = durationMs(source.initialFetchTimeout) ?? 15_000;
+  if (specifier.case === 'pathConfigSource') {
+    const { path, watchedDirectory } = specifier.value;
+    return { path, watchedDirectory: watchedDirectory?.path ?? '', initialFetchTimeoutMs };
+  }
+  if (specifier.case === 'path') return { path: specifier.value, watchedDirectory: '', initialFetchTimeoutMs };
   if (specifier.case === undefined) at.error('a configuration source is needed');
   else at.error('only path_config_source is supported by Outrider yet');
   return null;

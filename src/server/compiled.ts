@@ -33,6 +33,8 @@ export interface FileSourceSettings {
   readonly path: string;
   /** Directory whose rename swaps announce a change; '' = the file's own. */
   readonly watchedDirectory: string;
+  /** How long the start waits for a file that is not there yet; 0 = until it comes. */
+  readonly initialFetchTimeoutMs: number;
 }
 
 export interface RdsSourceSettings extends FileSourceSettings {

@@ -1,10 +1,12 @@
 /** Listeners, clusters, routes and endpoints from files (`path_config_source`). Good resources are applied, bad ones refused with their name and reason. */
+import { existsSync } from 'node:fs';
 import type { ClusterSettings } from '../cluster/settings.ts';
 import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { sleep } from '../runtime/sleep.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import type { DynamicSettings, EndpointsSettings, FileSourceSettings } from './compiled.ts';
 import type { ConfigCompiler } from './config-compiler.ts';
@@ -31,6 +33,8 @@ export interface ErrorState {
   readonly lastUpdateAttemptMs: number;
 }
 
+const LOOK_EVERY_MS = 50;
+
 /** One file, its watch, and the loads of it, one after the other. */
 class Subscription {
   readonly kind: ResourceKind;
@@ -41,6 +45,8 @@ class Subscription {
   #resolveFirst: () => void = () => undefined;
   readonly #file: WatchedFile;
   readonly #load: (subscription: Subscription) => Promise<void>;
+  readonly #clock: Clock;
+  #closed = false;
   #loading = false;
   #again = false;
 
@@ -52,6 +58,7 @@ class Subscription {
     load: (subscription: Subscription) => Promise<void>,
   ) {
     this.kind = kind;
+    this.#clock = clock;
     this.source = source;
     this.stats = new SubscriptionStats(scope, clock);
     this.first = new Promise((resolve) => {
@@ -74,7 +81,22 @@ class Subscription {
     this.#resolveFirst();
   }
 
+  /** Waits for a file that is not there yet, as for a management server. Its directory may come later too, so that it cannot be watched. */
+  async appeared(): Promise<void> {
+    const { path, initialFetchTimeoutMs } = this.source;
+    const deadlineMs = initialFetchTimeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#clock.nowMs() + initialFetchTimeoutMs;
+    while (!existsSync(path) && !this.#closed) {
+      if (this.#clock.nowMs() >= deadlineMs) {
+        this.stats.initialFetchTimedOut();
+        return;
+      }
+      await sleep(LOOK_EVERY_MS);
+    }
+    if (!this.#closed) this.#file.watch();
+  }
+
   close(): void {
+    this.#closed = true;
     this.#file.close();
   }
 }
@@ -83,6 +105,7 @@ export class FileSubscriptions {
   readonly #deps: SubscriptionDeps;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #lastGood = new Map<string, CompiledResource>();
+  #starting = false;
   readonly errors = new Map<string, ErrorState>();
 
   constructor(deps: SubscriptionDeps) {
@@ -92,10 +115,12 @@ export class FileSubscriptions {
 
   /** Loads everything once: clusters with their endpoints, then routes, then listeners. */
   async start(dynamic: DynamicSettings): Promise<void> {
+    this.#starting = true;
     await this.#follow(dynamic.rds, dynamic.eds);
     if (dynamic.cds !== null) await this.#add('clusters', 'clusters', dynamic.cds, this.#deps.root.scope('cluster_manager').scope('cds'));
     if (dynamic.lds !== null)
       await this.#add('listeners', 'listeners', dynamic.lds, this.#deps.root.scope('listener_manager').scope('lds'));
+    this.#starting = false;
   }
 
   close(): void {
@@ -125,13 +150,15 @@ export class FileSubscriptions {
     ]);
   }
 
-  #add(key: string, kind: ResourceKind, source: FileSourceSettings, scope: StatsScope): Promise<void> {
+  async #add(key: string, kind: ResourceKind, source: FileSourceSettings, scope: StatsScope): Promise<void> {
     const known = this.#subscriptions.get(key);
-    if (known !== undefined && known.source.path === source.path) return Promise.resolve();
+    if (known !== undefined && known.source.path === source.path) return;
     known?.close();
     const subscription = new Subscription(kind, source, this.#deps.clock, scope, (s) => this.#load(s));
     this.#subscriptions.set(key, subscription);
-    return subscription.run();
+    // Later, one resource whose file is missing does not hold up the others.
+    if (this.#starting) await subscription.appeared();
+    await subscription.run();
   }
 
   async #load(subscription: Subscription): Promise<void> {

@@ -48,6 +48,9 @@ export class LiveResources {
   /** Waits until the endpoints of an EDS service have come once, or have failed to. */
   awaitEndpoints: (service: string) => Promise<void> = async () => undefined;
 
+  /** Listeners have come or gone. */
+  onListeners: () => Promise<void> = async () => undefined;
+
   constructor(workers: Workers, clusters: ClusterControl, registry: ClusterRegistry, root: StatsScope, logger: Logger) {
     this.#workers = workers;
     this.#clusters = clusters;
@@ -137,6 +140,7 @@ export class LiveResources {
       }
     }
     this.#listenerStats.active.set(this.#listeners.size);
+    await this.onListeners();
     return refusals;
   }
 

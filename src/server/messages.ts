@@ -49,6 +49,7 @@ export type WorkerCall =
   | { readonly kind: 'set-runtime'; readonly values: Readonly<Record<string, string>> }
   | { readonly kind: 'drain'; readonly inboundOnly: boolean }
   | { readonly kind: 'stop-listening'; readonly inboundOnly: boolean }
+  | { readonly kind: 'serve-connections' }
   | { readonly kind: 'terminate' }
   | { readonly kind: 'set-health-check-failed'; readonly failed: boolean }
   | { readonly kind: 'reopen-logs' }

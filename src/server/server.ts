@@ -116,6 +116,9 @@ export class Server {
     });
     const resources = new LiveResources(this.workers, this.clusters, this.#registry, this.stats.local.root, this.logger);
     this.#resources = resources;
+    resources.onListeners = async () => {
+      this.listenerStatus = await this.workers.listenerStatus();
+    };
     this.workers.replay = () => [...resources.replay(), ...this.#replay()];
     this.#subscriptions = new FileSubscriptions({
       clock: this.clock,
@@ -135,17 +138,17 @@ export class Server {
       stats: compiled.stats,
       routeTables: {},
     });
-    // Listeners wait for the first answer of every name, as in Envoy: no request finds an empty cluster.
+    // A port that is taken is said at once; connections wait, where Envoy refuses them, until there is something to serve them with.
+    const refused = await resources.setListeners('static', compiled.listeners);
+    if (refused.size > 0) throw new Error([...refused].map(([name, reason]) => `listener '${name}': ${reason}`).join('\n'));
+    // As in Envoy they wait for the first answer of every name: no request finds an empty cluster.
     this.#waitingFor = ['clusters'];
     await this.clusters.start();
     this.#waitingFor = ['dynamic resources'];
     await this.#subscriptions.start(compiled.dynamic);
-    this.#waitingFor = compiled.listeners.map((listener) => listener.name);
-    const refused = await resources.setListeners('static', compiled.listeners);
-    if (refused.size > 0) throw new Error([...refused].map(([name, reason]) => `listener '${name}': ${reason}`).join('\n'));
+    await this.workers.serveConnections();
     if (isStatic(compiled)) this.#compiler.close();
     this.#waitingFor = [];
-    this.listenerStatus = await this.workers.listenerStatus();
     if (this.options.watch && this.options.configPath !== null) {
       this.#bootstrapFile = new WatchedFile(this.options.configPath, '', this.clock, () => void this.reload());
     }
@@ -227,7 +230,6 @@ export class Server {
     await this.#resources.setStaticClusters(compiled.clusters.block);
     await this.#subscriptions.start(compiled.dynamic);
     await this.#resources.setListeners('static', compiled.listeners);
-    this.listenerStatus = await this.workers.listenerStatus();
     this.logger.info('configuration reloaded');
   }
 

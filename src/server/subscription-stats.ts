@@ -8,6 +8,7 @@ export class SubscriptionStats {
   readonly #success: Counter;
   readonly #failure: Counter;
   readonly #rejected: Counter;
+  readonly #initialTimeout: Counter;
   readonly #time: Gauge;
   readonly #version: Gauge;
   readonly #versionText: TextReadout;
@@ -18,6 +19,7 @@ export class SubscriptionStats {
     this.#success = scope.counter('update_success');
     this.#failure = scope.counter('update_failure');
     this.#rejected = scope.counter('update_rejected');
+    this.#initialTimeout = scope.counter('init_fetch_timeout');
     this.#time = scope.gauge('update_time');
     this.#version = scope.gauge('version');
     this.#versionText = scope.textReadout('version_text');
@@ -30,6 +32,11 @@ export class SubscriptionStats {
   /** The source could not be read. */
   failed(): void {
     this.#failure.inc();
+  }
+
+  /** The start did not wait any longer. */
+  initialFetchTimedOut(): void {
+    this.#initialTimeout.inc();
   }
 
   /** Something of it was refused; what was good is in force. */

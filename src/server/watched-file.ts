@@ -2,7 +2,6 @@
  * Tells when a file may have changed. Like Envoy it watches the directory for renames, which is how ConfigMaps and careful writers
  * swap files; content that is the same as before is no change.
  */
-import { createHash } from 'node:crypto';
 import { type FSWatcher, readFileSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
@@ -16,6 +15,7 @@ export class WatchedFile implements TimerTarget {
   readonly #clock: Clock;
   readonly #onChange: () => void;
   readonly #timer: Timer;
+  readonly #directory: string;
   #watcher: FSWatcher | null;
   #digest: string;
 
@@ -26,11 +26,16 @@ export class WatchedFile implements TimerTarget {
     this.#onChange = onChange;
     this.#timer = new Timer(this, 0);
     this.#digest = digest(path);
+    this.#directory = directory === '' ? dirname(path) : directory;
     this.#watcher = null;
+    this.watch();
+  }
+
+  /** Again, for a directory that was not there before. */
+  watch(): void {
+    if (this.#watcher !== null) return;
     try {
-      this.#watcher = watch(directory === '' ? dirname(path) : directory, { persistent: false }, () =>
-        this.#clock.arm(this.#timer, SETTLE_MS),
-      );
+      this.#watcher = watch(this.#directory, { persistent: false }, () => this.#clock.arm(this.#timer, SETTLE_MS));
       this.#watcher.on('error', () => this.close());
     } catch {
       // A directory that is not there is reported by the first load of the file.

@@ -98,6 +98,9 @@ export class WorkerServer {
       case 'stop-listening':
         this.#listeners!.stopListening(message.inboundOnly);
         return null;
+      case 'serve-connections':
+        this.#listeners!.serveConnections();
+        return null;
       case 'terminate':
         this.#listeners!.terminate();
         return null;
@@ -173,6 +176,7 @@ export class WorkerServer {
       this.#data.drainStrategy,
       this.#data.drainTimeMs,
     );
+    this.#listeners.holdConnections();
     return null;
   }
 

@@ -36,6 +36,7 @@ export class Workers {
   /** What a worker that starts now must be told besides the first configuration, to be like the others. */
   replay: () => readonly WorkerCall[] = () => [];
   #nextCountCell = 1;
+  #serving = false;
   #stopping = false;
 
   constructor(options: WorkersOptions, stats: StatsAggregate, logger: Logger) {
@@ -74,6 +75,12 @@ export class Workers {
     const bound = status === undefined ? settings : withPorts(settings, status.addresses);
     this.#listeners.set(key, { settings: bound, countCell });
     await Promise.all(this.#slots.slice(1).map((slot) => slot.handle.call({ kind: 'set-listener', key, countCell, settings: bound })));
+  }
+
+  /** Everything is there: connections that were held are served, and all that follow. */
+  async serveConnections(): Promise<void> {
+    this.#serving = true;
+    await this.#all({ kind: 'serve-connections' });
   }
 
   async removeListener(key: string): Promise<void> {
@@ -133,6 +140,7 @@ export class Workers {
     await slot.handle.call({ kind: 'configure', configuration: this.#configuration });
     for (const call of this.replay()) await slot.handle.call(call);
     for (const [key, listener] of this.#listeners) await slot.handle.call({ kind: 'set-listener', key, ...listener });
+    if (this.#serving) await slot.handle.call({ kind: 'serve-connections' });
   }
 }
 
