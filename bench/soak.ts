@@ -108,7 +108,9 @@ static_resources:
 ${cluster('retried')}${cluster('plain')}`,
 );
 
-const running: (ChildProcess | null)[] = upstreams.map((port, i) => start(process.execPath, ['-e', UPSTREAM_SOURCE, String(port), `u${i}`]));
+const running: (ChildProcess | null)[] = upstreams.map((port, i) =>
+  start(process.execPath, ['-e', UPSTREAM_SOURCE, String(port), `u${i}`]),
+);
 const proxy = start(join(ROOT, 'bin/outrider'), ['-c', join(directory, 'bootstrap.yaml'), '-l', 'error']);
 
 function fetchStatus(url: string, agent: Agent): Promise<{ status: number; body: string }> {
@@ -201,9 +203,15 @@ const tenth = Math.max(1, Math.floor(memory.length / 10));
 const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
 // The first tenth is warm-up: compare the second with the last.
 const growth = mean(memory.slice(-tenth)) / mean(memory.slice(tenth, 2 * tenth));
-print(`${values.minutes} min, ${CONNECTIONS} connections, ${kills} kills of an upstream, ${reloads} route updates written; ${applied.body.trim()}`);
+print(
+  `${values.minutes} min, ${CONNECTIONS} connections, ${kills} kills of an upstream, ${reloads} route updates written; ${applied.body.trim()}`,
+);
 print(`with retries:    ${counts.retried.ok} ok, ${counts.retried.failed} failed (bar: 0)`);
-print(`without retries: ${counts.plain.ok} ok, ${counts.plain.failed} failed: in flight on a killed upstream, or refused while it was away`);
+print(
+  `without retries: ${counts.plain.ok} ok, ${counts.plain.failed} failed: in flight on a killed upstream, or refused while it was away`,
+);
 for (const [reason, n] of reasons) print(`  ${n} × ${reason}`);
-print(`resident memory: ${Math.round(mean(memory.slice(tenth, 2 * tenth)) / 1024)} MiB early, ${Math.round(mean(memory.slice(-tenth)) / 1024)} MiB at the end, × ${growth.toFixed(2)} (bar ${GROWTH_BAR})`);
+print(
+  `resident memory: ${Math.round(mean(memory.slice(tenth, 2 * tenth)) / 1024)} MiB early, ${Math.round(mean(memory.slice(-tenth)) / 1024)} MiB at the end, × ${growth.toFixed(2)} (bar ${GROWTH_BAR})`,
+);
 process.exit(counts.retried.failed === 0 && growth <= GROWTH_BAR ? 0 : 1);

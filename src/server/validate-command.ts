@@ -25,8 +25,7 @@ export async function validate(
   if (flags.format === 'json') process.stdout.write(JSON.stringify({ results }, null, 2) + '\n');
   else {
     for (const { file, valid, problems } of results) {
-      for (const problem of problems)
-        process.stdout.write((problem.severity === 'warning' ? 'warning: ' : '') + formatProblem(problem) + '\n');
+      for (const problem of problems) process.stdout.write(formatProblem(problem) + '\n');
       if (valid) process.stdout.write(`${file}: OK\n`);
     }
   }
