@@ -93,7 +93,8 @@ export class ActiveConnection implements ConnectionHandler, NetworkFilterCallbac
   onClose(event: CloseEvent): void {
     this.#held = null;
     this.#drainListeners = null;
-    for (let i = 0; i < this.#opened; i++) this.#filters[i]!.onClose(event.origin === 'remote');
+    // Also those that an earlier filter kept from starting: they have counted the connection, and log it.
+    for (let i = 0; i < this.#filters.length; i++) this.#filters[i]!.onClose(event.origin === 'remote');
     this.#owner.onConnectionClosed(this);
   }
 

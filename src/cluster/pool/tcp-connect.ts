@@ -137,6 +137,11 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, 
     stats.upstreamCxActive.dec();
     stats.upstreamCxDestroy.inc();
     (remote ? stats.upstreamCxDestroyRemote : stats.upstreamCxDestroyLocal).inc();
+    if (this.#connection !== null) {
+      // It never goes back to the pool: its one stream lasts until its end.
+      stats.upstreamCxDestroyWithActiveRq.inc();
+      (remote ? stats.upstreamCxDestroyRemoteWithActiveRq : stats.upstreamCxDestroyLocalWithActiveRq).inc();
+    }
     stats.upstreamCxLengthMs.record(this.#owner.clock.nowMs() - this.#startedMs);
     this.#breaker.connections.dec();
     this.#host.connectionClosed();

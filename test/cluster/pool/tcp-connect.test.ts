@@ -47,6 +47,7 @@ describe('a TCP connection', () => {
     expect([rig.stat('upstream_cx_destroy_remote'), rig.stat('upstream_cx_rx_bytes_total'), rig.stat('upstream_cx_http1_total')]).toEqual([
       1, 5, 0,
     ]);
+    expect(['', '_remote', '_local'].map((by) => rig.stat(`upstream_cx_destroy${by}_with_active_rq`))).toEqual([1, 1, 0]);
   });
 
   test('counts its bytes while it lives', () => {
@@ -69,6 +70,7 @@ describe('a TCP connection', () => {
     connect(rig, client);
     rig.upstreams[0]!.failed(ResetReason.RemoteConnectionFailure, 'delayed connect error: Connection refused');
     expect(client.events).toEqual(['failed: remote connection failure|delayed connect error: Connection refused']);
+    expect([rig.stat('upstream_cx_destroy_remote'), rig.stat('upstream_cx_destroy_with_active_rq')]).toEqual([1, 0]);
     expect([active(rig), rig.stat('upstream_cx_connect_fail'), rig.cluster.circuitBreaker(0).connections.count]).toEqual([[0, 0, 0], 1, 0]);
   });
 

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { Status } from '../../../src/filters/api.ts';
 import type { ConnectionLimitSettings } from '../../../src/filters/network/connection-limit/config.ts';
 import { createConnectionLimit } from '../../../src/filters/network/connection-limit/filter.ts';
 import { createDirectResponse } from '../../../src/filters/network/direct-response/filter.ts';
@@ -45,6 +46,26 @@ describe('connection_limit', () => {
     await first.untilEnd();
     await eventually(() => rig.stats.value('connection_limit.p.active_connections') === 0);
     expect(await rig.connect('l').send('b').untilText('b')).toBe('b');
+  });
+
+  test('filters behind it hear of the end of what it refuses', async () => {
+    const seen: string[] = [];
+    rig = new ListenerRig();
+    rig.networkFilters['limit'] = (settings, deps) => createConnectionLimit(settings as ConnectionLimitSettings, deps);
+    rig.networkFilters['last'] = () => ({
+      newFilter: () => ({
+        onConnection: () => {
+          seen.push('start');
+          return Status.Continue;
+        },
+        onData: () => Status.Stop,
+        onClose: () => void seen.push('end'),
+      }),
+    });
+    await rig.manager.addOrUpdate('l', listener({ filterChains: [chain('c', [['limit', { ...LIMIT, maxConnections: 0 }], 'last'])] }));
+    await rig.connect('l').untilEnd();
+    await eventually(() => seen.length > 0);
+    expect(seen).toEqual(['end']);
   });
 
   test('after a delay', async () => {

@@ -60,16 +60,15 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     this.#durationTimer = null;
     this.#drainTimer = null;
     this.#delayedCloseTimer = null;
+    // Counted here, as in Envoy: a connection that an earlier filter refuses has come to this one all the same.
+    manager.stats.cxTotal.inc();
+    manager.stats.cxActive.inc();
   }
 
   // ── network filter ──
 
   onConnection(): Status {
-    const { settings, stats, deps } = this.manager;
-    stats.cxTotal.inc();
-    stats.cxActive.inc();
-    stats.cxHttp1Total.inc();
-    stats.cxHttp1Active.inc();
+    const { settings, deps } = this.manager;
     if (settings.idleTimeoutMs > 0) deps.clock.arm(this.#idleTimer, settings.idleTimeoutMs);
     if (settings.maxConnectionDurationMs > 0) {
       this.#durationTimer = new Timer(this, TIMER_MAX_DURATION);
@@ -81,12 +80,14 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
 
   onData(chunk: Buffer, end: boolean): Status {
     if (this.#closing && !this.tunnel && this.#stream === null) return Status.Stop;
-    const codec = (this.#codec ??= new Http1ServerConnection(
-      this.#callbacks.connection,
-      this.manager.settings.http1,
-      this,
-      this.manager.http1Stats,
-    ));
+    if (this.#codec === null && chunk.length === 0) {
+      if (end) {
+        this.#remoteEnded = true;
+        this.#callbacks.close('flush', '');
+      }
+      return Status.Stop;
+    }
+    const codec = this.#codec ?? this.#openCodec();
     if (chunk.length > 0) codec.onData(chunk);
     if (end && !this.#closed) {
       // A client that has closed its side is gone: there is no half-close for HTTP.
@@ -125,7 +126,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
       (remote ? stats.cxDestroyRemoteActiveRq : stats.cxDestroyLocalActiveRq).inc();
     }
     stats.cxActive.dec();
-    stats.cxHttp1Active.dec();
+    if (this.#codec !== null) stats.cxHttp1Active.dec();
     stats.cxLengthMs.record(clock.nowMs() - this.#startMs);
     this.#codec?.onConnectionClosed();
   }
@@ -255,6 +256,16 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
         else deps.clock.arm(timer, settings.streamIdleTimeoutMs - quietMs);
       }
     }
+  }
+
+  /** What a connection speaks is known, and counted, when its first bytes come. */
+  #openCodec(): ServerConnection {
+    const { settings, stats, http1Stats } = this.manager;
+    stats.cxHttp1Total.inc();
+    stats.cxHttp1Active.inc();
+    const codec = new Http1ServerConnection(this.#callbacks.connection, settings.http1, this, http1Stats);
+    this.#codec = codec;
+    return codec;
   }
 
   #countBytes(): void {
