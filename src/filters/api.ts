@@ -85,7 +85,14 @@ export interface HttpStream {
    * Answers from here: no further request callbacks; the response runs through the filters' response side.
    * @param body latin1 text; gRPC requests get it as grpc-message @param flag bits of Flag @param details constant words for %RESPONSE_CODE_DETAILS%
    */
-  localReply(status: number, body: string, flag: number, details: string, edit?: ((headers: ResponseHeaders) => void) | null, grpcStatus?: number): void;
+  localReply(
+    status: number,
+    body: string,
+    flag: number,
+    details: string,
+    edit?: ((headers: ResponseHeaders) => void) | null,
+    grpcStatus?: number,
+  ): void;
   /** Ends the stream without (further) answer. */
   reset(reason: ResetReason): void;
   /** The whole request has come in. */
@@ -155,7 +162,7 @@ export interface HttpFilterFactory {
 export interface NetworkFilter {
   onConnection(): Status;
   onData(chunk: Buffer, end: boolean): Status;
-  /** @param remote the peer ended it */
+  /** Comes also without onConnection, if an earlier filter has refused the connection. @param remote the peer ended it */
   onClose(remote: boolean): void;
   onAboveWriteBufferHighWatermark?(): void;
   onBelowWriteBufferLowWatermark?(): void;
