@@ -2,10 +2,10 @@
  * A log file of one worker. Lines gather in memory and leave in blocks, written asynchronously: a request never waits for a disk.
  * Every worker has its own descriptor, opened for appending, so that blocks of different workers do not mix.
  */
-import { closeSync, openSync } from 'node:fs';
-import sonicBoom from 'sonic-boom';
+import type sonicBoom from 'sonic-boom';
 import type { Clock } from '../runtime/clock.ts';
 import { Timer, type TimerTarget } from '../runtime/clock.ts';
+import { fs, nodeModule } from '../runtime/node-module.ts';
 import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
 
 /** Envoy's MIN_FLUSH_SIZE. */
@@ -57,9 +57,10 @@ export class LogFile implements TimerTarget {
     this.#text = '';
     this.#waitingBytes = 0;
     // Opened here first, so that a file that cannot be is an error of the configuration. By its path it can be opened again after a rotation.
-    if (typeof target === 'string') closeSync(openSync(target, 'a', 0o644));
+    if (typeof target === 'string') fs.closeSync(fs.openSync(target, 'a', 0o644));
     const destination = typeof target === 'string' ? { dest: target, mode: 0o644 } : { fd: target };
-    this.#out = new sonicBoom.SonicBoom({ ...destination, sync: false, contentMode: 'buffer', minLength: 0 });
+    const { SonicBoom } = nodeModule<typeof sonicBoom>('sonic-boom');
+    this.#out = new SonicBoom({ ...destination, sync: false, contentMode: 'buffer', minLength: 0 });
     this.#out.on('write', (bytes: number) => {
       stats.writeCompleted.inc();
       this.#waitingBytes -= bytes;
@@ -101,7 +102,7 @@ export class LogFile implements TimerTarget {
     if (this.#path === null) return;
     try {
       // The descriptor is opened here first, so that a failure leaves the old one in use.
-      closeSync(openSync(this.#path, 'a', 0o644));
+      fs.closeSync(fs.openSync(this.#path, 'a', 0o644));
       this.#out.reopen(this.#path);
     } catch {
       this.#stats.reopenFailed.inc();

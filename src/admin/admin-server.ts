@@ -1,7 +1,8 @@
 /** The admin interface's HTTP server. Long answers leave in slices, so that the control thread never stands still for one. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { HostAddress } from '../lb/host.ts';
+import { nodeModule } from '../runtime/node-module.ts';
 import { nextTurn } from '../runtime/turn.ts';
 import { AdminStats } from './admin-stats.ts';
 import type { AdminDeps, AdminReply, AdminRequest, Endpoint } from './api.ts';
@@ -53,6 +54,8 @@ export class AdminServer {
 
   /** @returns the bound address; rejects when it cannot be bound */
   start(address: HostAddress): Promise<HostAddress> {
+    // Loaded by the processes that have an admin interface, and without the undici that an `import` of it brings along.
+    const { createServer } = nodeModule<typeof import('node:http')>('node:http');
     const server = createServer((request, response) => void this.#serve(request, response));
     server.keepAliveTimeout = 0;
     server.on('connection', (socket) => this.#connection(socket));

@@ -1,7 +1,6 @@
 /** Profiles of the thread that it runs on, by V8's inspector; the files open in Chrome's and VS Code's profilers. */
-import { writeFile } from 'node:fs/promises';
-import { Session } from 'node:inspector/promises';
-import { getHeapSnapshot } from 'node:v8';
+import type { Session } from 'node:inspector/promises';
+import { fs, nodeModule } from '../runtime/node-module.ts';
 import type { Endpoint, Profiler } from './api.ts';
 import { ok, text } from './reply.ts';
 
@@ -17,7 +16,7 @@ export class InspectorProfiler implements Profiler {
 
   async startCpu(): Promise<string | null> {
     if (this.#cpu !== null) return 'the profiler is running';
-    const session = new Session();
+    const session = newSession();
     this.#cpu = session;
     session.connect();
     await session.post('Profiler.enable');
@@ -36,7 +35,7 @@ export class InspectorProfiler implements Profiler {
 
   async startHeap(includeFreed: boolean): Promise<string | null> {
     if (this.#heap !== null) return 'the heap profiler is running';
-    const session = new Session();
+    const session = newSession();
     this.#heap = session;
     session.connect();
     await session.post('HeapProfiler.startSampling', {
@@ -56,13 +55,19 @@ export class InspectorProfiler implements Profiler {
   }
 
   heapSnapshot(): AsyncIterable<Uint8Array> {
-    return getHeapSnapshot();
+    return nodeModule<typeof import('node:v8')>('node:v8').getHeapSnapshot();
   }
+}
+
+/** The inspector is loaded by the first who profiles. */
+function newSession(): Session {
+  const inspector = nodeModule<typeof import('node:inspector/promises')>('node:inspector/promises');
+  return new inspector.Session();
 }
 
 async function save(path: string, profile: object): Promise<string | null> {
   try {
-    await writeFile(path, JSON.stringify(profile));
+    await fs.promises.writeFile(path, JSON.stringify(profile));
     return null;
   } catch (error) {
     return (error as Error).message;

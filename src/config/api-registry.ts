@@ -2,9 +2,9 @@
  * Descriptors of the Envoy API, from the set that scripts/build-api.ts made. Of its 500 files a configuration needs a fifth, so each
  * is read when a type of it is first asked for.
  */
-import { readFileSync } from 'node:fs';
 import { createFileRegistry, type DescExtension, type DescFile, type DescMessage, type DescService, fromBinary } from '@bufbuild/protobuf';
 import { type FileDescriptorProto, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { fs } from '../runtime/node-module.ts';
 
 /** What scripts/build-api.ts writes beside the set: where each file lies in it, and the full names that it declares. */
 interface FileIndex {
@@ -96,8 +96,8 @@ let registry: ApiRegistry | null = null;
 
 export function apiRegistry(): ApiRegistry {
   registry ??= new ApiRegistry(
-    readFileSync(new URL('./gen/envoy-api.binpb', import.meta.url)),
-    JSON.parse(readFileSync(new URL('./gen/envoy-api.index.json', import.meta.url), 'utf8')) as FileIndex[],
+    fs.readFileSync(new URL('./gen/envoy-api.binpb', import.meta.url)),
+    JSON.parse(fs.readFileSync(new URL('./gen/envoy-api.index.json', import.meta.url), 'utf8')) as FileIndex[],
   );
   return registry;
 }

@@ -1,6 +1,6 @@
 /** A message of the API from a file, from a text, or from both merged: read, decoded, checked, every problem with its place. */
-import { readFileSync } from 'node:fs';
 import { fromBinary, type Message } from '@bufbuild/protobuf';
+import { fs } from '../runtime/node-module.ts';
 import { messageType } from './api-registry.ts';
 import { CompileContext, ProblemList } from './context.ts';
 import { type DecodeReporter, Decoder } from './decode.ts';
@@ -76,7 +76,7 @@ export function loadMessage<T extends Message>(typeName: T['$typeName'], options
 
 function readSource(path: string): { bytes: Buffer | null; unreadable: string | null } {
   try {
-    return { bytes: readFileSync(path), unreadable: null };
+    return { bytes: fs.readFileSync(path), unreadable: null };
   } catch (error) {
     return { bytes: null, unreadable: `cannot read: ${(error as Error).message}` };
   }

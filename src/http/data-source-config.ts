@@ -1,8 +1,8 @@
 /** Contents of a DataSource, read when configuration is compiled. Source: envoy.config.core.v3.DataSource. */
-import { readFileSync } from 'node:fs';
 import type { CompileContext } from '../config/context.ts';
 import type { DataSource } from '../config/gen/envoy/config/core/v3/base_pb.js';
 import { environmentVariable } from '../runtime/environment.ts';
+import { fs } from '../runtime/node-module.ts';
 
 /** @returns UTF-8 text; '' when it was refused, and reported */
 export function compileDataSource(source: DataSource, at: CompileContext): string {
@@ -14,7 +14,7 @@ export function compileDataSource(source: DataSource, at: CompileContext): strin
       return Buffer.from(specifier.value).toString('utf8');
     case 'filename':
       try {
-        return readFileSync(specifier.value, 'utf8');
+        return fs.readFileSync(specifier.value, 'utf8');
       } catch (error) {
         at.field('filename').error(`unable to read file '${specifier.value}': ${(error as Error).message}`);
         return '';

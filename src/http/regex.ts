@@ -2,7 +2,7 @@
  * Regular expressions from configuration: RE2 syntax and semantics, time linear in the input whatever the pattern
  * (docs/decisions/002-linear-regular-expressions.md says why this engine). Subjects are latin1 header text.
  */
-import { RE2JS } from 're2js';
+import { type RE2JS, re2 } from '../runtime/re2.ts';
 
 /** A regular expression with what replaces its matches. */
 export interface RegexRewriteSettings {
@@ -32,7 +32,7 @@ const SPECIAL = /[\\^$.|?*+()[\]{}]/;
 export function compileRegex(pattern: string): LinearRegex {
   let compiled: RE2JS;
   try {
-    compiled = RE2JS.compile(pattern);
+    compiled = re2().RE2JS.compile(pattern);
   } catch (e) {
     throw new RegexError(e instanceof Error ? e.message.replace(/^error parsing regexp: /, '') : String(e));
   }
@@ -43,7 +43,7 @@ export function compileRegex(pattern: string): LinearRegex {
 export function substitutionProblem(pattern: string, substitution: string): string {
   let groups: number;
   try {
-    groups = RE2JS.compile(pattern).groupCount();
+    groups = re2().RE2JS.compile(pattern).groupCount();
   } catch {
     // The pattern has a report of its own.
     return '';

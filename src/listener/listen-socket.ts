@@ -1,10 +1,10 @@
 /** A listening socket. It outlives the listener that opened it: an update hands it over to the next one as it is. */
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
 import { adoptAccepted } from '../net/connection.ts';
 import { descriptorOf, type PreboundOptions, type PreparedSockets } from '../net/socket-options.ts';
 import { HAS_REUSE_PORT } from '../runtime/environment.ts';
+import { fs } from '../runtime/node-module.ts';
 import type { ListenAddressSettings, ListenerSettings } from './settings.ts';
 
 /** Kernels cap it at net.core.somaxconn, which is what Envoy asks for. */
@@ -150,9 +150,9 @@ async function listenPipe(server: Server, path: string, mode: number, backlog: n
     return;
   }
   // A socket file that an earlier process left is in the way, as Envoy sees it too.
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path);
+  if (fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket()) fs.unlinkSync(path);
   await listen(server, { path, backlog });
-  if (mode !== 0) chmodSync(path, mode);
+  if (mode !== 0) fs.chmodSync(path, mode);
 }
 
 function reason(error: unknown): string {

@@ -1,5 +1,6 @@
 /** The process's own log (not access logs). Levels are Envoy's; components can be set apart (`--component-log-level`). */
-import pino from 'pino';
+import type pino from 'pino';
+import { nodeModule } from './node-module.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warning', 'error', 'critical', 'off'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -54,8 +55,9 @@ class PinoLogger implements Logger {
 
 /** @param destination file path, or null for stderr */
 export function createLogger(component: string, level: LogLevel, destination: string | null = null): Logger {
+  const pino = nodeModule<typeof import('pino')>('pino');
   const stream = pino.destination({ dest: destination ?? 2, sync: true });
-  const instance = pino({ level: TO_PINO[level], base: { component }, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+  const instance = pino.pino({ level: TO_PINO[level], base: { component }, timestamp: pino.stdTimeFunctions.isoTime }, stream);
   return new PinoLogger(instance, level);
 }
 

@@ -1,5 +1,5 @@
 /** Chance. Balancing, splitting and jitter use a fast generator; identifiers that leave the process use random bytes. */
-import { randomFillSync } from 'node:crypto';
+import { fs, nodeModule } from './node-module.ts';
 
 export interface Random {
   /** Uniform integer in [0, 2^32). */
@@ -86,11 +86,24 @@ class Xoshiro implements Random {
 }
 
 export function systemRandom(): Random {
+  const fill = systemBytes();
   const seed = new Uint32Array(4);
-  randomFillSync(seed);
-  return new Xoshiro(seed, (bytes) => {
-    randomFillSync(bytes);
-  });
+  fill(new Uint8Array(seed.buffer));
+  return new Xoshiro(seed, fill);
+}
+
+/** From the kernel's generator; `node:crypto`, which costs megabytes for the same bytes, only where there is no such file. */
+function systemBytes(): (bytes: Uint8Array) => void {
+  let fd: number;
+  try {
+    fd = fs.openSync('/dev/urandom', 'r');
+  } catch {
+    const crypto = nodeModule<typeof import('node:crypto')>('node:crypto');
+    return (bytes) => void crypto.randomFillSync(bytes);
+  }
+  return (bytes) => {
+    for (let filled = 0; filled < bytes.length; ) filled += fs.readSync(fd, bytes, filled, bytes.length - filled, null);
+  };
 }
 
 /** The same sequence for the same seed: for tests and simulations. */

@@ -1,11 +1,11 @@
 /** Listeners, clusters, routes and endpoints from files (`path_config_source`). Good resources are applied, bad ones refused with their name and reason. */
-import { existsSync } from 'node:fs';
 import type { ClusterSettings } from '../cluster/settings.ts';
 import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { fs } from '../runtime/node-module.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import type { DynamicSettings, EndpointsSettings, FileSourceSettings } from './compiled.ts';
@@ -85,7 +85,7 @@ class Subscription {
   async appeared(): Promise<void> {
     const { path, initialFetchTimeoutMs } = this.source;
     const deadlineMs = initialFetchTimeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#clock.nowMs() + initialFetchTimeoutMs;
-    while (!existsSync(path) && !this.#closed) {
+    while (!fs.existsSync(path) && !this.#closed) {
       if (this.#clock.nowMs() >= deadlineMs) {
         this.stats.initialFetchTimedOut();
         return;

@@ -6,6 +6,7 @@ import type { LocalInfo } from '../filters/api.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import type { LogLevel } from '../runtime/logger.ts';
+import type { LogRecord } from '../runtime/posted-logger.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { StatsSettings } from '../stats/config.ts';
 import type { ExplainQuestion } from './explain/question.ts';
@@ -22,7 +23,6 @@ export interface WorkerData {
   readonly drainTimeMs: number;
   readonly fileFlushIntervalMs: number;
   readonly logLevel: LogLevel;
-  readonly logPath: string | null;
 }
 
 export interface WorkerConfiguration {
@@ -64,4 +64,5 @@ export type ToWorker = WorkerCall & { readonly id: number };
 
 export type FromWorker =
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown; readonly error: string | null }
-  | { readonly kind: 'stats'; readonly announcement: StatsAnnouncement };
+  | { readonly kind: 'stats'; readonly announcement: StatsAnnouncement }
+  | { readonly kind: 'log'; readonly record: LogRecord };

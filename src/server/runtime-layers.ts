@@ -1,6 +1,6 @@
 /** The runtime layers in force: static ones, disk directories and the admin's overrides, later ones winning. Source: envoy.config.bootstrap.v3.LayeredRuntime. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fs } from '../runtime/node-module.ts';
 import type { RuntimeLayerSettings } from './compiled.ts';
 
 export interface RuntimeEntry {
@@ -65,7 +65,7 @@ export class RuntimeLayers {
 function readDirectory(path: string, prefix: string, into: Record<string, string>): void {
   let names: string[];
   try {
-    names = readdirSync(path);
+    names = fs.readdirSync(path);
   } catch {
     return;
   }
@@ -74,9 +74,10 @@ function readDirectory(path: string, prefix: string, into: Record<string, string
     const file = join(path, name);
     const key = prefix === '' ? name : prefix + '.' + name;
     try {
-      if (statSync(file).isDirectory()) readDirectory(file, key, into);
+      if (fs.statSync(file).isDirectory()) readDirectory(file, key, into);
       else
-        into[key] = readFileSync(file, 'utf8')
+        into[key] = fs
+          .readFileSync(file, 'utf8')
           .split('\n')
           .filter((line) => !line.startsWith('#'))
           .join('\n')

@@ -2,8 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { formatProblem } from '../config/problem.ts';
 import { createLogger } from '../runtime/logger.ts';
-import { EXAMPLE_CONFIG, EXAMPLE_HINTS, startExampleServices } from './example/services.ts';
-import { loadConfig } from './load-config.ts';
+import { EXAMPLE_CONFIG, EXAMPLE_HINTS } from './example/example.ts';
 import type { ServerOptions } from './options.ts';
 import { configRequest, Server } from './server.ts';
 
@@ -22,7 +21,7 @@ export async function serve(given: ServerOptions): Promise<number> {
   process.on('SIGHUP', () => void server.reload());
   process.on('SIGUSR1', () => server.reopenLogs());
   try {
-    if (options.example) services = await startExampleServices();
+    if (options.example) services = await (await import('./example/services.ts')).startExampleServices();
     // Asked to end while it starts, it does not wait for what the start waits for.
     const outcome = await Promise.race([server.start(report), server.ended]);
     if (outcome !== true) {
@@ -46,6 +45,8 @@ export async function serve(given: ServerOptions): Promise<number> {
 }
 
 async function validateOnly(options: ServerOptions, report: (line: string) => void): Promise<number> {
+  // What compiles configurations is loaded in a thread of its own, except here.
+  const { loadConfig } = await import('./load-config.ts');
   const { compiled, problems } = await loadConfig(configRequest(options));
   for (const problem of problems) report(formatProblem(problem));
   if (compiled === null) return 1;

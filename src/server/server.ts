@@ -1,5 +1,4 @@
 /** The control thread: brings a configuration to life, keeps the process's state, ends it in order. */
-import { writeFileSync } from 'node:fs';
 import { AdminServer } from '../admin/admin-server.ts';
 import type { DrainOptions, JsonObject } from '../admin/api.ts';
 import { ClusterControl } from '../cluster/cluster-control.ts';
@@ -11,6 +10,7 @@ import type { ListenerStatus } from '../listener/listener-manager.ts';
 import { ipAddress, pipeAddress } from '../net/address.ts';
 import { Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { fs } from '../runtime/node-module.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { RealClock } from '../runtime/real-clock.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
@@ -269,7 +269,7 @@ export class Server {
     const { address } = compiled.admin;
     this.#admin = new AdminServer(new ServerAdmin(this, compiled.admin.profilePath, [explainEndpoint(this.workers)]));
     const bound = await this.#admin.start(address.kind === 'ip' ? ipAddress(address.ip, address.port) : pipeAddress(address.path));
-    if (this.options.adminAddressPath !== null) writeFileSync(this.options.adminAddressPath, bound.text);
+    if (this.options.adminAddressPath !== null) fs.writeFileSync(this.options.adminAddressPath, bound.text);
   }
 
   /** What a worker that starts now must be told of the process's state. */

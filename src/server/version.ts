@@ -1,10 +1,10 @@
 /** Who this is. The Envoy version is the one whose API and behaviour are followed. */
-import { readFileSync } from 'node:fs';
+import { fs } from '../runtime/node-module.ts';
 
 export const ENVOY_VERSION = '1.40.0';
 
 export function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   return version;
 }
 

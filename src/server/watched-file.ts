@@ -2,12 +2,13 @@
  * Tells when a file may have changed. Like Envoy it watches the directory for renames, which is how ConfigMaps and careful writers
  * swap files; content that is the same as before is no change.
  */
-import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import type { FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
 import { Timer, type TimerTarget } from '../runtime/clock.ts';
+import { fs, nodeModule } from '../runtime/node-module.ts';
 
-/** A swap is several events (unlink, symlink, rename): one look after the last of them. */
+/** A swap is several events (unlink, symlink, rename): one look at them. Counted from the first, so that changes without a pause are seen. */
 const SETTLE_MS = 20;
 
 export class WatchedFile implements TimerTarget {
@@ -35,7 +36,9 @@ export class WatchedFile implements TimerTarget {
   watch(): void {
     if (this.#watcher !== null) return;
     try {
-      this.#watcher = watch(this.#directory, { persistent: false }, () => this.#clock.arm(this.#timer, SETTLE_MS));
+      this.#watcher = fs.watch(this.#directory, { persistent: false }, () => {
+        if (!this.#timer.armed) this.#clock.arm(this.#timer, SETTLE_MS);
+      });
       this.#watcher.on('error', () => this.close());
     } catch {
       // A directory that is not there is reported by the first load of the file.
@@ -58,7 +61,9 @@ export class WatchedFile implements TimerTarget {
 
 function digest(path: string): string {
   try {
-    return createHash('sha1').update(readFileSync(path)).digest('base64');
+    // Loaded by the first file that is watched.
+    const { createHash } = nodeModule<typeof import('node:crypto')>('node:crypto');
+    return createHash('sha1').update(fs.readFileSync(path)).digest('base64');
   } catch {
     return '';
   }

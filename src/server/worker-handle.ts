@@ -1,11 +1,13 @@
 /** The control thread's side of one worker thread: calls with answers, and word of its end. */
 import { Worker } from 'node:worker_threads';
+import type { LogRecord } from '../runtime/posted-logger.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { FromWorker, WorkerCall, WorkerData } from './messages.ts';
 
 export interface WorkerEvents {
   onStats(announcement: StatsAnnouncement): void;
+  onLog(record: LogRecord): void;
   /** The thread ended without being asked to. */
   onCrash(error: Error | null): void;
 }
@@ -37,6 +39,10 @@ export class WorkerHandle {
     this.#worker.on('message', (message: FromWorker) => {
       if (message.kind === 'stats') {
         events.onStats(message.announcement);
+        return;
+      }
+      if (message.kind === 'log') {
+        events.onLog(message.record);
         return;
       }
       const waiting = this.#waiting.get(message.id);

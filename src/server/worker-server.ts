@@ -12,7 +12,8 @@ import { kernelOriginalDestination, kernelPreparedSockets } from '../net/socket-
 import { buildRouteTable } from '../route/route-table.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { environmentVariable } from '../runtime/environment.ts';
-import { createLogger, type Logger } from '../runtime/logger.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { PostedLogger } from '../runtime/posted-logger.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { RealClock } from '../runtime/real-clock.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
@@ -53,7 +54,7 @@ export class WorkerServer {
 
   constructor(data: WorkerData, post: (message: FromWorker) => void) {
     this.#data = data;
-    this.#logger = createLogger('worker-' + data.index, data.logLevel, data.logPath);
+    this.#logger = new PostedLogger(data.logLevel, (record) => post({ kind: 'log', record }));
     this.#store = new StatsStore((announcement) => post({ kind: 'stats', announcement }));
     this.#slab = new SharedSlab(data.slab, data.ledger);
     this.#counts = new Int32Array(data.connectionCounts);

@@ -2,7 +2,8 @@
 import { SharedSlab } from '../lb/shared-slab.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
-import type { Logger } from '../runtime/logger.ts';
+import { createLogger, type Logger } from '../runtime/logger.ts';
+import { writeRecord } from '../runtime/posted-logger.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsAggregate, ThreadStats } from '../stats/aggregate.ts';
 import type { WorkerCall, WorkerConfiguration, WorkerData } from './messages.ts';
@@ -15,6 +16,7 @@ const RESTART_DELAY_MS = 200;
 
 export interface WorkersOptions extends Omit<WorkerData, 'index' | 'slab' | 'ledger' | 'connectionCounts'> {
   readonly concurrency: number;
+  readonly logPath: string | null;
 }
 
 interface Slot {
@@ -120,7 +122,10 @@ export class Workers {
     const stats = this.#stats.addThread();
     const ledger = this.slab.newLedger();
     const data: WorkerData = { ...this.#options, index, slab: this.slab.buffer, ledger, connectionCounts: this.#counts };
+    // A worker leaves out what is below its level.
+    const logger = createLogger(`worker-${index}`, 'trace', this.#options.logPath);
     const handle = new WorkerHandle(data, {
+      onLog: (record) => writeRecord(logger, record),
       onStats: (announcement) => stats.accept(announcement),
       onCrash: (error) => void this.#replace(index, error),
     });

@@ -1,8 +1,8 @@
 /** Settings of statistics. Source: envoy.config.metrics.v3.StatsConfig (bootstrap `stats_config`). */
-import { RE2JS } from 're2js';
 import type { CompileContext } from '../config/context.ts';
 import type { StatsConfig, TagSpecifier } from '../config/gen/envoy/config/metrics/v3/stats_pb.js';
 import type { ListStringMatcher, StringMatcher } from '../config/gen/envoy/type/matcher/v3/string_pb.js';
+import { re2 } from '../runtime/re2.ts';
 import { DEFAULT_TAGS } from './tag-rules.ts';
 
 export interface NameMatcherSettings {
@@ -97,7 +97,7 @@ function compileName(matcher: StringMatcher | undefined, at: CompileContext): Na
 
 function checkRegex(pattern: string, at: CompileContext): string {
   try {
-    RE2JS.compile(pattern);
+    re2().RE2JS.compile(pattern);
     return pattern;
   } catch (error) {
     at.error(`invalid regex '${pattern}': ${(error as Error).message}`);

@@ -1,12 +1,12 @@
 /** Matches a statistic's full name, as `stats_matcher` and `histogram_bucket_settings` do. */
-import { RE2JS } from 're2js';
+import { re2 } from '../runtime/re2.ts';
 import type { NameMatcherSettings } from './config.ts';
 
 export type NameMatcher = (fullName: string) => boolean;
 
 export function compileNameMatcher(settings: NameMatcherSettings): NameMatcher {
   if (settings.kind === 'regex') {
-    const regex = RE2JS.compile(settings.value);
+    const regex = re2().RE2JS.compile(settings.value);
     return (name) => regex.matcher(name).matches();
   }
   const { ignoreCase } = settings;

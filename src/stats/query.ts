@@ -1,5 +1,5 @@
 /** Query parameters of `/stats`, as Envoy reads them. */
-import { RE2JS, RE2JSException } from 're2js';
+import { re2 } from '../runtime/re2.ts';
 import type { Series } from './series.ts';
 
 export type StatsFormat = 'text' | 'json' | 'prometheus';
@@ -71,10 +71,10 @@ export function compileFilter(pattern: string): ((text: string) => boolean) | st
   if (pattern === '') return () => true;
   if (/^[\w:-]+$/.test(pattern)) return (text) => text.includes(pattern);
   try {
-    const compiled = RE2JS.compile(pattern);
+    const compiled = re2().RE2JS.compile(pattern);
     return (text) => compiled.matcher(text).find();
   } catch (error) {
-    if (!(error instanceof RE2JSException)) throw error;
+    if (!(error instanceof re2().RE2JSException)) throw error;
     return `Invalid re2 regex: ${describe(error, pattern)}`;
   }
 }

@@ -2,7 +2,7 @@
  * Tells the labels of a statistic from its name. Tags that a scope was made with come first, the configuration's and Envoy's default patterns find the
  * rest. The defaults work on tokens, so a tagged value may hold dots where Envoy's own patterns end at the first one.
  */
-import { RE2JS } from 're2js';
+import { type RE2JS, re2 } from '../runtime/re2.ts';
 import type { TagSettings } from './config.ts';
 import { ANY_NAME_RULES, FIRST_WORD_RULES, LEAF_RULES } from './tag-rules.ts';
 
@@ -86,7 +86,7 @@ export class TagExtractor {
   constructor(tags: readonly TagSettings[] = [], useDefaults = true) {
     this.#fixed = tags.flatMap((t) => (t.fixedValue === null ? [] : [{ label: t.name, value: t.fixedValue, rank: FIXED_RANK }]));
     this.#patterns = tags.flatMap((t) =>
-      t.regex === '' ? [] : [{ tag: t.name, regex: RE2JS.compile(t.regex), rank: patternRank(t.regex) }],
+      t.regex === '' ? [] : [{ tag: t.name, regex: re2().RE2JS.compile(t.regex), rank: patternRank(t.regex) }],
     );
     const single = new Set(tags.filter((t) => t.regex === '' && t.fixedValue === null).map((t) => t.name));
     this.#wanted = useDefaults ? () => true : (tag) => single.has(tag);

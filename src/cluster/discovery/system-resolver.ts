@@ -2,9 +2,9 @@
  * DNS as c-ares does it for Envoy: literals, the hosts file, then the servers with the search list of resolv.conf. The system's
  * getaddrinfo would tell no TTL, and would block threads that log files are written on.
  */
-import { promises as dns } from 'node:dns';
-import { readFile } from 'node:fs/promises';
+import type { promises as dns } from 'node:dns';
 import { isIp } from '../../net/address.ts';
+import { fs, nodeModule } from '../../runtime/node-module.ts';
 import type { DnsResolver, ResolvedAddress } from './resolver.ts';
 
 /** Answers that say: there is no such name, or no such record. */
@@ -21,7 +21,7 @@ export class SystemResolver implements DnsResolver {
 
   /** @param servers "ip:port"; empty = those of resolv.conf */
   constructor(servers: readonly string[] = [], files: SystemFiles = { hosts: '/etc/hosts', resolvConf: '/etc/resolv.conf' }) {
-    this.#resolver = new dns.Resolver();
+    this.#resolver = new (nodeModule<typeof import('node:dns')>('node:dns').promises.Resolver)();
     if (servers.length > 0) this.#resolver.setServers([...servers]);
     this.#files = files;
   }
@@ -79,5 +79,5 @@ export function searchNames(name: string, resolvConf: string): string[] {
 }
 
 async function readText(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch(() => '');
+  return fs.promises.readFile(path, 'utf8').catch(() => '');
 }

@@ -1,7 +1,7 @@
 /** Source: envoy.extensions.filters.network.direct_response.v3.Config. */
-import { readFileSync } from 'node:fs';
 import type { CompileContext } from '../../../config/context.ts';
 import type { Config } from '../../../config/gen/envoy/extensions/filters/network/direct_response/v3/config_pb.js';
+import { fs } from '../../../runtime/node-module.ts';
 
 export interface DirectResponseSettings {
   /** One character a byte. */
@@ -18,7 +18,7 @@ export function compileDirectResponse(message: Config, at: CompileContext): Dire
       return { response: Buffer.from(value).toString('latin1') };
     case 'filename':
       try {
-        return { response: readFileSync(value, 'latin1') };
+        return { response: fs.readFileSync(value, 'latin1') };
       } catch {
         place.field('filename').error(`Invalid path: ${value}`);
         return { response: '' };

@@ -1,0 +1,17 @@
+/** The built-in example: its configuration, and what to try with it. */
+export const EXAMPLE_CONFIG = new URL('../../../config/example.yaml', import.meta.url);
+
+/** What to try, for people who have just started it. */
+export const EXAMPLE_HINTS = `
+Outrider runs its built-in example. Try, in another terminal:
+
+  curl -i http://127.0.0.1:10000/           the proxy answers itself
+  curl -i http://127.0.0.1:10000/flaky      every third upstream answer is 503; retries hide it (x-envoy-attempt-count)
+  curl -i http://127.0.0.1:10000/slow       50 to 400 ms; over 300 ms the route's timeout answers 504
+  curl -i http://127.0.0.1:10000/reviews    nine of ten requests go to v1, one to v2
+  curl http://127.0.0.1:9901/clusters       hosts and their counters
+  curl http://127.0.0.1:9901/stats/prometheus
+  npm run demo                              20 seconds of traffic and a table of what happened
+
+Port 15001 captures outbound traffic that iptables redirects: bin/outrider iptables print --help
+`;
