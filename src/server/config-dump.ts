@@ -4,7 +4,7 @@ import { loadBootstrap } from '../config/bootstrap.ts';
 import { renderMessage } from '../config/render-json.ts';
 import { loadResourceFile } from '../config/resources.ts';
 import type { ConfigRequest } from './load-config.ts';
-import type { ResourceKind } from './load-resources.ts';
+import { RESOURCE_TYPES, type ResourceKind } from './load-resources.ts';
 
 export interface DumpRequest {
   readonly request: ConfigRequest;
@@ -86,7 +86,11 @@ function dynamicEntries(dump: DumpRequest, kind: ResourceKind): DynamicEntry[] {
     .flatMap((file) =>
       loadResourceFile(file.path, { allowUnsupported: true }).resources.map(({ name, message }) => {
         const failed = dump.errors.find((error) => error.kind === kind && error.name === name);
-        const resource = message === null ? {} : { '@type': API + message.$typeName, ...(renderMessage(message) as Rendered) };
+        // Of one that cannot be read its name is what there is to show.
+        const resource: Rendered = {
+          '@type': API + RESOURCE_TYPES[kind],
+          ...(message === null ? { name } : (renderMessage(message) as Rendered)),
+        };
         const error =
           failed === undefined
             ? null

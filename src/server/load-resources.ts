@@ -37,7 +37,8 @@ export interface ResourceResult {
   readonly eds: DynamicSettings['eds'];
 }
 
-const TYPES: Readonly<Record<ResourceKind, string>> = {
+/** Type of a resource, by kind. */
+export const RESOURCE_TYPES: Readonly<Record<ResourceKind, string>> = {
   listeners: 'envoy.config.listener.v3.Listener',
   clusters: 'envoy.config.cluster.v3.Cluster',
   routes: 'envoy.config.route.v3.RouteConfiguration',
@@ -54,7 +55,7 @@ export async function loadResources({ kind, path, request }: ResourceRequest): P
     const before = list.problems.length;
     let settings: unknown = null;
     if (message !== null) {
-      if (message.$typeName !== TYPES[kind]) context.error(`expected ${TYPES[kind]}, got ${message.$typeName}`);
+      if (message.$typeName !== RESOURCE_TYPES[kind]) context.error(`expected ${RESOURCE_TYPES[kind]}, got ${message.$typeName}`);
       else if (seen.has(name)) context.error(`duplicate resource '${name}'`);
       else settings = compile(compiler, kind, message, context);
     }
