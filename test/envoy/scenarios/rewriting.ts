@@ -1,4 +1,4 @@
-import { type Area, bytes, get, reply, says } from '../harness/scenario.ts';
+import { type Area, after, bytes, get, reply, says } from '../harness/scenario.ts';
 
 /** Redirects, direct responses, path and host rewrites. */
 export const rewriting: Area = {
@@ -189,7 +189,8 @@ export const rewriting: Area = {
           name: 'too many',
           send: 'GET /start',
           upstream: {
-            a: Array.from({ length: 4 }, () => reply({ status: '302 Found', headers: [['location', 'http://other.test/start']] })),
+            // Late, so that the connection that the first redirect opens is there when the second needs one.
+            a: Array.from({ length: 4 }, () => after(30, reply({ status: '302 Found', headers: [['location', 'http://other.test/start']] }))),
           },
         },
         {
