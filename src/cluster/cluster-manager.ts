@@ -86,8 +86,9 @@ export class WorkerClusterManager implements ClusterManager {
     const packed = this.#catalog.get(name);
     if (packed === null) return null;
     const settings = unpackSettings(packed.json);
-    // Hosts of ORIGINAL_DST are made by asking, and would take cells that all workers share.
-    const slab = settings.type === 'ORIGINAL_DST' ? SharedSlab.create(1 << 12, 1 << 4) : this.#deps.slab;
+    // Cells that all workers share are read, but none are taken: not by an unused cluster, nor for hosts that ORIGINAL_DST makes when asked.
+    const unused = settings.type === 'STATIC' && this.#deps.slab.find(packed.id) < 0;
+    const slab = unused || settings.type === 'ORIGINAL_DST' ? SharedSlab.create(1 << 12, 1 << 4) : this.#deps.slab;
     const copy = new WorkerCluster(settings, packed.id, { ...this.#deps, ...deps, slab });
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return copy;
     const waiting = this.#waitingHosts.get(name);

@@ -5,6 +5,7 @@ import { type HostRecord, type HostUpdate, hostRecord } from '../../src/cluster/
 import { ClusterRegistry } from '../../src/cluster/registry.ts';
 import type { ClusterSettings } from '../../src/cluster/settings.ts';
 import { HealthFlag, HOST_CELLS, HOST_HEALTH_CELL, NO_LOCALITY } from '../../src/lb/host.ts';
+import { discardStats } from '../../src/stats/discard.ts';
 import { ClusterRig, clusterSettings, endpoint, lbContext, OK, RecordingClient, settle } from '../support/cluster-rig.ts';
 
 function manage(...clusters: ClusterSettings[]) {
@@ -243,5 +244,50 @@ describe('ORIGINAL_DST', () => {
   test('upstream_port_override', () => {
     const { manager } = manage({ ...settings, originalDst: { ...settings.originalDst, portOverride: 8443 } });
     expect(manager.get('o')!.chooseHost(to('10.1.1.1:3000'))!.address.text).toBe('10.1.1.1:8443');
+  });
+});
+
+describe('a copy, for asking', () => {
+  const quiet = (rig: ClusterRig) => ({ clock: rig.deps.clock, random: rig.deps.random, rootScope: discardStats });
+
+  test('leaves an unused cluster unmade, and its cells untaken', () => {
+    const { rig, manager } = manage(clusterSettings({ name: 'a' }), clusterSettings({ name: 'o', type: 'ORIGINAL_DST' }));
+    const before = rig.slab.allocate(1);
+    expect(manager.copy('a', quiet(rig))!.hostSets[0]!.hosts).toHaveLength(1);
+    expect(manager.copy('o', quiet(rig))!.settings.type).toBe('ORIGINAL_DST');
+    expect(manager.copy('nobody', quiet(rig))).toBeNull();
+    expect([...manager.active]).toEqual([]);
+    // The next cells are the very next ones.
+    expect(rig.slab.allocate(1) - before).toBe(16);
+    expect(rig.stats.nonZero()).toEqual({});
+  });
+
+  test('sees what is in flight and who is ill', () => {
+    const { rig, manager } = manage(clusterSettings({ name: 'a' }, [endpoint('10.0.0.1'), endpoint('10.0.0.2')]));
+    const live = manager.get('a')!;
+    const [first, second] = live.hostSets[0]!.hosts;
+    first!.requestStarted();
+    live.circuitBreaker(0).requests.inc();
+    Atomics.or(rig.slab.cells, second!.base + HOST_HEALTH_CELL, HealthFlag.FailedActiveHc);
+    const copy = manager.copy('a', quiet(rig))!;
+    expect(copy).not.toBe(live);
+    expect(copy.hostSets[0]!.hosts.map((host) => [host.rqActive, host.unhealthy])).toEqual([
+      [1, false],
+      [0, true],
+    ]);
+    expect(copy.circuitBreaker(0).requests.count).toBe(1);
+  });
+
+  test('has the hosts that were discovered, whether or not the cluster is in use', () => {
+    const { rig, manager } = manage(clusterSettings({ name: 'd', type: 'EDS', localities: [] }));
+    manager.applyHostUpdate(
+      update(0, [record(rig, '10.0.0.1')], [record(rig, '10.0.0.2', { weight: 3, health: HealthFlag.FailedEdsHealth })]),
+    );
+    const hosts = () => manager.copy('d', quiet(rig))!.hostSets.map((set) => set.hosts.map((h) => [h.address.ip, h.weight, h.unhealthy]));
+    const expected = [[['10.0.0.1', 1, false]], [['10.0.0.2', 3, true]]];
+    expect(hosts()).toEqual(expected);
+    manager.get('d')!.hostSets[0]!.hosts[0]!.requestStarted();
+    expect(hosts()).toEqual(expected);
+    expect(manager.copy('d', quiet(rig))!.hostSets[0]!.hosts[0]!.rqActive).toBe(1);
   });
 });

@@ -4,7 +4,10 @@ import { Agent, createServer, type IncomingMessage, request, type Server } from 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seededRandom } from '../../src/runtime/random.ts';
 import type { Explanation } from '../../src/server/explain/explanation.ts';
-import { ADMIN, ProxyProcess } from '../support/proxy.ts';
+import { HeldUpstream } from '../support/held-upstream.ts';
+import { call } from '../support/http-call.ts';
+import { until } from '../support/poll.ts';
+import { ADMIN, httpListener, ProxyProcess, routeTo, staticCluster } from '../support/proxy.ts';
 import { type RandomRequest, RandomRoutes } from '../support/random-routes.ts';
 
 const SEED = 20_260_101;
@@ -207,4 +210,32 @@ test('explaining leaves no trace in statistics', async () => {
   expect(before.get('http.edge.downstream_rq_total')).toBeGreaterThan(100);
   await explain(Array.from({ length: 50 }, () => routes.request(Object.keys(LISTENERS))));
   expect(await counted()).toEqual(before);
+});
+
+test('the running proxy knows what is in flight', async () => {
+  const upstream = await HeldUpstream.start();
+  const bootstrap = `${ADMIN}static_resources: {listeners: [${httpListener('edge', routeTo('held'))}], clusters: [${staticCluster('held', upstream.port)}]}\n`;
+  const busy = await ProxyProcess.start(bootstrap, { args: ['-l', 'error', '--concurrency', '2'] });
+  try {
+    const ask = async (): Promise<Explanation> => {
+      const answer = await fetch(`http://${busy.adminAddress}/explain?authority=a&path=/`, { method: 'POST' });
+      return (await answer.json()) as Explanation;
+    };
+    expect((await ask()).cluster!.hosts).toMatchObject([{ health: 'healthy', rq_active: 0 }]);
+    const port = await busy.port('edge');
+    const held = [call(port, '/hold'), call(port, '/hold')];
+    await until('both requests wait upstream', () => upstream.held === 2);
+    const { cluster } = await ask();
+    expect(cluster!.hosts).toMatchObject([{ address: `127.0.0.1:${upstream.port}`, rq_active: 2 }]);
+    expect(cluster!.circuit_breakers.find(({ name }) => name === 'max_requests')).toEqual({ name: 'max_requests', in_use: 2, limit: 1024 });
+    upstream.letGo();
+    await Promise.all(held);
+    const text = await fetch(`http://${busy.adminAddress}/explain?request=GET%20http://a/&format=text`, { method: 'POST' });
+    expect(await text.text()).toContain("→ forwarded to cluster 'held'");
+    expect((await fetch(`http://${busy.adminAddress}/explain?authority=a`)).status).toBe(405);
+    expect((await fetch(`http://${busy.adminAddress}/explain?listener=none`, { method: 'POST' })).status).toBe(400);
+  } finally {
+    await busy.stop();
+    upstream.stop();
+  }
 });

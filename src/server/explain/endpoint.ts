@@ -21,6 +21,7 @@ export function explainEndpoint(workers: AskWorker): Endpoint {
       { name: 'header', help: "'name: value'; may be repeated" },
       { name: 'destination', help: 'ip:port that the client connects to' },
       { name: 'source', help: 'ip:port of the client' },
+      { name: 'random', help: 'stands for every chance on the way, 0 to 2^32-1' },
       { name: 'format', help: 'how to answer', values: ['json', 'text'] },
     ],
     async handle(request) {

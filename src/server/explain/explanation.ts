@@ -105,6 +105,10 @@ export interface ClusterPart {
   readonly hosts: readonly HostPart[];
   /** One that balancing would pick; '' = none. */
   readonly host: string;
+  /** What the route's hash policies make of the request; '' = nothing. */
+  readonly hash: string;
+  /** Clusters of request_mirror_policies. */
+  readonly mirrors: readonly string[];
   readonly circuit_breakers: readonly { readonly name: string; readonly in_use: number; readonly limit: number }[];
   /** What the upstream would see. */
   readonly upstream_request: {

@@ -107,6 +107,8 @@ function clusterLines(cluster: ClusterPart): string[] {
   if (cluster.hosts.length > MANY) lines.push(`               and ${cluster.hosts.length - MANY} more`);
   const breakers = cluster.circuit_breakers.map(({ name, in_use, limit }) => `${name} ${in_use}/${limit}`);
   lines.push(`               ${breakers.join(', ')}`);
+  if (cluster.hash !== '') lines.push(`               hash ${cluster.hash}`);
+  if (cluster.mirrors.length > 0) lines.push(`               mirrored to ${cluster.mirrors.join(', ')}`);
   const upstream = cluster.upstream_request;
   if (upstream !== null) lines.push(`upstream sees  ${upstream.method} ${upstream.authority}${upstream.path}`);
   return lines;

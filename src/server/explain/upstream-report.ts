@@ -17,7 +17,7 @@ export function clusterReport(run: DryRun): ClusterPart | null {
   const { cluster, forwarded } = run;
   const priority = action.priority === 1 ? 'high' : 'default';
   if (cluster === null) {
-    const nothing = { host_priorities: [], hosts: [], host: '', circuit_breakers: [], upstream_request: null };
+    const nothing = { host_priorities: [], hosts: [], host: '', hash: '', mirrors: [], circuit_breakers: [], upstream_request: null };
     return { name: run.clusterName, known: false, type: '', lb_policy: '', priority, ...nothing };
   }
   const { settings, hostSets } = cluster;
@@ -51,6 +51,8 @@ export function clusterReport(run: DryRun): ClusterPart | null {
       })),
     ),
     host: run.host?.address.text ?? '',
+    hash: run.router?.hash?.toString() ?? '',
+    mirrors: action.mirrors.map((mirror) => mirror.cluster || `from header ${mirror.clusterHeader}`),
     circuit_breakers: limits.map(([name, resource]) => ({ name, in_use: resource.count, limit: resource.max })),
     upstream_request:
       forwarded === null
