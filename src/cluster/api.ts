@@ -44,13 +44,19 @@ export interface LbContext {
 
 /** The one who waits for a pool connection; it is its own ticket, and receives the response. */
 export interface PoolClient extends ResponseDecoder {
-  /** A connection is ready: encode the request now. */
-  onPoolReady(encoder: RequestEncoder, host: Host): void;
+  /** A connection is ready: encode the request now. @param opened the connection's beginning when this is its first request */
+  onPoolReady(encoder: RequestEncoder, host: Host, opened?: ConnectionTimes | null): void;
   /**
    * No connection came about. `reason`: Overflow, LocalConnectionFailure, RemoteConnectionFailure, ConnectionTimeout.
    * `host`: null when the request was refused before it had to do with a host (max_pending_requests), as Envoy logs it.
    */
   onPoolFailure(reason: ResetReason, transportFailure: string, host: Host | null): void;
+}
+
+/** Clock.nowMs() when connecting began, and when it had succeeded. */
+export interface ConnectionTimes {
+  readonly startedMs: number;
+  readonly connectedMs: number;
 }
 
 /** HTTP connections of one host on this worker. */

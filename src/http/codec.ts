@@ -6,6 +6,7 @@
  * A reset may come at any point and is the last call.
  */
 import type { Connection } from '../net/connection.ts';
+import type { ByteMeter } from './byte-meter.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from './header-map.ts';
 import type { ResetReason } from './reset-reason.ts';
 
@@ -36,7 +37,7 @@ export interface RequestDecoder extends StreamEvents {
 }
 
 /** … and answers through this. */
-export interface ResponseEncoder extends StreamControl {
+export interface ResponseEncoder extends StreamControl, ByteMeter {
   encode1xx(headers: ResponseHeaders): void;
   encodeHeaders(headers: ResponseHeaders, end: boolean): void;
   /** The chunk is taken over; a borrowed chunk may be passed on as it is. */
@@ -102,7 +103,7 @@ export interface ResponseDecoder extends StreamEvents {
 }
 
 /** … to the request it sends through this. */
-export interface RequestEncoder extends StreamControl {
+export interface RequestEncoder extends StreamControl, ByteMeter {
   encodeHeaders(headers: RequestHeaders, end: boolean): void;
   encodeData(chunk: Buffer, end: boolean): void;
   encodeTrailers(trailers: HeaderMap): void;

@@ -1,5 +1,6 @@
 /** What is known of one request or connection while it lives and when its log line is written. Times are Clock.nowMs() values; -1 = has not happened. */
 import type { Address } from '../net/address.ts';
+import type { ByteMeter } from './byte-meter.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from './header-map.ts';
 import { appendFlagOrder } from './response-flags.ts';
 
@@ -43,10 +44,10 @@ export class StreamInfo {
   connectionTerminationDetails: string;
   bytesReceived: number;
   bytesSent: number;
-  wireBytesReceived: number;
-  wireBytesSent: number;
-  upstreamWireBytesReceived: number;
-  upstreamWireBytesSent: number;
+  /** null: nothing was counted. */
+  downstreamBytes: ByteMeter | null;
+  /** Of all tries together; null: no upstream connection carried any. */
+  upstreamBytes: ByteMeter | null;
   requestHeaders: RequestHeaders | null;
   responseHeaders: ResponseHeaders | null;
   responseTrailers: HeaderMap | null;
@@ -79,18 +80,14 @@ export class StreamInfo {
   traceId: string;
   customFlags: string;
   downstreamTransportFailureReason: string;
-  /** Header sections on the wire, start line included. */
-  downstreamHeaderBytesReceived: number;
-  downstreamHeaderBytesSent: number;
-  upstreamHeaderBytesReceived: number;
-  upstreamHeaderBytesSent: number;
   lastDownstreamRxMs: number;
-  /** A pool was asked for a connection. */
+  /** A pool was asked for a connection; equal to `poolReadyMs` when it had one. */
   poolRequestMs: number;
+  /** It has answered, be it with a failure. */
   poolReadyMs: number;
   firstUpstreamTxMs: number;
   lastUpstreamTxMs: number;
-  /** Of the upstream connection that carried the request. */
+  /** Of the upstream connection, if it was opened for this request. */
   upstreamConnectBeginMs: number;
   upstreamConnectEndMs: number;
   upstreamHandshakeEndMs: number;
@@ -113,10 +110,8 @@ export class StreamInfo {
     this.connectionTerminationDetails = '';
     this.bytesReceived = 0;
     this.bytesSent = 0;
-    this.wireBytesReceived = 0;
-    this.wireBytesSent = 0;
-    this.upstreamWireBytesReceived = 0;
-    this.upstreamWireBytesSent = 0;
+    this.downstreamBytes = null;
+    this.upstreamBytes = null;
     this.requestHeaders = null;
     this.responseHeaders = null;
     this.responseTrailers = null;
@@ -144,10 +139,6 @@ export class StreamInfo {
     this.traceId = '';
     this.customFlags = '';
     this.downstreamTransportFailureReason = '';
-    this.downstreamHeaderBytesReceived = 0;
-    this.downstreamHeaderBytesSent = 0;
-    this.upstreamHeaderBytesReceived = 0;
-    this.upstreamHeaderBytesSent = 0;
     this.lastDownstreamRxMs = -1;
     this.poolRequestMs = -1;
     this.poolReadyMs = -1;
@@ -171,12 +162,28 @@ export class StreamInfo {
     next.remoteAddress = this.remoteAddress;
     next.bytesReceived = this.bytesReceived;
     for (const chunk of replayed) next.bytesReceived += chunk.length;
-    next.wireBytesReceived = this.wireBytesReceived;
+    next.downstreamBytes = this.downstreamBytes;
     next.lastDownstreamRxMs = this.lastDownstreamRxMs;
     next.isHealthCheck = this.isHealthCheck;
     next.traced = this.traced;
     next.filterState = this.filterState;
     return next;
+  }
+
+  /** Another try begins: what is said of the upstream is said of the last one. */
+  retried(): void {
+    this.upstreamLocalAddress = null;
+    this.upstreamConnectionId = 0;
+    this.poolRequestMs = -1;
+    this.poolReadyMs = -1;
+    this.firstUpstreamTxMs = -1;
+    this.lastUpstreamTxMs = -1;
+    this.upstreamConnectBeginMs = -1;
+    this.upstreamConnectEndMs = -1;
+    this.upstreamHandshakeEndMs = -1;
+    this.firstUpstreamRxMs = -1;
+    this.firstUpstreamBodyRxMs = -1;
+    this.lastUpstreamRxMs = -1;
   }
 
   /** Bits of Flag. */

@@ -93,6 +93,10 @@ export class FakeAttempt implements RequestEncoder {
   resetBy: ResetReason | null = null;
   cancelled = false;
   readDisables = 0;
+  wireBytesReceived = 0;
+  wireBytesSent = 0;
+  headerBytesReceived = 0;
+  headerBytesSent = 0;
 
   constructor(client: PoolClient, host: Host) {
     this.client = client;

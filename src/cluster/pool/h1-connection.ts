@@ -3,7 +3,7 @@ import type { ClientCallbacks, ClientConnection, RequestEncoder } from '../../ht
 import { ResetReason } from '../../http/reset-reason.ts';
 import type { CloseEvent, Connection, ConnectionHandler } from '../../net/connection.ts';
 import { Timer, type TimerTarget } from '../../runtime/clock.ts';
-import type { PoolClient } from '../api.ts';
+import type { ConnectionTimes, PoolClient } from '../api.ts';
 import type { Metered } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
 import type { Http1Pool } from './h1-pool.ts';
@@ -19,9 +19,11 @@ export const State = {
 } as const;
 export type State = (typeof State)[keyof typeof State];
 
-export class Http1PoolConnection implements ConnectionHandler, ConnectListener, ClientCallbacks, TimerTarget, Metered {
+export class Http1PoolConnection implements ConnectionHandler, ConnectListener, ClientCallbacks, TimerTarget, Metered, ConnectionTimes {
   readonly #pool: Http1Pool;
-  readonly #startedMs: number;
+  readonly startedMs: number;
+  /** -1 while it is not connected. */
+  connectedMs: number;
   /** Connect timeout while connecting, max_connection_duration afterwards. */
   readonly #timer: Timer;
   state: State;
@@ -48,7 +50,8 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
 
   constructor(pool: Http1Pool) {
     this.#pool = pool;
-    this.#startedMs = pool.owner.clock.nowMs();
+    this.startedMs = pool.owner.clock.nowMs();
+    this.connectedMs = -1;
     this.#timer = new Timer(this, 0);
     this.state = State.Connecting;
     this.connection = null;
@@ -77,7 +80,8 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
     const owner = this.#pool.owner;
     this.#attempt = null;
     owner.clock.disarm(this.#timer);
-    owner.stats.upstreamCxConnectMs.record(owner.clock.nowMs() - this.#startedMs);
+    this.connectedMs = owner.clock.nowMs();
+    owner.stats.upstreamCxConnectMs.record(this.connectedMs - this.startedMs);
     this.connection = connection;
     connection.handler = this;
     this.#codec = owner.newHttp1Codec(connection, this);
@@ -125,7 +129,7 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
       this.state = State.Draining;
     } else this.state = State.Busy;
     const encoder: RequestEncoder = this.#codec!.newStream(client);
-    client.onPoolReady(encoder, this.#pool.host);
+    client.onPoolReady(encoder, this.#pool.host, this.#requests === 1 ? this : null);
   }
 
   /** Gives up a connection that is not connected yet. */
@@ -266,7 +270,7 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
     }
     if (this.active) this.#endRequest();
     this.#pool.owner.byteMeter.remove(this);
-    stats.upstreamCxLengthMs.record(clock.nowMs() - this.#startedMs);
+    stats.upstreamCxLengthMs.record(clock.nowMs() - this.startedMs);
     if (this.connection !== null) stats.upstreamRqPerCx.record(this.#requests);
     this.#pool.forget(this, before);
   }

@@ -1,5 +1,6 @@
 /** Operators on addresses, connections, cluster and upstream host, and those of TLS, which print nothing on plain text connections. */
 import type { Address } from '../../net/address.ts';
+import type { ByteMeter } from '../byte-meter.ts';
 import { type FormatContext, type OperatorMaker, plainNumber, plainString, stringOperator, textOrNull } from './operator.ts';
 
 function withoutPort(address: Address): string {
@@ -25,6 +26,25 @@ function addressOperators(name: string, source: (ctx: FormatContext) => Address 
       }),
     ],
   ];
+}
+
+/** NAME_WIRE_BYTES_…, NAME_HEADER_BYTES_… and NAME_DECOMPRESSED_HEADER_BYTES_…: HTTP/1 headers are not compressed, so both counts are one. */
+function byteOperators(name: string, source: (ctx: FormatContext) => ByteMeter | null): (readonly [string, OperatorMaker])[] {
+  const headerReceived = plainNumber((ctx) => source(ctx)?.headerBytesReceived ?? 0);
+  const headerSent = plainNumber((ctx) => source(ctx)?.headerBytesSent ?? 0);
+  return [
+    [`${name}_WIRE_BYTES_RECEIVED`, plainNumber((ctx) => source(ctx)?.wireBytesReceived ?? 0)],
+    [`${name}_WIRE_BYTES_SENT`, plainNumber((ctx) => source(ctx)?.wireBytesSent ?? 0)],
+    [`${name}_HEADER_BYTES_RECEIVED`, headerReceived],
+    [`${name}_HEADER_BYTES_SENT`, headerSent],
+    [`${name}_DECOMPRESSED_HEADER_BYTES_RECEIVED`, headerReceived],
+    [`${name}_DECOMPRESSED_HEADER_BYTES_SENT`, headerSent],
+  ];
+}
+
+/** Of hosts whose connection took the request: Envoy lists those of the last try. */
+function attempted(source: (ctx: FormatContext) => string | null): OperatorMaker {
+  return plainString((ctx) => (ctx.info.upstreamConnectionId === 0 ? null : source(ctx)));
 }
 
 function upstreamHostName(ctx: FormatContext): string | null {
@@ -76,11 +96,6 @@ const UNRECORDED = [
   'DOWNSTREAM_DETECTED_CLOSE_TYPE',
   'DOWNSTREAM_LOCAL_CLOSE_REASON',
   'UPSTREAM_LOCAL_CLOSE_REASON',
-  'UPSTREAM_HOSTS_ATTEMPTED',
-  'UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT',
-  'UPSTREAM_HOST_NAMES_ATTEMPTED',
-  'UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT',
-  'UPSTREAM_CONNECTION_IDS_ATTEMPTED',
   'UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID',
   'DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID',
   'BYTES_RETRANSMITTED',
@@ -104,6 +119,14 @@ export const CONNECTION_OPERATORS: readonly (readonly [string, OperatorMaker])[]
   ['UPSTREAM_HOST', plainString((ctx) => ctx.info.upstreamHost?.address.text ?? null)],
   ['UPSTREAM_HOST_NAME', plainString(upstreamHostName)],
   ['UPSTREAM_HOST_NAME_WITHOUT_PORT', plainString(hostNameWithoutPort)],
+  ['UPSTREAM_HOSTS_ATTEMPTED', attempted((ctx) => ctx.info.upstreamHost?.address.text ?? null)],
+  [
+    'UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT',
+    attempted((ctx) => (ctx.info.upstreamHost === null ? null : withoutPort(ctx.info.upstreamHost.address))),
+  ],
+  ['UPSTREAM_HOST_NAMES_ATTEMPTED', attempted(upstreamHostName)],
+  ['UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT', attempted(hostNameWithoutPort)],
+  ['UPSTREAM_CONNECTION_IDS_ATTEMPTED', attempted((ctx) => String(ctx.info.upstreamConnectionId))],
   ['UPSTREAM_PROTOCOL', plainString((ctx) => textOrNull(ctx.info.upstreamProtocol))],
   ['UPSTREAM_CLUSTER', plainString((ctx) => textOrNull(ctx.info.upstreamClusterObservabilityName))],
   // The name of a cluster that does not exist is no cluster.
@@ -122,20 +145,10 @@ export const CONNECTION_OPERATORS: readonly (readonly [string, OperatorMaker])[]
     'VIRTUAL_CLUSTER_NAME',
     plainString((ctx) => (ctx.info.virtualClusterName === 'other' ? null : textOrNull(ctx.info.virtualClusterName))),
   ],
-  ['CUSTOM_FLAGS', plainString((ctx) => textOrNull(ctx.info.customFlags))],
-  ['DOWNSTREAM_WIRE_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.wireBytesReceived)],
-  ['DOWNSTREAM_WIRE_BYTES_SENT', plainNumber((ctx) => ctx.info.wireBytesSent)],
-  ['UPSTREAM_WIRE_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.upstreamWireBytesReceived)],
-  ['UPSTREAM_WIRE_BYTES_SENT', plainNumber((ctx) => ctx.info.upstreamWireBytesSent)],
-  ['DOWNSTREAM_HEADER_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.downstreamHeaderBytesReceived)],
-  ['DOWNSTREAM_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.info.downstreamHeaderBytesSent)],
-  ['UPSTREAM_HEADER_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.upstreamHeaderBytesReceived)],
-  ['UPSTREAM_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.info.upstreamHeaderBytesSent)],
-  // HTTP/1 headers are not compressed: both counts are one.
-  ['DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.downstreamHeaderBytesReceived)],
-  ['DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.info.downstreamHeaderBytesSent)],
-  ['UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED', plainNumber((ctx) => ctx.info.upstreamHeaderBytesReceived)],
-  ['UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT', plainNumber((ctx) => ctx.info.upstreamHeaderBytesSent)],
+  // No flag is the empty text and not "-".
+  ['CUSTOM_FLAGS', plainString((ctx) => ctx.info.customFlags)],
+  ...byteOperators('DOWNSTREAM', (ctx) => ctx.info.downstreamBytes),
+  ...byteOperators('UPSTREAM', (ctx) => ctx.info.upstreamBytes),
   ...tlsOperators(),
 ];
 

@@ -64,6 +64,7 @@ export class Http1ClientConnection implements ClientConnection {
     while (p < end) {
       if (this.#state === State.Head) p = this.#partial === null ? this.#parseHead(chunk, p) : this.#parseSplitHead(chunk, p);
       else if (this.#state === State.Body) p = this.#decodeBody(chunk, p);
+    if (this.#request !== null) this.#request.wireBytesReceived += end;
       else break;
     }
     if (p < end && this.#state === State.Idle) this.#onUnexpectedBytes();
@@ -187,6 +188,7 @@ export class Http1ClientConnection implements ClientConnection {
       this.#callbacks.onCloseAnnounced?.();
     } else {
       const keepAlive = headers.get('keep-alive');
+    request.headerBytesReceived += parser.fieldBytes;
       if (keepAlive !== undefined) this.#onKeepAlive(keepAlive);
     }
     const end = parser.body === BodyKind.None;

@@ -17,6 +17,8 @@ export class HeadFacts {
   connection: string;
   upgrade: string;
   underscores: number;
+  /** Names and values as they came, with ":" and CRLF of each line. */
+  fieldBytes: number;
 
   constructor() {
     this.host = '';
@@ -28,6 +30,7 @@ export class HeadFacts {
     this.connection = '';
     this.upgrade = '';
     this.underscores = 0;
+    this.fieldBytes = 0;
   }
 
   clear(): void {
@@ -40,6 +43,7 @@ export class HeadFacts {
     this.connection = '';
     this.upgrade = '';
     this.underscores = 0;
+    this.fieldBytes = 0;
   }
 }
 
@@ -74,6 +78,7 @@ export function fillHeaders(
     const field = fieldName(bytes, at[i]!, at[i + 1]!, at[i + 4]!);
     let value = text.slice(at[i + 2]! - base, at[i + 3]! - base);
     if (table.messy) value = cleanValue(value);
+    facts.fieldBytes += at[i + 1]! - at[i]! + value.length + 3;
     if (field.hasUnderscore) {
       facts.underscores++;
       if (dropUnderscores) continue;

@@ -56,6 +56,10 @@ export class RequestParser {
   readonly #facts: HeadFacts;
   #method: string;
   #targetStart: number;
+  /** See HeadFacts. */
+  get fieldBytes(): number {
+    return this.#facts.fieldBytes;
+  }
   #targetEnd: number;
   #is11: boolean;
 

@@ -28,6 +28,10 @@ export class Http1Request implements RequestEncoder {
   complete: boolean;
   detached: boolean;
   pauses: number;
+  wireBytesReceived: number;
+  wireBytesSent: number;
+  headerBytesReceived: number;
+  headerBytesSent: number;
   #chunked: boolean;
   readonly #owner: RequestOwner;
 
@@ -39,6 +43,10 @@ export class Http1Request implements RequestEncoder {
     this.complete = false;
     this.detached = false;
     this.pauses = 0;
+    this.wireBytesReceived = 0;
+    this.wireBytesSent = 0;
+    this.headerBytesReceived = 0;
+    this.headerBytesSent = 0;
     this.#chunked = false;
     this.#owner = owner;
   }
@@ -62,6 +70,7 @@ export class Http1Request implements RequestEncoder {
       if (settings.sendFullyQualifiedUrl) target = (headers.scheme === '' ? 'http' : headers.scheme) + '://' + headers.authority + target;
     }
     let text = method + ' ' + target + ' HTTP/1.1\r\n';
+    const lineLength = text.length;
     text += spell('host', headers, format) + ': ' + headers.authority + '\r\n';
     text += fieldLines(headers, format);
     if (this.answering !== Answering.Connect && this.answering !== Answering.Upgrade && !headers.has('content-length')) {
@@ -72,20 +81,22 @@ export class Http1Request implements RequestEncoder {
         text += spell('content-length', headers, format) + ': 0\r\n';
       }
     }
-    this.connection.writeText(text + '\r\n');
+    this.headerBytesSent += text.length - lineLength;
+    this.#writeText(text + '\r\n');
     if (end) this.#complete();
   }
 
   encodeData(chunk: Buffer, end: boolean): void {
     if (!this.started || this.complete || this.detached) return;
     const length = chunk.length;
+    this.wireBytesSent += length;
     if (!this.#chunked) {
       if (length > 0) this.connection.write(chunk);
     } else if (length > 0) {
-      this.connection.writeText(chunkSizeLine(length));
+      this.#writeText(chunkSizeLine(length));
       this.connection.write(chunk);
-      this.connection.writeText(end ? '\r\n0\r\n\r\n' : '\r\n');
-    } else if (end) this.connection.writeText('0\r\n\r\n');
+      this.#writeText(end ? '\r\n0\r\n\r\n' : '\r\n');
+    } else if (end) this.#writeText('0\r\n\r\n');
     if (end) this.#complete();
   }
 
@@ -93,7 +104,7 @@ export class Http1Request implements RequestEncoder {
     if (!this.started || this.complete || this.detached) return;
     if (this.#chunked) {
       const settings = this.#owner.settings;
-      this.connection.writeText('0\r\n' + (settings.enableTrailers ? fieldLines(trailers, settings.headerKeyFormat) : '') + '\r\n');
+      this.#writeText('0\r\n' + (settings.enableTrailers ? fieldLines(trailers, settings.headerKeyFormat) : '') + '\r\n');
     }
     this.#complete();
   }
@@ -106,6 +117,11 @@ export class Http1Request implements RequestEncoder {
 
   reset(_reason: ResetReason): void {
     if (!this.detached) this.#owner.onRequestReset(this);
+  }
+
+  #writeText(text: string): void {
+    this.wireBytesSent += text.length;
+    this.connection.writeText(text);
   }
 
   #complete(): void {

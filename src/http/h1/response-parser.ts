@@ -39,6 +39,10 @@ export class ResponseParser {
   readonly #facts: HeadFacts;
   #status: number;
   #http10: boolean;
+  /** See HeadFacts. */
+  get fieldBytes(): number {
+    return this.#facts.fieldBytes;
+  }
 
   constructor() {
     this.headers = new ResponseHeaders();

@@ -37,6 +37,10 @@ export class Http1Exchange implements ResponseEncoder {
   pauses: number;
   /** No longer the connection's business: calls do nothing. */
   detached: boolean;
+  wireBytesReceived: number;
+  wireBytesSent: number;
+  headerBytesReceived: number;
+  headerBytesSent: number;
   #chunked: boolean;
   #bodyless: boolean;
   readonly #owner: ExchangeOwner;
@@ -54,6 +58,10 @@ export class Http1Exchange implements ResponseEncoder {
     this.closeDelimited = false;
     this.pauses = 0;
     this.detached = false;
+    this.wireBytesReceived = 0;
+    this.wireBytesSent = 0;
+    this.headerBytesReceived = 0;
+    this.headerBytesSent = 0;
     this.#chunked = false;
     this.#bodyless = false;
     this.#owner = owner;
@@ -62,9 +70,7 @@ export class Http1Exchange implements ResponseEncoder {
   encode1xx(headers: ResponseHeaders): void {
     // RFC 9110 §15.2: a 1.0 client knows no 1xx.
     if (this.detached || this.responseStarted || this.protocol === 'HTTP/1.0') return;
-    this.#owner.connection.writeText(
-      'HTTP/1.1 ' + statusLine(headers.status) + fieldLines(headers, this.#owner.settings.headerKeyFormat) + '\r\n',
-    );
+    this.#writeText('HTTP/1.1 ' + statusLine(headers.status) + fieldLines(headers, this.#owner.settings.headerKeyFormat) + '\r\n');
   }
 
   encodeHeaders(headers: ResponseHeaders, end: boolean): void {
@@ -75,7 +81,9 @@ export class Http1Exchange implements ResponseEncoder {
     const status = headers.status;
     const tunnel = this.isUpgrade ? status === 101 && !end : this.isConnect && status >= 200 && status < 300;
     const http10 = this.protocol === 'HTTP/1.0';
-    let text = (http10 ? 'HTTP/1.0 ' : 'HTTP/1.1 ') + statusLine(status) + fieldLines(headers, format);
+    let text = (http10 ? 'HTTP/1.0 ' : 'HTTP/1.1 ') + statusLine(status);
+    const lineLength = text.length;
+    text += fieldLines(headers, format);
     if (!tunnel) {
       const hasLength = headers.has('content-length');
       const mayHaveBody = status >= 200 && status !== 204 && status !== 304;
@@ -96,7 +104,8 @@ export class Http1Exchange implements ResponseEncoder {
         }
       }
     }
-    owner.connection.writeText(text + '\r\n');
+    this.headerBytesSent += text.length - lineLength;
+    this.#writeText(text + '\r\n');
     if (end) this.#complete();
   }
 
@@ -105,12 +114,13 @@ export class Http1Exchange implements ResponseEncoder {
     const connection = this.#owner.connection;
     const length = chunk.length;
     if (length > 0 && !this.#bodyless) {
+      this.wireBytesSent += length;
       if (this.#chunked) {
-        connection.writeText(chunkSizeLine(length));
+        this.#writeText(chunkSizeLine(length));
         connection.write(chunk);
-        connection.writeText(end ? '\r\n0\r\n\r\n' : '\r\n');
+        this.#writeText(end ? '\r\n0\r\n\r\n' : '\r\n');
       } else connection.write(chunk);
-    } else if (end && this.#chunked) connection.writeText('0\r\n\r\n');
+    } else if (end && this.#chunked) this.#writeText('0\r\n\r\n');
     if (end) this.#complete();
   }
 
@@ -118,9 +128,9 @@ export class Http1Exchange implements ResponseEncoder {
     if (!this.#mayWrite()) return;
     const length = text.length;
     if (length > 0 && !this.#bodyless) {
-      if (this.#chunked) this.#owner.connection.writeText(chunkSizeLine(length) + text + (end ? '\r\n0\r\n\r\n' : '\r\n'));
-      else this.#owner.connection.writeText(text);
-    } else if (end && this.#chunked) this.#owner.connection.writeText('0\r\n\r\n');
+      if (this.#chunked) this.#writeText(chunkSizeLine(length) + text + (end ? '\r\n0\r\n\r\n' : '\r\n'));
+      else this.#writeText(text);
+    } else if (end && this.#chunked) this.#writeText('0\r\n\r\n');
     if (end) this.#complete();
   }
 
@@ -128,7 +138,7 @@ export class Http1Exchange implements ResponseEncoder {
     if (!this.#mayWrite()) return;
     if (this.#chunked) {
       const settings = this.#owner.settings;
-      this.#owner.connection.writeText('0\r\n' + (settings.enableTrailers ? fieldLines(trailers, settings.headerKeyFormat) : '') + '\r\n');
+      this.#writeText('0\r\n' + (settings.enableTrailers ? fieldLines(trailers, settings.headerKeyFormat) : '') + '\r\n');
     }
     this.#complete();
   }
@@ -141,6 +151,11 @@ export class Http1Exchange implements ResponseEncoder {
 
   reset(_reason: ResetReason): void {
     if (!this.detached) this.#owner.onExchangeReset(this);
+  }
+
+  #writeText(text: string): void {
+    this.wireBytesSent += text.length;
+    this.#owner.connection.writeText(text);
   }
 
   #mayWrite(): boolean {

@@ -40,6 +40,8 @@ export class Http1ServerConnection implements ServerConnection {
   #held: Buffer | null;
   #heldPaused: boolean;
   #parsing: boolean;
+  /** Read, but not counted for any exchange yet. */
+  #unmetered: number;
   #resume: (() => void) | null;
 
   constructor(connection: Connection, settings: Http1Settings, callbacks: ServerCallbacks, stats: Http1Stats | null = null) {
@@ -56,6 +58,7 @@ export class Http1ServerConnection implements ServerConnection {
     this.#heldPaused = false;
     this.#parsing = false;
     this.#resume = null;
+    this.#unmetered = 0;
   }
 
   get activeStreams(): number {
@@ -143,6 +146,8 @@ export class Http1ServerConnection implements ServerConnection {
     const end = chunk.length;
     while (p < end) {
       if (this.#state === State.Body) p = this.#decodeBody(chunk, p);
+    if (this.#exchange === null) this.#unmetered = end;
+    else this.#exchange.wireBytesReceived += end;
       else if (this.#state === State.Closed) break;
       else if (this.#state === State.AwaitResponse || this.connection.aboveHighWatermark) {
         // A client that sends requests but does not read the responses waits too.
@@ -215,6 +220,8 @@ export class Http1ServerConnection implements ServerConnection {
     const exchange = new Http1Exchange(this);
     this.#exchange = exchange;
     exchange.decoder = this.#callbacks.newStream(exchange);
+    exchange.wireBytesReceived = this.#unmetered;
+    this.#unmetered = 0;
     if (this.connection.aboveHighWatermark) exchange.decoder.onAboveWriteBufferHighWatermark();
     return exchange;
   }
@@ -223,6 +230,7 @@ export class Http1ServerConnection implements ServerConnection {
     const headers = parser.headers;
     exchange.isHead = headers.method === 'HEAD';
     exchange.isConnect = headers.method === 'CONNECT';
+    exchange.headerBytesReceived = parser.fieldBytes;
     exchange.isUpgrade = parser.tunnel && !exchange.isConnect;
     exchange.close = parser.close;
     if (parser.http10) exchange.protocol = 'HTTP/1.0';

@@ -2,6 +2,7 @@
  * The last HTTP filter: finds cluster and host for a request, forwards it, and answers with the response, or with what Envoy answers
  * when there is none. Behaviour: spec/resilience.md §2.1-2.3, routing.md §1.0. One object a request; one UpstreamAttempt a try.
  */
+import type { ConnectionTimes } from '../../../cluster/api.ts';
 import type { RequestEncoder } from '../../../http/codec.ts';
 import { isGrpcRequest } from '../../../http/grpc-status.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
@@ -22,6 +23,7 @@ import type { RouterFilterFactory } from './router-filter-factory.ts';
 import { RouterRequest } from './router-request.ts';
 import { readTimeouts, setTimeoutHeaders } from './timeouts.ts';
 import { type AttemptParent, acceptsTunnel, UpstreamAttempt } from './upstream-attempt.ts';
+import { recordReady } from './upstream-timing.ts';
 
 const GLOBAL_TIMEOUT = 0;
 const BACK_OFF = 1;
@@ -129,17 +131,9 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     return this.upstreamStreamDurationMs >= 0 ? this.upstreamStreamDurationMs : this.cluster.settings.http.maxStreamDurationMs;
   }
 
-  onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder): void {
-    const info = this.stream.info;
-    const now = this.stream.clock.nowMs();
+  onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder, opened: ConnectionTimes | null): void {
     const host = attempt.host!;
-    info.upstreamHost = host;
-    info.upstreamLocalAddress = encoder.connection.localAddress;
-    info.upstreamConnectionId = encoder.connection.id;
-    info.upstreamProtocol = encoder.protocol;
-    info.poolReadyMs = now;
-    info.firstUpstreamTxMs = now;
-    info.lastUpstreamTxMs = now;
+    recordReady(this.stream.info, host, encoder, opened, this.stream.clock.nowMs());
     if (this.routeStats !== null) this.routeStats.upstreamRqTotal.inc();
     if (this.virtualClusterStats !== null) this.virtualClusterStats.upstreamRqTotal.inc();
     if (this.action.autoHostRewrite && host.hostname !== '') {
@@ -196,10 +190,13 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
   }
 
   onAttemptData(attempt: UpstreamAttempt, chunk: Buffer, end: boolean): void {
-    if (end) {
+    const info = this.stream.info;
+    if (end || info.firstUpstreamBodyRxMs < 0) {
+      const now = this.stream.clock.nowMs();
+      if (info.firstUpstreamBodyRxMs < 0) info.firstUpstreamBodyRxMs = now;
       // A gRPC response that ends without trailers has failed.
-      if (attempt.grpcResultPending) attempt.countResult(HostResult.Error);
-      this.#complete(attempt, this.stream.clock.nowMs());
+      if (end && attempt.grpcResultPending) attempt.countResult(HostResult.Error);
+      if (end) this.#complete(attempt, now);
     }
     this.stream.respondData(chunk, end);
   }
@@ -396,6 +393,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     this.#attempts++;
     stream.info.attemptCount = this.#attempts;
     // The cluster may have been removed or replaced meanwhile.
+    stream.info.retried();
     const cluster = stream.clusters.get(this.cluster.name);
     if (cluster !== null) this.cluster = cluster;
     const host = cluster === null ? null : cluster.chooseHost(this);

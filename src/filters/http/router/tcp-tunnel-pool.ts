@@ -18,6 +18,10 @@ export class TcpTunnelPool implements HttpPool, TcpClient, ConnectionHandler, Re
   #client: PoolClient | null;
   #connecting: TcpConnect | null;
   #connection: Connection | null;
+  wireBytesReceived: number;
+  wireBytesSent: number;
+  headerBytesReceived: number;
+  headerBytesSent: number;
 
   constructor(cluster: Cluster, host: Host, priority: 0 | 1, context: LbContext) {
     this.host = host;
@@ -27,6 +31,10 @@ export class TcpTunnelPool implements HttpPool, TcpClient, ConnectionHandler, Re
     this.#client = null;
     this.#connecting = null;
     this.#connection = null;
+    this.wireBytesReceived = 0;
+    this.wireBytesSent = 0;
+    this.headerBytesReceived = 0;
+    this.headerBytesSent = 0;
   }
 
   get connection(): Connection {
@@ -65,6 +73,7 @@ export class TcpTunnelPool implements HttpPool, TcpClient, ConnectionHandler, Re
   }
 
   encodeData(chunk: Buffer, end: boolean): void {
+    this.wireBytesSent += chunk.length;
     this.#connection!.write(chunk);
     if (end) this.#connection!.endWrite();
   }
@@ -83,6 +92,7 @@ export class TcpTunnelPool implements HttpPool, TcpClient, ConnectionHandler, Re
   }
 
   onData(chunk: Buffer): void {
+    this.wireBytesReceived += chunk.length;
     this.#client?.onResponseData(chunk, false);
   }
 

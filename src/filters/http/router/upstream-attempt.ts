@@ -2,7 +2,7 @@
  * One try at one upstream host: waits for a pool connection, writes the request, hands the response to the router filter. It keeps what
  * comes before the connection is there, holds the downstream back while upstream cannot take more, and owns the timers of the try.
  */
-import type { HttpPool, PoolClient } from '../../../cluster/api.ts';
+import type { ConnectionTimes, HttpPool, PoolClient } from '../../../cluster/api.ts';
 import type { RequestEncoder } from '../../../http/codec.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { ResetReason } from '../../../http/reset-reason.ts';
@@ -10,6 +10,7 @@ import type { Host, HostResult } from '../../../lb/host.ts';
 import { keepChunk } from '../../../net/connection.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import type { TerminalHttpStream } from '../../api.ts';
+import { recordPoolFailure } from './upstream-timing.ts';
 
 /** What an attempt asks and tells the router filter. */
 export interface AttemptParent {
@@ -22,7 +23,7 @@ export interface AttemptParent {
   readonly isWebSocket: boolean;
   /** 0 = none. */
   maxStreamDurationMs(): number;
-  onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder): void;
+  onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder, opened: ConnectionTimes | null): void;
   /** A WebSocket handshake got neither 101 nor an error. */
   onAttemptRefusesUpgrade(attempt: UpstreamAttempt, headers: ResponseHeaders): void;
   onAttempt1xx(attempt: UpstreamAttempt, headers: ResponseHeaders): void;
@@ -137,6 +138,8 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
       if (this.#parent.isWebSocket) this.#armPerTry();
     }
     this.#pool.acquire(this);
+    // Without a wait no clock is read: what took no time began when it ended.
+    if (this.#inPool) this.#stream.info.poolRequestMs = this.#stream.clock.nowMs();
   }
 
   sendData(chunk: Buffer, end: boolean): void {
@@ -199,12 +202,12 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     }
   }
 
-  onPoolReady(encoder: RequestEncoder, host: Host): void {
+  onPoolReady(encoder: RequestEncoder, host: Host, opened: ConnectionTimes | null = null): void {
     if (this.#over) return;
     this.#inPool = false;
     this.#encoder = encoder;
     this.host = host;
-    this.#parent.onAttemptReady(this, encoder);
+    this.#parent.onAttemptReady(this, encoder, opened);
     if (this.#perTryTimer === null && this.#perTryIdleTimer === null) {
       if (this.#parent.requestComplete) this.#armPerTry();
       else this.#timersAtRequestEnd = true;
@@ -225,6 +228,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     if (this.#over) return;
     this.#inPool = false;
     this.host = host;
+    recordPoolFailure(this.#stream);
     this.#end(reason, transportFailure);
   }
 

@@ -137,6 +137,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     this.#requests++;
     const stream = new HttpStream(this, encoder);
     this.#stream = stream;
+    stream.info.downstreamBytes = encoder;
     return stream;
   }
 

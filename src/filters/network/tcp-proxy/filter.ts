@@ -4,6 +4,7 @@
  */
 
 import type { Cluster, LbContext, TcpClient, TcpConnect } from '../../../cluster/api.ts';
+import { wireBytes } from '../../../http/byte-meter.ts';
 import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import type { ConnectionInfo, StreamInfo } from '../../../http/stream-info.ts';
@@ -326,11 +327,9 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
 
   #rememberBytes(): void {
     const info = this.streamInfo;
-    info.wireBytesReceived = this.connection.bytesReceived;
-    info.wireBytesSent = this.connection.bytesSent;
+    info.downstreamBytes = wireBytes(this.connection.bytesReceived, this.connection.bytesSent);
     if (this.#upstream === null) return;
-    info.upstreamWireBytesReceived = this.#upstream.connection.bytesReceived;
-    info.upstreamWireBytesSent = this.#upstream.connection.bytesSent;
+    info.upstreamBytes = wireBytes(this.#upstream.connection.bytesReceived, this.#upstream.connection.bytesSent);
   }
 
   #disarmAll(): void {

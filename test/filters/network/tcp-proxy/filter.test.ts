@@ -106,8 +106,7 @@ describe('tcp_proxy', () => {
       bytesReceived: 4,
       bytesSent: 5,
       upstreamCluster: 'c',
-      upstreamWireBytesSent: 4,
-      upstreamWireBytesReceived: 5,
+      upstreamBytes: { wireBytesSent: 4, wireBytesReceived: 5 },
     });
     expect(rig.stats.nonZero()).toMatchObject({
       'tcp.t.downstream_cx_total': 1,
