@@ -8,12 +8,12 @@ import { BREAKER_CELLS, CircuitBreaker, type Resource } from '../resilience/circ
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
 import type { HostUpdate } from './host-update.ts';
-import type { ClusterSettings } from './settings.ts';
+import type { ClusterSettings, LocalitySettings } from './settings.ts';
 import { currentHosts } from './status.ts';
 
 const UNHEALTHY = HealthFlag.FailedActiveHc | HealthFlag.FailedOutlierCheck | HealthFlag.FailedEdsHealth;
 const DEGRADED = HealthFlag.DegradedActiveHc | HealthFlag.DegradedEdsHealth;
-const EXCLUDED = HealthFlag.PendingActiveHc | HealthFlag.ExcludedViaImmediateHcFail;
+const EXCLUDED = HealthFlag.PendingActiveHc | HealthFlag.ExcludedViaImmediateHcFail | HealthFlag.EdsStatusDraining;
 
 /** Envoy's names, in its order: resource, `<…>_open`, `remaining_<…>`. */
 const RESOURCES: readonly [
@@ -66,7 +66,8 @@ export class ControlGauges {
     this.#maxWeight = scope.gauge('max_host_weight');
     scope.gauge('warming_state').set(0);
     this.membershipChange = scope.counter('membership_change');
-    if (settings.localities.length > 0 && settings.type === 'STATIC') this.membershipChange.inc();
+    // A change is one of a priority's hosts.
+    if (settings.type === 'STATIC') this.membershipChange.add(new Set(settings.localities.filter(hasEndpoints).map(priorityOf)).size);
   }
 
   /** @param update hosts of a dynamic cluster, null for fixed ones */
@@ -110,8 +111,8 @@ export class ControlGauges {
     this.#healthy.set(healthy);
     this.#degraded.set(degraded);
     this.#excluded.set(excluded);
-    // Envoy does not set it for endpoint lists that never change.
-    if (this.#settings.type !== 'STATIC') this.#maxWeight.set(maxWeight);
+    // Envoy does not set it where the number of hosts never changes.
+    if (this.#settings.type !== 'STATIC' && this.#settings.type !== 'LOGICAL_DNS') this.#maxWeight.set(maxWeight);
   }
 
   /** Bound to zeros until a worker uses the cluster. */
@@ -138,4 +139,12 @@ export class ControlGauges {
     this.#resources = gauges;
     return gauges;
   }
+}
+
+function hasEndpoints(locality: LocalitySettings): boolean {
+  return locality.endpoints.length > 0;
+}
+
+function priorityOf(locality: LocalitySettings): number {
+  return locality.priority;
 }

@@ -47,7 +47,7 @@ const FLAG_NAMES: readonly string[] = [
 
 const UNHEALTHY = HealthFlag.FailedActiveHc | HealthFlag.FailedOutlierCheck | HealthFlag.FailedEdsHealth;
 const DEGRADED = HealthFlag.DegradedActiveHc | HealthFlag.DegradedEdsHealth;
-const EXCLUDED = HealthFlag.PendingActiveHc | HealthFlag.ExcludedViaImmediateHcFail;
+const EXCLUDED = HealthFlag.PendingActiveHc | HealthFlag.ExcludedViaImmediateHcFail | HealthFlag.EdsStatusDraining;
 
 /** "healthy", or "/failed_active_hc/failed_eds_health" as `/clusters` prints it. */
 export function healthFlagsText(flags: number): string {

@@ -34,6 +34,18 @@ describe('gauges that hold for all workers', () => {
     expect(membership()).toEqual([3, 0, 1, 0, 1]);
   });
 
+  test('draining endpoints are left out, and each priority that has hosts counts as a change', () => {
+    const drained = clusterSettings({ name: 'a' }, [
+      endpoint('10.0.0.1'),
+      endpoint('10.0.0.2', 80, { health: HealthFlag.FailedEdsHealth | HealthFlag.EdsStatusDraining }),
+    ]);
+    const [first] = drained.localities;
+    const localities = [first!, { ...first!, priority: 1, endpoints: [endpoint('10.0.1.1')] }, { ...first!, priority: 2, endpoints: [] }];
+    const { stats, clusters } = control({ ...drained, localities });
+    clusters.refreshGauges();
+    expect(['total', 'healthy', 'excluded', 'change'].map((name) => stats.value('cluster.a.membership_' + name))).toEqual([3, 2, 1, 2]);
+  });
+
   test('breakers are open while a worker holds all there is', () => {
     const breakers = [{ ...DEFAULT_THRESHOLDS, maxPendingRequests: 1, trackRemaining: true }, DEFAULT_THRESHOLDS] as const;
     const { stats, clusters, worker, rig } = control(clusterSettings({ name: 'a', breakers }));
