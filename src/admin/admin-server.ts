@@ -156,7 +156,7 @@ export class AdminServer {
       });
   }
 
-  #answer(incoming: IncomingMessage, body: string): AdminReply | Promise<AdminReply> {
+  async #answer(incoming: IncomingMessage, body: string): Promise<AdminReply> {
     const url = incoming.url ?? '/';
     const mark = url.indexOf('?');
     const path = mark < 0 ? url : url.slice(0, mark);
@@ -168,6 +168,8 @@ export class AdminServer {
     if ((incoming.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded'))
       for (const [key, value] of parseParams(body, true)) params.append(key, value);
     const request: AdminRequest = { method, path, params, body };
+    const asked = endpoint.asksWorkers === true ? this.#deps.refresh() : null;
+    if (asked !== null) await asked;
     return endpoint.handle(request, this.#deps);
   }
 

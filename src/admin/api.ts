@@ -133,6 +133,8 @@ export interface AdminDeps {
   readonly profiler: Profiler;
   state(): ServerState;
   serverInfo(): ServerInfo;
+  /** Asks workers for what only they know, before it is shown. null = there is nothing to ask for. */
+  refresh(): Promise<void> | null;
   clusters(): Iterable<ClusterStatus>;
   listeners(): Iterable<ListenerStatus>;
   /** envoy.admin.v3.ConfigDump's `configs` as JSON (snake_case, each with `@type`), secrets already redacted. */
@@ -186,6 +188,8 @@ export interface Endpoint {
   readonly help: string;
   /** Changes something, so it answers only POST. */
   readonly mutates: boolean;
+  /** Shows what workers know: they are asked first. */
+  readonly asksWorkers?: boolean;
   readonly parameters: readonly EndpointParameter[];
   handle(request: AdminRequest, deps: AdminDeps): AdminReply | Promise<AdminReply>;
 }

@@ -9,6 +9,7 @@ export const clustersEndpoint: Endpoint = {
   path: '/clusters',
   help: 'upstream cluster status',
   mutates: false,
+  asksWorkers: true,
   parameters: [
     { name: 'filter', help: 'regular expression (RE2) that a part of the cluster name must match' },
     { name: 'format', help: 'format to use', values: ['text', 'json'] },

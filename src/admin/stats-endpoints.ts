@@ -28,6 +28,7 @@ export const statsEndpoints: readonly Endpoint[] = [
     path: '/stats',
     help: 'print server stats',
     mutates: false,
+    asksWorkers: true,
     parameters: [
       USED_ONLY,
       FILTER,
@@ -42,6 +43,7 @@ export const statsEndpoints: readonly Endpoint[] = [
     path: '/stats/prometheus',
     help: 'print server stats in prometheus format',
     mutates: false,
+    asksWorkers: true,
     parameters: [
       USED_ONLY,
       { name: 'text_readouts', help: 'show text readouts as gauges of value 0', flag: true },

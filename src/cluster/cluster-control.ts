@@ -45,6 +45,8 @@ export class ClusterControl {
   readonly #discovered = new Map<string, Discovered>();
   readonly #gauges = new Map<string, { readonly id: number; readonly gauges: ControlGauges }>();
   readonly #viaApi = new Set<string>();
+  /** Clusters whose hosts workers make from traffic. */
+  readonly #ownHosts = new Set<string>();
   /** By servers: a resolver has sockets and tables of its own. */
   readonly #resolvers = new Map<string, DnsResolver>();
 
@@ -111,6 +113,11 @@ export class ClusterControl {
     return Array.from(this.#discovered.values(), ({ book }) => book.current);
   }
 
+  /** Only workers know some of the hosts. */
+  get hasOwnHosts(): boolean {
+    return this.#ownHosts.size > 0;
+  }
+
   /** For `/clusters`, one cluster at a time. @param own the workers' snapshots */
   *views(own: readonly OwnHosts[]): Generator<ClusterView> {
     for (const name of [...this.#registry.catalog.names()].sort()) {
@@ -152,6 +159,7 @@ export class ClusterControl {
 
   async #discover(packed: PackedCluster): Promise<void> {
     const settings = unpackSettings(packed.json);
+    if (settings.type === 'ORIGINAL_DST') this.#ownHosts.add(settings.name);
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return;
     const book = new HostBook(settings.name, packed.id, settings.overprovisioningFactor, this.#slots);
     if (settings.type === 'EDS') {
@@ -197,6 +205,7 @@ export class ClusterControl {
   }
 
   #forget(name: string): void {
+    this.#ownHosts.delete(name);
     const cluster = this.#discovered.get(name);
     if (cluster === undefined) return;
     cluster.source?.stop();

@@ -14,11 +14,14 @@ import type {
 import { InspectorProfiler } from '../admin/profiler.ts';
 import type { ListenerStatus as WorkerListenerStatus } from '../listener/listener-manager.ts';
 import { parseIpPort, pipeAddress } from '../net/address.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { memoryUse } from '../runtime/memory.ts';
 import type { Server, ServerState } from './server.ts';
 import { ENVOY_VERSION, packageVersion } from './version.ts';
+
+/** What an admin request waits at most for workers. */
+const REFRESH_PATIENCE_MS = 200;
 
 export class ServerAdmin implements AdminDeps {
   readonly clock: Clock;
@@ -83,6 +86,20 @@ export class ServerAdmin implements AdminDeps {
         metadata: { hostname: hostname() },
       },
     };
+  }
+
+  refresh(): Promise<void> | null {
+    const { clusters } = this.#server;
+    if (clusters === null || !clusters.hasOwnHosts) return null;
+    // A worker that does not answer soon must not keep the rest from being shown.
+    return new Promise((resolve) => {
+      const patience = new Timer({ onTimer: () => resolve() }, 0);
+      this.clock.arm(patience, REFRESH_PATIENCE_MS);
+      void this.#server.refresh().then(() => {
+        this.clock.disarm(patience);
+        resolve();
+      });
+    });
   }
 
   clusters(): Iterable<ClusterStatus> {

@@ -80,6 +80,14 @@ describe('methods and paths', () => {
     expect(server.calls).toEqual([]);
   });
 
+  test('workers are asked only for what shows them', async () => {
+    const before = server.refreshed;
+    await server.ask('/ready');
+    expect(server.refreshed).toBe(before);
+    for (const path of ['/clusters', '/stats?filter=none', '/stats/prometheus?filter=none']) await server.ask(path);
+    expect(server.refreshed).toBe(before + 3);
+  });
+
   test('what changes nothing takes any method', async () => {
     for (const method of ['POST', 'PUT', 'OPTIONS']) expect((await server.ask(`${method} /ready`)).body).toBe('LIVE\n');
   });

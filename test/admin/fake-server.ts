@@ -101,6 +101,7 @@ export class FakeServer {
   runtimeValues: Map<string, string> | null = new Map();
   clusters: Iterable<ClusterStatus> = [dead, web];
   port = 0;
+  refreshed = 0;
   onQuit: () => void = () => undefined;
   readonly #admin: AdminServer;
 
@@ -120,6 +121,10 @@ export class FakeServer {
         commandLineOptions: { concurrency: 1 },
         node: { id: 'n1' },
       }),
+      refresh: () => {
+        this.refreshed++;
+        return null;
+      },
       clusters: () => this.clusters,
       listeners: () => [
         { name: 'front', address: ipAddress('127.0.0.1', 80), additionalAddresses: [] },

@@ -113,7 +113,7 @@ describe('what /clusters shows', () => {
     expect([...unused!.hosts].map((h) => h.counts.cxTotal)).toEqual([0]);
   });
 
-  test('hosts that only workers know of', () => {
+  test('hosts that only workers know of', async () => {
     const { clusters, worker, rig, stats } = control(clusterSettings({ name: 'o', type: 'ORIGINAL_DST', localities: [] }));
     const downstream = { ...rig.context.downstream, localAddressRestored: true };
     worker
@@ -125,6 +125,8 @@ describe('what /clusters shows', () => {
     expect([...view!.hosts].map((h) => [h.address.text, h.hostname, h.counts.rqActive])).toEqual([
       ['127.0.0.1:15001', 'o127.0.0.1:15001', 2],
     ]);
+    await clusters.start();
+    expect(clusters.hasOwnHosts).toBe(true);
     clusters.refreshGauges(own);
     expect([stats.value('cluster.o.membership_total'), stats.value('cluster.o.membership_change')]).toEqual([1, 1]);
   });
