@@ -19,6 +19,8 @@ export interface WorkerData {
   readonly ledger: SharedArrayBuffer;
   /** Int32 cells: open connections of all listeners, then of each listener. */
   readonly connectionCounts: SharedArrayBuffer;
+  /** This worker's share of them. */
+  readonly connectionLedger: SharedArrayBuffer;
   readonly drainStrategy: 'gradual' | 'immediate';
   readonly drainTimeMs: number;
   readonly fileFlushIntervalMs: number;

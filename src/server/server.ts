@@ -119,7 +119,8 @@ export class Server {
     resources.onListeners = async () => {
       this.listenerStatus = await this.workers.listenerStatus();
     };
-    this.workers.replay = () => [...resources.replay(), ...this.#replay()];
+    this.workers.resources = () => resources.replay();
+    this.workers.processState = () => this.#processState();
     this.#subscriptions = new FileSubscriptions({
       clock: this.clock,
       logger: this.logger,
@@ -273,7 +274,7 @@ export class Server {
   }
 
   /** What a worker that starts now must be told of the process's state. */
-  #replay(): WorkerCall[] {
+  #processState(): WorkerCall[] {
     const calls: WorkerCall[] = [{ kind: 'set-runtime', values: this.runtime.values() }, ...this.#standing];
     if (this.#healthCheckFailed) calls.push({ kind: 'set-health-check-failed', failed: true });
     if (this.#termination !== null) calls.push({ kind: 'terminate' });

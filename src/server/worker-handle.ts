@@ -5,6 +5,13 @@ import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { FromWorker, WorkerCall, WorkerData } from './messages.ts';
 
+/** The thread is not there any more; what it was to do may be asked of its successor. */
+export class WorkerEnded extends Error {
+  constructor() {
+    super('the worker has ended');
+  }
+}
+
 export interface WorkerEvents {
   onStats(announcement: StatsAnnouncement): void;
   onLog(record: LogRecord): void;
@@ -28,6 +35,7 @@ export class WorkerHandle {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 1;
   #stopping = false;
+  #ended = false;
 
   constructor(data: WorkerData, events: WorkerEvents) {
     this.data = data;
@@ -54,7 +62,8 @@ export class WorkerHandle {
       failure = error;
     });
     this.#worker.on('exit', () => {
-      for (const waiting of this.#waiting.values()) waiting.reject(new Error('the worker has ended'));
+      this.#ended = true;
+      for (const waiting of this.#waiting.values()) waiting.reject(new WorkerEnded());
       this.#waiting.clear();
       if (!this.#stopping) events.onCrash(failure);
     });
@@ -62,6 +71,7 @@ export class WorkerHandle {
 
   /** Rejects with the worker's own words if it could not do it. */
   call<T>(call: WorkerCall): Promise<T> {
+    if (this.#ended) return Promise.reject(new WorkerEnded());
     const id = this.#nextId++;
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (result: unknown) => void, reject });

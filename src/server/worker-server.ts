@@ -45,6 +45,7 @@ export class WorkerServer {
   readonly #network = new Map<string, Create<never, NetworkFilterFactory>>();
   readonly #listenerFilters = new Map<string, Create<FilterDeps, ListenerFilterFactory>>();
   readonly #counts: Int32Array;
+  readonly #connectionLedger: Int32Array;
   /** Listener key → its cell of `#counts`. */
   readonly #countCells = new Map<string, number>();
   #deps: FilterDeps | null = null;
@@ -58,6 +59,7 @@ export class WorkerServer {
     this.#store = new StatsStore((announcement) => post({ kind: 'stats', announcement }));
     this.#slab = new SharedSlab(data.slab, data.ledger);
     this.#counts = new Int32Array(data.connectionCounts);
+    this.#connectionLedger = new Int32Array(data.connectionLedger);
     this.#bugs = this.#store.root.scope('server').counter('envoy_bug_failures');
     onUnexpectedException((error, connection) =>
       this.#onBug('unexpected exception: connection closed', error, { connection: connection.id }),
@@ -168,8 +170,8 @@ export class WorkerServer {
         newNetworkFilter: (type, settings, deps) => this.#network.get(type)?.(settings, deps as never, this.#parts) ?? null,
         newListenerFilter: (type, settings, deps) => this.#listenerFilters.get(type)?.(settings, deps, this.#parts) ?? null,
         newAccessLogger: (settings) => accessLogs.logger(settings as never),
-        connectionCount: (key) => new SharedConnectionCount(this.#counts, this.#countCells.get(key)!),
-        globalConnectionCount: new SharedConnectionCount(this.#counts, 0),
+        connectionCount: (key) => new SharedConnectionCount(this.#counts, this.#countCells.get(key)!, this.#connectionLedger),
+        globalConnectionCount: new SharedConnectionCount(this.#counts, 0, this.#connectionLedger),
         globalConnectionLimit: () => this.#runtime.integer('overload.global_downstream_max_connections', Number.POSITIVE_INFINITY),
         originalDestination: kernelOriginalDestination(),
         preparedSockets: kernelPreparedSockets(),

@@ -1,45 +1,38 @@
 /** All workers of the process: started, told the same things, and replaced when one dies. */
 import { SharedSlab } from '../lb/shared-slab.ts';
+import { SharedConnectionCount } from '../listener/connection-count.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import { createLogger, type Logger } from '../runtime/logger.ts';
 import { writeRecord } from '../runtime/posted-logger.ts';
-import { sleep } from '../runtime/sleep.ts';
-import type { StatsAggregate, ThreadStats } from '../stats/aggregate.ts';
+import type { StatsAggregate } from '../stats/aggregate.ts';
 import type { WorkerCall, WorkerConfiguration, WorkerData } from './messages.ts';
-import { WorkerHandle } from './worker-handle.ts';
+import { type SlotOwner, type WorkerEquipment, WorkerSlot } from './worker-slot.ts';
 
 /** Cells for listeners' connection counts; the first is the global one. */
 const COUNT_CELLS = 4096;
-/** Between a worker's death and its successor: one that dies at once must not take a whole core. */
-const RESTART_DELAY_MS = 200;
 
-export interface WorkersOptions extends Omit<WorkerData, 'index' | 'slab' | 'ledger' | 'connectionCounts'> {
+export interface WorkersOptions extends Omit<WorkerData, 'index' | 'slab' | 'ledger' | 'connectionCounts' | 'connectionLedger'> {
   readonly concurrency: number;
   readonly logPath: string | null;
 }
 
-interface Slot {
-  handle: WorkerHandle;
-  stats: ThreadStats;
-  ledger: SharedArrayBuffer;
-}
-
-export class Workers {
+export class Workers implements SlotOwner {
   readonly slab: SharedSlab;
   readonly #options: WorkersOptions;
   readonly #stats: StatsAggregate;
   readonly #logger: Logger;
-  readonly #counts = new SharedArrayBuffer(COUNT_CELLS * 4);
-  readonly #slots: Slot[] = [];
+  readonly #counts = new Int32Array(new SharedArrayBuffer(COUNT_CELLS * 4));
+  readonly #slots: WorkerSlot[] = [];
   /** What a new worker must be told to be like the others. */
   #configuration: WorkerConfiguration | null = null;
   readonly #listeners = new Map<string, { settings: ListenerSettings; countCell: number }>();
-  /** What a worker that starts now must be told besides the first configuration, to be like the others. */
-  replay: () => readonly WorkerCall[] = () => [];
+  /** What a worker that starts now must be told of clusters and routes, before it gets the listeners. */
+  resources: () => readonly WorkerCall[] = () => [];
+  /** And of drains and the like, after it. */
+  processState: () => readonly WorkerCall[] = () => [];
   #nextCountCell = 1;
   #serving = false;
-  #stopping = false;
 
   constructor(options: WorkersOptions, stats: StatsAggregate, logger: Logger) {
     this.#options = options;
@@ -49,7 +42,7 @@ export class Workers {
   }
 
   start(): void {
-    for (let i = 0; i < this.#options.concurrency; i++) this.#slots.push(this.#spawn(i));
+    for (let i = 0; i < this.#options.concurrency; i++) this.#slots.push(new WorkerSlot(i, this));
   }
 
   get size(): number {
@@ -71,12 +64,12 @@ export class Workers {
    */
   async setListener(key: string, settings: ListenerSettings): Promise<void> {
     const known = this.#listeners.get(key);
-    const countCell = known?.countCell ?? this.#nextCountCell++;
-    await this.#slots[0]!.handle.call({ kind: 'set-listener', key, countCell, settings });
+    const countCell = known?.countCell ?? this.#newCountCell();
+    await this.#slots[0]!.ask({ kind: 'set-listener', key, countCell, settings });
     const status = (await this.listenerStatus()).find((listener) => listener.key === key);
     const bound = status === undefined ? settings : withPorts(settings, status.addresses);
     this.#listeners.set(key, { settings: bound, countCell });
-    await Promise.all(this.#slots.slice(1).map((slot) => slot.handle.call({ kind: 'set-listener', key, countCell, settings: bound })));
+    await Promise.all(this.#slots.slice(1).map((slot) => slot.tell({ kind: 'set-listener', key, countCell, settings: bound })));
   }
 
   /** Everything is there: connections that were held are served, and all that follow. */
@@ -91,17 +84,18 @@ export class Workers {
   }
 
   listenerStatus(): Promise<ListenerStatus[]> {
-    return this.#slots[0]!.handle.call<ListenerStatus[]>({ kind: 'listener-status' });
+    return this.ask<ListenerStatus[]>({ kind: 'listener-status' });
   }
 
   /** What any worker can answer, since all run the same. */
   ask<T>(call: WorkerCall): Promise<T> {
-    return this.#slots[0]!.handle.call<T>(call);
+    return this.#slots[0]!.ask<T>(call);
   }
 
-  /** One answer a worker. */
-  query<T>(call: WorkerCall): Promise<T[]> {
-    return Promise.all(this.#slots.map((slot) => slot.handle.call<T>(call)));
+  /** One answer of each worker that is there. */
+  async query<T>(call: WorkerCall): Promise<T[]> {
+    const answers = await Promise.all(this.#slots.map((slot) => slot.askNow<T>(call)));
+    return answers.filter((answer) => answer !== null);
   }
 
   async connectionCount(): Promise<number> {
@@ -110,42 +104,65 @@ export class Workers {
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
-    await Promise.all(this.#slots.map((slot) => slot.handle.stop()));
+    await Promise.all(this.#slots.map((slot) => slot.stop()));
+  }
+
+  // ── what the slots ask ──
+
+  equip(index: number): WorkerEquipment {
+    const stats = this.#stats.addThread();
+    const ledger = this.slab.newLedger();
+    const connectionLedger = new SharedArrayBuffer(COUNT_CELLS * 4);
+    // A worker leaves out what is below its level.
+    const logger = createLogger(`worker-${index}`, 'trace', this.#options.logPath);
+    const connectionCounts = this.#counts.buffer;
+    return {
+      data: { ...this.#options, index, slab: this.slab.buffer, ledger, connectionCounts, connectionLedger },
+      onLog: (record) => writeRecord(logger, record),
+      onStats: (announcement) => stats.accept(announcement),
+      reclaim: () => {
+        stats.retire();
+        this.slab.reclaim(ledger);
+        SharedConnectionCount.reclaim(this.#counts, new Int32Array(connectionLedger));
+      },
+    };
+  }
+
+  replay(): WorkerCall[] {
+    const calls: WorkerCall[] = [];
+    if (this.#configuration === null) return calls;
+    calls.push({ kind: 'configure', configuration: this.#configuration }, ...this.resources());
+    for (const [key, listener] of this.#listeners) calls.push({ kind: 'set-listener', key, ...listener });
+    calls.push(...this.processState());
+    if (this.#serving) calls.push({ kind: 'serve-connections' });
+    return calls;
+  }
+
+  onDeath(index: number, error: Error | null): void {
+    this.#logger.error('a worker died: its connections are closed, another is started', {
+      worker: index,
+      error: error?.stack ?? 'unknown',
+    });
+  }
+
+  onReplayFailed(index: number, call: WorkerCall, error: Error): void {
+    this.#logger.error('a new worker could not be brought to the state of the others', {
+      worker: index,
+      what: call.kind,
+      error: error.message,
+    });
   }
 
   async #all(call: WorkerCall): Promise<void> {
-    await Promise.all(this.#slots.map((slot) => slot.handle.call(call)));
+    await Promise.all(this.#slots.map((slot) => slot.tell(call)));
   }
 
-  #spawn(index: number): Slot {
-    const stats = this.#stats.addThread();
-    const ledger = this.slab.newLedger();
-    const data: WorkerData = { ...this.#options, index, slab: this.slab.buffer, ledger, connectionCounts: this.#counts };
-    // A worker leaves out what is below its level.
-    const logger = createLogger(`worker-${index}`, 'trace', this.#options.logPath);
-    const handle = new WorkerHandle(data, {
-      onLog: (record) => writeRecord(logger, record),
-      onStats: (announcement) => stats.accept(announcement),
-      onCrash: (error) => void this.#replace(index, error),
-    });
-    return { handle, stats, ledger };
-  }
-
-  async #replace(index: number, error: Error | null): Promise<void> {
-    if (this.#stopping) return;
-    this.#logger.error('a worker died; starting another', { worker: index, error: error?.stack ?? 'unknown' });
-    this.#slots[index]!.stats.retire();
-    this.slab.reclaim(this.#slots[index]!.ledger);
-    await sleep(RESTART_DELAY_MS);
-    if (this.#stopping) return;
-    const slot = this.#spawn(index);
-    this.#slots[index] = slot;
-    if (this.#configuration === null) return;
-    await slot.handle.call({ kind: 'configure', configuration: this.#configuration });
-    for (const call of this.replay()) await slot.handle.call(call);
-    for (const [key, listener] of this.#listeners) await slot.handle.call({ kind: 'set-listener', key, ...listener });
-    if (this.#serving) await slot.handle.call({ kind: 'serve-connections' });
+  /** A cell that no listener uses, and no connection of one that was removed. */
+  #newCountCell(): number {
+    if (this.#nextCountCell < COUNT_CELLS) return this.#nextCountCell++;
+    const used = new Set(Array.from(this.#listeners.values(), ({ countCell }) => countCell));
+    for (let cell = 1; cell < COUNT_CELLS; cell++) if (!used.has(cell) && Atomics.load(this.#counts, cell) === 0) return cell;
+    throw new Error(`more than ${COUNT_CELLS - 1} listeners`);
   }
 }
 

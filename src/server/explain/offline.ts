@@ -22,6 +22,7 @@ export async function explainOffline(
     slab: slab.buffer,
     ledger: slab.newLedger(),
     connectionCounts: new SharedArrayBuffer((whole.listeners.length + 1) * 4),
+    connectionLedger: new SharedArrayBuffer((whole.listeners.length + 1) * 4),
     drainStrategy: 'immediate',
     drainTimeMs: 0,
     fileFlushIntervalMs: 10_000,
