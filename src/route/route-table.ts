@@ -100,9 +100,20 @@ export class MatchingRouteTable implements RouteTable {
   matchedPath(headers: RequestHeaders): string {
     const path = pathOnly(headers.path);
     if (!this.#ignoreParameters) return path;
-    const semicolon = path.indexOf(';');
-    return semicolon < 0 ? path : path.slice(0, semicolon);
+    return path.indexOf(';') < 0 ? path : withoutParameters(path);
   }
+}
+
+/** Each segment ends at its ';' (RFC 3986 §3.3). */
+function withoutParameters(path: string): string {
+  let kept = '';
+  let from = 0;
+  for (let semicolon = path.indexOf(';'); semicolon >= 0; semicolon = path.indexOf(';', from)) {
+    kept += path.slice(from, semicolon);
+    from = path.indexOf('/', semicolon);
+    if (from < 0) return kept;
+  }
+  return kept + path.slice(from);
 }
 
 function byLength(domains: ReadonlyMap<string, MatchingVirtualHost>): WildcardDomains {

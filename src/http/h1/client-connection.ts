@@ -31,6 +31,8 @@ export class Http1ClientConnection implements ClientConnection {
   #partial: PartialHead | null;
   /** The connection must not carry another request. */
   #spent: boolean;
+  /** The exchange has become a byte stream in both directions. */
+  #tunnel: boolean;
   /** A response is complete but its owner is told only after the bytes behind it have been looked at. */
   #finished: boolean;
 
@@ -43,6 +45,7 @@ export class Http1ClientConnection implements ClientConnection {
     this.#request = null;
     this.#partial = null;
     this.#spent = false;
+    this.#tunnel = false;
     this.#finished = false;
   }
 
@@ -61,10 +64,10 @@ export class Http1ClientConnection implements ClientConnection {
   onData(chunk: Buffer): void {
     let p = 0;
     const end = chunk.length;
+    if (this.#request !== null) this.#request.wireBytesReceived += end;
     while (p < end) {
       if (this.#state === State.Head) p = this.#partial === null ? this.#parseHead(chunk, p) : this.#parseSplitHead(chunk, p);
       else if (this.#state === State.Body) p = this.#decodeBody(chunk, p);
-    if (this.#request !== null) this.#request.wireBytesReceived += end;
       else break;
     }
     if (p < end && this.#state === State.Idle) this.#onUnexpectedBytes();
@@ -74,7 +77,13 @@ export class Http1ClientConnection implements ClientConnection {
   onEnd(): void {
     const request = this.#request;
     if (request !== null) {
-      if (this.#state === State.Body && this.#body.kind === BodyKind.UntilClose) {
+      if (this.#tunnel) {
+        // As in Envoy no end of a message but of the connection: flag UC.
+        this.#release(request);
+        this.#body.stop();
+        request.decoder.onResponseReset(ResetReason.ConnectionTermination, '');
+        this.#callbacks.onStreamDone(false, false);
+      } else if (this.#state === State.Body && this.#body.kind === BodyKind.UntilClose) {
         this.#body.stop();
         this.#spent = true;
         this.#state = State.Idle;
@@ -179,16 +188,16 @@ export class Http1ClientConnection implements ClientConnection {
   #startResponse(): void {
     const request = this.#request!;
     const headers = parser.headers;
+    request.headerBytesReceived += parser.fieldBytes;
     if (parser.informational) {
       request.decoder.on1xxHeaders(headers);
       return;
     }
-    if (parser.close) {
-      this.#spent = true;
-      this.#callbacks.onCloseAnnounced?.();
-    } else {
+    if (parser.closeAnnounced) this.#callbacks.onCloseAnnounced?.();
+    this.#tunnel = parser.tunnel;
+    if (parser.close) this.#spent = true;
+    else {
       const keepAlive = headers.get('keep-alive');
-    request.headerBytesReceived += parser.fieldBytes;
       if (keepAlive !== undefined) this.#onKeepAlive(keepAlive);
     }
     const end = parser.body === BodyKind.None;
@@ -233,9 +242,9 @@ export class Http1ClientConnection implements ClientConnection {
 
   #onUnexpectedBytes(): void {
     this.#spent = true;
+    this.#callbacks.onProtocolError();
     if (this.#finished) return;
     this.#state = State.Closed;
-    this.#callbacks.onProtocolError();
     this.connection.close('no-flush');
   }
 

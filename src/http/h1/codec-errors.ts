@@ -8,6 +8,7 @@ export const CODEC_ERROR = badRequest('http1.codec_error');
 export const INVALID_CHARACTERS = badRequest('http1.invalid_characters');
 export const INVALID_SCHEME = badRequest('http1.invalid_scheme');
 export const INVALID_URL = badRequest('http1.invalid_url');
+export const INVALID_AUTHORITY = badRequest('http.invalid_authority');
 export const CONNECTION_HEADER_REJECTED = badRequest('http1.connection_header_rejected');
 export const BODY_DISALLOWED = badRequest('http1.body_disallowed');
 export const CHUNKED_CONTENT_LENGTH = badRequest('http1.content_length_and_chunked_not_allowed');

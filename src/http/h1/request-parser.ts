@@ -9,6 +9,7 @@ import {
   CODEC_ERROR,
   CONNECTION_HEADER_REJECTED,
   HEADERS_TOO_LARGE,
+  INVALID_AUTHORITY,
   INVALID_CHARACTERS,
   INVALID_TRANSFER_ENCODING,
   LOW_VERSION,
@@ -25,6 +26,9 @@ import type { Http1Settings } from './settings.ts';
 /** Results of `parse`. */
 export const Parsed = { Incomplete: 0, Complete: 1, Failed: 2 } as const;
 export type Parsed = (typeof Parsed)[keyof typeof Parsed];
+
+/** Characters of host, port, IPv6 literal and userinfo (RFC 3986 §3.2); Envoy checks no more. */
+const AUTHORITY = /^[A-Za-z0-9\-._~!$&'()*+,;=:[\]@%]*$/;
 
 const METHODS: ReadonlyMap<string, string> = new Map(
   (
@@ -52,14 +56,14 @@ export class RequestParser {
   /** An upgrade or CONNECT: what follows the head is a byte stream. */
   tunnel: boolean;
   droppedUnderscores: number;
-  readonly #table: FieldTable;
-  readonly #facts: HeadFacts;
-  #method: string;
-  #targetStart: number;
   /** See HeadFacts. */
   get fieldBytes(): number {
     return this.#facts.fieldBytes;
   }
+  readonly #table: FieldTable;
+  readonly #facts: HeadFacts;
+  #method: string;
+  #targetStart: number;
   #targetEnd: number;
   #is11: boolean;
 
@@ -146,7 +150,8 @@ export class RequestParser {
       settings.allowAbsoluteUrl,
       isConnect,
     );
-    return refused === null ? Parsed.Complete : this.#fail(refused);
+    if (refused !== null) return this.#fail(refused);
+    return AUTHORITY.test(headers.authority) ? Parsed.Complete : this.#fail(INVALID_AUTHORITY);
   }
 
   /**
@@ -231,16 +236,17 @@ export class RequestParser {
     this.body = BodyKind.None;
     this.contentLength = 0;
     if (facts.transferEncodings > 0) {
-      if (facts.transferEncodings > 1 || facts.transferEncoding.toLowerCase() !== 'chunked' || isConnect) {
-        this.error = INVALID_TRANSFER_ENCODING;
-        return false;
-      }
+      const chunked = facts.transferEncodings === 1 && facts.transferEncoding.toLowerCase() === 'chunked';
       if (facts.contentLengths > 0) {
-        if (!settings.allowChunkedLength) {
+        if (!chunked || !settings.allowChunkedLength) {
           this.error = CHUNKED_CONTENT_LENGTH;
           return false;
         }
         this.headers.remove('content-length');
+      }
+      if (!chunked || isConnect) {
+        this.error = INVALID_TRANSFER_ENCODING;
+        return false;
       }
       this.body = BodyKind.Chunked;
     } else if (facts.contentLengths > 0) {

@@ -77,7 +77,7 @@ export class Http1Request implements RequestEncoder {
       if (!end) {
         text += spell('transfer-encoding', headers, format) + ': chunked\r\n';
         this.#chunked = true;
-      } else if (method !== 'GET' && method !== 'HEAD') {
+      } else if (method !== 'GET' && method !== 'HEAD' && method !== 'TRACE') {
         text += spell('content-length', headers, format) + ': 0\r\n';
       }
     }

@@ -33,16 +33,20 @@ export class ResponseParser {
   contentLength: number;
   /** The connection carries no further request after this response. */
   close: boolean;
+  /** It says so itself, or is of a version that knows nothing else. */
+  closeAnnounced: boolean;
+  /** What follows the head is a byte stream. */
+  tunnel: boolean;
   /** 1xx other than 101: another head follows. */
   informational: boolean;
-  readonly #table: FieldTable;
-  readonly #facts: HeadFacts;
-  #status: number;
-  #http10: boolean;
   /** See HeadFacts. */
   get fieldBytes(): number {
     return this.#facts.fieldBytes;
   }
+  readonly #table: FieldTable;
+  readonly #facts: HeadFacts;
+  #status: number;
+  #http10: boolean;
 
   constructor() {
     this.headers = new ResponseHeaders();
@@ -51,6 +55,8 @@ export class ResponseParser {
     this.body = BodyKind.None;
     this.contentLength = 0;
     this.close = false;
+    this.closeAnnounced = false;
+    this.tunnel = false;
     this.informational = false;
     this.#table = new FieldTable();
     this.#facts = new HeadFacts();
@@ -82,6 +88,7 @@ export class ResponseParser {
       if (hasToken(facts.connection, 'close')) this.close = true;
       else if (this.#http10) this.close = !hasToken(facts.connection, 'keep-alive');
     }
+    this.closeAnnounced = this.close;
     return this.#frameBody(settings, answering);
   }
 
@@ -146,6 +153,7 @@ export class ResponseParser {
         }
       }
     }
+    this.tunnel = tunnel;
     let kind: BodyKind = BodyKind.UntilClose;
     if (facts.transferEncodings > 0) {
       if (facts.transferEncodings > 1 || facts.transferEncoding.toLowerCase() !== 'chunked') return this.#fail(INVALID_TRANSFER_ENCODING);

@@ -43,6 +43,7 @@ export class Http1ServerConnection implements ServerConnection {
   /** Read, but not counted for any exchange yet. */
   #unmetered: number;
   #resume: (() => void) | null;
+  #resumeSoon: (() => void) | null;
 
   constructor(connection: Connection, settings: Http1Settings, callbacks: ServerCallbacks, stats: Http1Stats | null = null) {
     this.connection = connection;
@@ -57,8 +58,9 @@ export class Http1ServerConnection implements ServerConnection {
     this.#held = null;
     this.#heldPaused = false;
     this.#parsing = false;
-    this.#resume = null;
     this.#unmetered = 0;
+    this.#resume = null;
+    this.#resumeSoon = null;
   }
 
   get activeStreams(): number {
@@ -130,7 +132,7 @@ export class Http1ServerConnection implements ServerConnection {
     }
     if (this.#state !== State.AwaitResponse) return;
     this.#state = State.Head;
-    if (!this.#parsing && this.#held !== null && !this.connection.aboveHighWatermark) this.#parseHeld();
+    if (!this.#parsing && this.#held !== null && !this.connection.aboveHighWatermark) this.#parseHeldSoon();
   }
 
   onExchangeReset(exchange: Http1Exchange): void {
@@ -144,10 +146,10 @@ export class Http1ServerConnection implements ServerConnection {
     this.#parsing = true;
     let p = 0;
     const end = chunk.length;
-    while (p < end) {
-      if (this.#state === State.Body) p = this.#decodeBody(chunk, p);
     if (this.#exchange === null) this.#unmetered = end;
     else this.#exchange.wireBytesReceived += end;
+    while (p < end) {
+      if (this.#state === State.Body) p = this.#decodeBody(chunk, p);
       else if (this.#state === State.Closed) break;
       else if (this.#state === State.AwaitResponse || this.connection.aboveHighWatermark) {
         // A client that sends requests but does not read the responses waits too.
@@ -218,19 +220,19 @@ export class Http1ServerConnection implements ServerConnection {
 
   #newExchange(): Http1Exchange {
     const exchange = new Http1Exchange(this);
-    this.#exchange = exchange;
-    exchange.decoder = this.#callbacks.newStream(exchange);
     exchange.wireBytesReceived = this.#unmetered;
     this.#unmetered = 0;
+    this.#exchange = exchange;
+    exchange.decoder = this.#callbacks.newStream(exchange);
     if (this.connection.aboveHighWatermark) exchange.decoder.onAboveWriteBufferHighWatermark();
     return exchange;
   }
 
   #startRequest(exchange: Http1Exchange): void {
     const headers = parser.headers;
+    exchange.headerBytesReceived = parser.fieldBytes;
     exchange.isHead = headers.method === 'HEAD';
     exchange.isConnect = headers.method === 'CONNECT';
-    exchange.headerBytesReceived = parser.fieldBytes;
     exchange.isUpgrade = parser.tunnel && !exchange.isConnect;
     exchange.close = parser.close;
     if (parser.http10) exchange.protocol = 'HTTP/1.0';
@@ -292,6 +294,12 @@ export class Http1ServerConnection implements ServerConnection {
       this.#heldPaused = true;
       this.connection.readDisable(true);
     }
+  }
+
+  /** When the upstream connection that is just being read has gone back to its pool, so that the next request finds it there. */
+  #parseHeldSoon(): void {
+    this.#resumeSoon ??= () => this.#parseHeld();
+    queueMicrotask(this.#resumeSoon);
   }
 
   #parseHeld(): void {

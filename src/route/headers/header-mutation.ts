@@ -27,7 +27,12 @@ export class HeaderMutation {
     const values = this.#values;
     // Every value is computed before the first is written: formats see the headers as they came.
     for (let i = 0; i < add.length; i++) values[i] = add[i]!.value(headers, ctx);
-    for (let i = 0; i < add.length; i++) if (add[i]!.overwrites && values[i] !== null) headers.set(add[i]!.name, values[i]!);
+    for (let i = 0; i < add.length; i++) {
+      if (!add[i]!.overwrites || values[i] === null) continue;
+      // As in Envoy the new line is the last, not in the place of the old.
+      headers.remove(add[i]!.name);
+      headers.add(add[i]!.name, values[i]!);
+    }
     for (let i = 0; i < add.length; i++) if (!add[i]!.overwrites && values[i] !== null) headers.append(add[i]!.name, values[i]!);
   }
 }

@@ -14,6 +14,9 @@ function respond(encoder: ResponseEncoder, status: number, headers: Record<strin
   encoder.encodeHeaders(response, end);
 }
 
+/** Whoever called into the codec has returned. */
+const callersDone = (): Promise<void> => Promise.resolve();
+
 describe('pipelining', () => {
   test('requests in one read are answered in order', () => {
     const server = new ServerHarness({}, echoPath).feed(get('/a') + get('/b') + get('/c'));
@@ -21,25 +24,31 @@ describe('pipelining', () => {
     expect(server.codec.activeStreams).toBe(0);
   });
 
-  test('the next request is looked at only when the response before is complete', () => {
+  test('the next request is looked at only when the response before is complete, and its upstream connection back in the pool', async () => {
     const server = new ServerHarness().feed(
       `POST /a HTTP/1.1\r\nHost: h\r\ncontent-length: 3\r\n\r\nabc${get('/b')}${get('/c').slice(0, 9)}`,
     );
     expect(server.streams).toBe(1);
     respond(server.encoder!, 204, {}, true);
+    expect(server.streams).toBe(1);
+    await callersDone();
     expect(server.streams).toBe(2);
     expect(server.log.lines.at(-1)).toBe('HTTP/1.1 GET h|/b {} end');
     server.feed(get('/c').slice(9));
     expect(server.streams).toBe(2);
     respond(server.encoder!, 204, {}, true);
+    await callersDone();
     expect(server.log.lines.at(-1)).toBe('HTTP/1.1 GET h|/c {} end');
   });
 
-  test('a client that floods is not read from until there is room', () => {
+  test('a client that floods is not read from until there is room', async () => {
     const server = new ServerHarness().feed(get('/'));
     for (let i = 0; i < 20; i++) server.feed(get(`/${'x'.repeat(1024)}`));
     expect(server.connection.pauses).toBe(1);
-    for (let i = 0; i < 21; i++) respond(server.encoder!, 204, {}, true);
+    for (let i = 0; i < 21; i++) {
+      respond(server.encoder!, 204, {}, true);
+      await callersDone();
+    }
     expect(server.streams).toBe(21);
     expect(server.connection.pauses).toBe(0);
     expect(server.codec.activeStreams).toBe(0);

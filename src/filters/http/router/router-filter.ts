@@ -175,6 +175,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     chargeResponse(this, status, headers, attempt.host);
     if (status < 500) chargeHost(this, attempt, grpcStatus, end);
     if (this.setCookie !== null) headers.add('set-cookie', this.setCookie);
+    info.responseCode = status;
     info.responseCodeDetails = 'via_upstream';
     this.route.finalizeResponseHeaders(headers, info);
     if (this.route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
@@ -392,8 +393,8 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     if (this.virtualClusterStats !== null) this.virtualClusterStats.upstreamRqRetry.inc();
     this.#attempts++;
     stream.info.attemptCount = this.#attempts;
-    // The cluster may have been removed or replaced meanwhile.
     stream.info.retried();
+    // The cluster may have been removed or replaced meanwhile.
     const cluster = stream.clusters.get(this.cluster.name);
     if (cluster !== null) this.cluster = cluster;
     const host = cluster === null ? null : cluster.chooseHost(this);

@@ -124,7 +124,6 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
     drainTimeoutMs: durationMs(message.drainTimeout) ?? 5_000,
     delayedCloseTimeoutMs: durationMs(message.delayedCloseTimeout) ?? 1_000,
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
-    streamErrorOnInvalidHttpMessage: streamError,
     proxy100Continue: message.proxy100Continue,
     schemeToOverwrite:
       message.schemeHeaderTransformation?.transformation.case === 'schemeToOverwrite'

@@ -219,7 +219,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     if (this.#request !== null) this.#request.answered = true;
     this.#isLocalReply = true;
     // A bad request leaves the framing in doubt: the connection ends, unless configured otherwise.
-    if (status === 400 && !this.manager.settings.streamErrorOnInvalidHttpMessage) this.closeAfter = true;
+    if (status === 400 && !this.manager.settings.http1.streamErrorOnInvalid) this.closeAfter = true;
     const reply = composeLocalReply(info, this.#headers, this.manager.localReplies, status, body, edit, grpcStatus);
     const text = this.#isHead ? '' : reply.body;
     this.respondHeaders(reply.headers, text === '');
@@ -229,6 +229,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   reset(_reason: ResetReason): void {
     if (this.ended) return;
     this.manager.stats.rqTxReset.inc();
+    this.manager.stats.rqRxReset.inc();
     this.encoder.reset(ResetReason.LocalReset);
     this.#finish();
   }
@@ -248,6 +249,12 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     if (this.ended || this.responseStarted) return;
     // Interim responses are passed on only with proxy_100_continue, as in Envoy.
     if (!this.manager.settings.proxy100Continue) return;
+    this.sendInterim(headers);
+  }
+
+  /** Counted like the final response that follows. */
+  sendInterim(headers: ResponseHeaders): void {
+    this.manager.stats.recordResponse(headers.status);
     this.encoder.encode1xx(headers);
   }
 
@@ -310,9 +317,9 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     info.firstDownstreamTxMs = now;
     this.lastActivityMs = now;
 
-    if (!this.requestEnded && !switching) {
+    if (!this.requestEnded) {
       // What is left of the request would have to be read to find the next one: the connection ends instead.
-      this.closeAfter = true;
+      if (!switching) this.closeAfter = true;
       manager.stats.rqResponseBeforeRqComplete.inc();
     }
     // A draining connection says so on every response, and closes when its drain time is over.
@@ -321,8 +328,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.#timers?.disarm(StreamTimer.Request);
 
     if (switching) {
-      manager.stats.cxUpgradesTotal.inc();
-      manager.stats.cxUpgradesActive.inc();
       connection.tunnel = true;
       if (manager.settings.accessLogOnTunnel) manager.log(info, 'DownstreamTunnelSuccessfullyEstablished');
     }
@@ -448,7 +453,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     // A CONNECT without a route is the router's to refuse: 404, not 403.
     const upgrade = headers.method === 'CONNECT' ? (route === null ? '' : 'CONNECT') : (headers.get('upgrade') ?? '');
     if (upgrade !== '') {
-      if (manager.allowsUpgrade(upgrade, route)) this.isTunnel = true;
+      if (manager.allowsUpgrade(upgrade, route)) this.#becomeTunnel();
       else {
         manager.stats.rqWsOnNonWsRoute.inc();
         this.closeAfter = true;
@@ -460,6 +465,14 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.#request = new RequestSide(this, this.#filters, this);
     this.#response = manager.newResponseSide(this, this.#filters);
     return true;
+  }
+
+  /** Counted although the upstream may still refuse. */
+  #becomeTunnel(): void {
+    if (this.isTunnel) return;
+    this.isTunnel = true;
+    this.manager.stats.cxUpgradesTotal.inc();
+    this.manager.stats.cxUpgradesActive.inc();
   }
 
   #arm(kind: StreamTimer, delayMs: number): void {
@@ -475,6 +488,8 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
 
   #responseComplete(): void {
     this.#responseEnded = true;
+    // Envoy resets what is left of a request that has been answered early.
+    if (!this.requestEnded) this.manager.stats.rqRxReset.inc();
     this.info.lastDownstreamTxMs = this.clock.nowMs();
     this.#finish();
   }
@@ -491,7 +506,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.#timers?.disarmAll();
     stats.rqActive.dec();
     stats.rqTime.record(info.endMs - info.startMs);
-    if (this.connection.tunnel) stats.cxUpgradesActive.dec();
+    if (this.isTunnel) stats.cxUpgradesActive.dec();
     this.manager.log(info, 'DownstreamEnd');
     this.connection.onStreamEnd(this);
   }

@@ -23,12 +23,11 @@ export function admit(stream: HttpStream, headers: RequestHeaders, table: RouteT
 
   const expect = headers.get('expect');
   if (expect !== undefined && !settings.proxy100Continue && expect.toLowerCase() === '100-continue') {
-    stream.encoder.encode1xx(new ResponseHeaders(100));
+    stream.sendInterim(new ResponseHeaders(100));
     headers.remove('expect');
   }
 
   if (headers.authority === '' && !headers.emptyHost) return refuse(stream, 400, '', 'missing_host_header');
-  if (!isAuthority(headers.authority)) return refuse(stream, 400, '', 'http.invalid_authority');
 
   if (headers.method === 'QUERY' && !headers.has('content-type')) return refuse(stream, 400, '', 'query_missing_content_type');
 
@@ -78,11 +77,4 @@ function normalize(stream: HttpStream, headers: RequestHeaders): boolean {
 function refuse(stream: HttpStream, status: number, body: string, details: string): boolean {
   stream.localReply(status, body, 0, details);
   return false;
-}
-
-/** Characters of host, port, IPv6 literal and userinfo (RFC 3986 §3.2); Envoy checks no more. */
-const AUTHORITY = /^[A-Za-z0-9\-._~!$&'()*+,;=:[\]@%]*$/;
-
-function isAuthority(text: string): boolean {
-  return AUTHORITY.test(text);
 }

@@ -55,7 +55,6 @@ export interface HcmSettings {
   readonly delayedCloseTimeoutMs: number;
   /** 0 = unlimited. */
   readonly maxRequestsPerConnection: number;
-  readonly streamErrorOnInvalidHttpMessage: boolean;
   readonly proxy100Continue: boolean;
   /** '' = leave. */
   readonly schemeToOverwrite: string;
