@@ -101,12 +101,16 @@ export class Http1ClientConnection implements ClientConnection {
   }
 
   onConnectionClosed(): void {
+    const inside = this.#state === State.Body ? this.#body.kind !== BodyKind.UntilClose && !this.#tunnel : this.#partial !== null;
     this.#state = State.Closed;
     this.#partial = null;
     const request = this.#request;
     if (request === null) return;
     this.#release(request);
-    request.decoder.onResponseReset(ResetReason.ConnectionTermination, '');
+    // Cut by the peer in the middle of a message, with RST as with FIN. A tunnel has no messages.
+    const malformed = inside && !this.connection.closing;
+    if (malformed) this.#callbacks.onProtocolError();
+    request.decoder.onResponseReset(malformed ? ResetReason.ProtocolError : ResetReason.ConnectionTermination, '');
   }
 
   onAboveWriteBufferHighWatermark(): void {

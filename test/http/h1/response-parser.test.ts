@@ -187,12 +187,19 @@ describe('reuse', () => {
     expect(client.log.lines).toEqual(['done']);
   });
 
-  test('a lost connection resets the stream', () => {
+  const MALFORMED = ['protocol error', `reset ${ResetReason.ProtocolError}`];
+  const LOST = [`reset ${ResetReason.ConnectionTermination}`];
+  test.each([
+    ['inside a body of known length', `${OK}content-length: 5\r\n\r\nhe`, ['200 {content-length=5}', 'data he', ...MALFORMED]],
+    ['inside the head', OK, MALFORMED],
+    ['inside a body without length', `${OK}\r\nhe`, ['200 {}', 'data he', ...LOST]],
+    ['before the response', '', LOST],
+  ])('a connection that is lost %s resets the stream', (_where, bytes, lines) => {
     const client = new ClientHarness();
     client.request();
-    client.feed(`${OK}content-length: 5\r\n\r\nhe`);
+    client.feed(bytes);
     client.codec.onConnectionClosed();
-    expect(client.log.lines).toEqual(['200 {content-length=5}', 'data he', `reset ${ResetReason.ConnectionTermination}`]);
+    expect(client.log.lines).toEqual(lines);
   });
 });
 
