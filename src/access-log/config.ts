@@ -60,7 +60,7 @@ export function compileAccessLog(message: AccessLog, at: CompileContext): Access
       return { sink: { kind: config.$typeName === STDOUT ? 'stdout' : 'stderr' }, format, filter };
     }
     default:
-      here.error(`access logger ${config.$typeName} is not supported by Outrider yet`);
+      here.notImplemented(`access logger ${config.$typeName} is not supported by Outrider yet`);
       return null;
   }
 }
@@ -86,7 +86,7 @@ export function compileLogFormat(message: SubstitutionFormatString, at: CompileC
   message.formatters.forEach((formatter, i) => {
     const type = anyTypeName(formatter.typedConfig);
     // Their operators are always there; as in Envoy, listing them is needed for none of the others.
-    if (!FORMATTERS.has(type)) at.field('formatters', i).error(`formatter ${type} is not supported by Outrider yet`);
+    if (!FORMATTERS.has(type)) at.field('formatters', i).notImplemented(`formatter ${type} is not supported by Outrider yet`);
   });
   const { omitEmptyValues, contentType, format } = message;
   switch (format.case) {

@@ -93,6 +93,11 @@ export class CompileContext {
     this.list.add(this.options.allowUnsupported ? 'warning' : 'error', [...this.segments, fieldName], detail);
   }
 
+  /** What stands here is valid and not implemented; the caller goes on without it. @param message e.g. "HTTP filter x.y.Z is not supported by Outrider yet" */
+  notImplemented(message: string): void {
+    this.list.add(this.options.allowUnsupported ? 'warning' : 'error', this.segments, message);
+  }
+
   /** The message in `any`; null if there is none, which is then reported here. */
   unpack(any: Any | undefined): Message | null {
     if (any === undefined) {

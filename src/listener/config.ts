@@ -147,6 +147,7 @@ function displayAddress(address: ListenAddressSettings): string {
 
 function compileFilterChain(chain: FilterChain, at: CompileContext, compilers: ListenerCompilers): FilterChainSettings {
   const filters: ExtensionSettings[] = [];
+  let servable = true;
   chain.filters.forEach((filter, i) => {
     const place = at.field('filters', i);
     if (filter.configType.case !== 'typedConfig') {
@@ -155,8 +156,12 @@ function compileFilterChain(chain: FilterChain, at: CompileContext, compilers: L
       return;
     }
     const compiled = compilers.networkFilter(filter.configType.value, place.field('typed_config'));
-    if (compiled === null) return;
     const last = i === chain.filters.length - 1;
+    if (compiled === null) {
+      // Nobody is left to serve its connections: a chain without filters closes them, as in Envoy.
+      if (last) servable = false;
+      return;
+    }
     if (compiled.terminal && !last) {
       place.error(
         `Error: terminal filter named ${filter.name} of type ${compiled.name} must be the last filter in a network filter chain.`,
@@ -177,7 +182,7 @@ function compileFilterChain(chain: FilterChain, at: CompileContext, compilers: L
   return {
     name: chain.name,
     match: compileFilterChainMatch(chain.filterChainMatch, at.field('filter_chain_match')),
-    filters,
+    filters: servable ? filters : [],
     transportSocket: null,
     transportSocketConnectTimeoutMs: durationMs(chain.transportSocketConnectTimeout) ?? DEFAULT_TRANSPORT_CONNECT_TIMEOUT_MS,
     metadata: chain.metadata === undefined ? null : chain.metadata.filterMetadata,

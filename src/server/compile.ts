@@ -19,7 +19,6 @@ import type {
 } from '../config/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { didYouMean } from '../config/suggest.ts';
 import type { HcmCompilers } from '../filters/network/http-connection-manager/config.ts';
-import type { HttpFilterSettings } from '../filters/network/http-connection-manager/settings.ts';
 import { durationMs } from '../http/config.ts';
 import { compileListenAddress, compileListener } from '../listener/config.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
@@ -171,22 +170,22 @@ export class Compiler implements NetworkCompilers {
     });
   }
 
-  /** @param filters the chain that the routes belong to; null for RDS, where it is not known */
-  routes(message: RouteConfiguration, filters: readonly HttpFilterSettings[] | null, at: CompileContext): RouteTableSettings {
-    return compileRouteConfiguration(message, at, this.#routeDeps(filters));
+  /** @param filterNames of the chain that the routes belong to; null for RDS, where it is not known */
+  routes(message: RouteConfiguration, filterNames: readonly string[] | null, at: CompileContext): RouteTableSettings {
+    return compileRouteConfiguration(message, at, this.#routeDeps(filterNames));
   }
 
-  scopedRoutes(message: ScopedRoutes, filters: readonly HttpFilterSettings[], at: CompileContext): ScopedRoutesSettings {
-    return compileScopedRoutes(message, at, this.#routeDeps(filters));
+  scopedRoutes(message: ScopedRoutes, filterNames: readonly string[], at: CompileContext): ScopedRoutesSettings {
+    return compileScopedRoutes(message, at, this.#routeDeps(filterNames));
   }
 
-  #routeDeps(filters: readonly HttpFilterSettings[] | null): RouteCompileDeps {
+  #routeDeps(filterNames: readonly string[] | null): RouteCompileDeps {
     return {
       perFilterConfig: (name, any, here) => this.#perFilterConfig(name, any, here),
-      httpFilterNames: filters === null ? null : filters.map((filter) => filter.name),
+      httpFilterNames: filterNames,
       clusterExists: (name) => (this.#clusterNames.has(name) ? true : this.#clustersMayCome ? null : false),
       clusterNames: this.#clusterNames,
-      validateClustersByDefault: filters !== null,
+      validateClustersByDefault: filterNames !== null,
     };
   }
 
@@ -216,7 +215,8 @@ export class Compiler implements NetworkCompilers {
     const typeName = anyTypeName(any);
     const loaded = table.get(typeName);
     if (loaded === undefined) {
-      at.error(typeName === '' ? 'missing "@type"' : `${kind} ${typeName} is not supported by Outrider yet`);
+      if (typeName === '') at.error('missing "@type"');
+      else at.notImplemented(`${kind} ${typeName} is not supported by Outrider yet`);
       return null;
     }
     const message = at.unpack(any);
@@ -238,7 +238,7 @@ export class Compiler implements NetworkCompilers {
       const message = at.unpack(any);
       return message === null ? null : loaded.compileRoute(message, at);
     }
-    at.error(`per-filter configuration ${typeName} is not supported by Outrider yet`);
+    at.notImplemented(`per-filter configuration ${typeName} is not supported by Outrider yet`);
     return null;
   }
 

@@ -35,8 +35,9 @@ import type { HcmSettings, HttpFilterSettings, OriginalIpDetectionSettings } fro
 export interface HcmCompilers {
   /** Settings of the HTTP filter whose configuration is `any`; null if it was refused (and reported). */
   httpFilter(any: Any, at: CompileContext): { type: string; settings: unknown; terminal: boolean } | null;
-  routes(message: RouteConfiguration, filters: readonly HttpFilterSettings[], at: CompileContext): RouteTableSettings;
-  scopedRoutes(message: ScopedRoutes, filters: readonly HttpFilterSettings[], at: CompileContext): ScopedRoutesSettings;
+  /** @param filterNames all of the chain's, those that were refused too: routes may speak of them */
+  routes(message: RouteConfiguration, filterNames: readonly string[], at: CompileContext): RouteTableSettings;
+  scopedRoutes(message: ScopedRoutes, filterNames: readonly string[], at: CompileContext): ScopedRoutesSettings;
   accessLog(message: AccessLog, at: CompileContext): AccessLogSettings | null;
   /** Notes the subscription. */
   rds(message: Rds, statPrefix: string, at: CompileContext): void;
@@ -47,12 +48,9 @@ const XFF_TYPE = 'envoy.extensions.http.original_ip_detection.xff.v3.XffConfig';
 const CUSTOM_HEADER_TYPE = 'envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig';
 const UUID_TYPE = 'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig';
 
-function compileRoutes(
-  specifier: HttpConnectionManager['routeSpecifier'],
-  filters: readonly HttpFilterSettings[],
-  at: CompileContext,
-  compilers: HcmCompilers,
-): HcmSettings['routeConfig'] {
+function compileRoutes(message: HttpConnectionManager, at: CompileContext, compilers: HcmCompilers): HcmSettings['routeConfig'] {
+  const specifier = message.routeSpecifier;
+  const filters = message.httpFilters.map((filter) => filter.name);
   if (specifier.case === 'routeConfig') return compilers.routes(specifier.value, filters, at.field('route_config'));
   return specifier.case === 'scopedRoutes' ? compilers.scopedRoutes(specifier.value, filters, at.field('scoped_routes')) : null;
 }
@@ -80,7 +78,7 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
   return {
     statPrefix: message.statPrefix,
     codecType: message.codecType === CodecType.HTTP1 ? 'HTTP1' : 'AUTO',
-    routeConfig: compileRoutes(specifier, httpFilters, at, compilers),
+    routeConfig: compileRoutes(message, at, compilers),
     rdsRouteConfigName: specifier.case === 'rds' ? specifier.value.routeConfigName : '',
     httpFilters,
     http1: compileHttp1Options(
@@ -151,8 +149,11 @@ function compileHttpFilters(filters: readonly HttpFilter[], at: CompileContext, 
     }
     const any = filter.configType.value;
     const result = compilers.httpFilter(any, here.field('typed_config'));
-    if (result === null) return;
     const last = i === filters.length - 1;
+    if (result === null) {
+      if (last && at.options.allowUnsupported) here.error('the last filter cannot be left out: nothing else answers requests');
+      return;
+    }
     if (result.terminal && !last) {
       here.error(`Error: terminal filter named ${filter.name} of type ${filter.name} must be the last filter in a http filter chain.`);
     } else if (!result.terminal && last) {
