@@ -95,8 +95,11 @@ export class ApiRegistry {
 let registry: ApiRegistry | null = null;
 
 export function apiRegistry(): ApiRegistry {
-  registry ??= new ApiRegistry(
-    fs.readFileSync(new URL('./gen/envoy-api.binpb', import.meta.url)),
+  if (registry !== null) return registry;
+  const set = fs.readFileSync(new URL('./gen/envoy-api.binpb', import.meta.url));
+  registry = new ApiRegistry(
+    // Not as a Buffer: every piece that the decoder cuts off it would be one too, which takes a tenth of the whole start.
+    new Uint8Array(set.buffer, set.byteOffset, set.length),
     JSON.parse(fs.readFileSync(new URL('./gen/envoy-api.index.json', import.meta.url), 'utf8')) as FileIndex[],
   );
   return registry;
