@@ -41,6 +41,8 @@ abstract class Side<H extends HeaderMap> {
   #bufferedEnd: boolean;
   #trailers: HeaderMap | null;
   #holding: boolean;
+  /** The kept body is on its way through the filters. */
+  #releasing: boolean;
 
   constructor(stream: HttpStream, filters: readonly HttpFilter[]) {
     this.stream = stream;
@@ -55,6 +57,7 @@ abstract class Side<H extends HeaderMap> {
     this.#bufferedEnd = false;
     this.#trailers = null;
     this.#holding = false;
+    this.#releasing = false;
   }
 
   protected abstract callHeaders(filter: HttpFilter, headers: H, end: boolean): Status;
@@ -163,6 +166,7 @@ abstract class Side<H extends HeaderMap> {
   #runTrailers(from: number): void {
     const trailers = this.#trailers!;
     for (let i = from; i < this.filters.length; i++) {
+      if (i === this.#stoppedAt && this.#stoppedHow === Status.StopAllAndWatermark) return;
       const status = this.callTrailers(this.filters[i]!, trailers);
       if (this.over) return;
       if (status !== Status.Continue) {
@@ -192,7 +196,10 @@ abstract class Side<H extends HeaderMap> {
 
   /** Passes on what was kept, from filter `from` on. */
   #release(from: number): void {
-    if (this.over || this.#stoppedAt !== NOWHERE) return;
+    if (this.over) return;
+    const stoppedAt = this.#stoppedAt;
+    // A filter that has stopped the headers only is shown the body.
+    if (stoppedAt !== NOWHERE && (stoppedAt < from || this.#stoppedHow === Status.StopAllAndWatermark)) return;
     this.#dataStoppedAt = NOWHERE;
     if (this.#holding) {
       this.#holding = false;
@@ -203,10 +210,14 @@ abstract class Side<H extends HeaderMap> {
     this.#buffer = null;
     this.#bufferedBytes = 0;
     this.#bufferedEnd = false;
+    const nested = this.#releasing;
+    this.#releasing = true;
     if (buffer !== null) this.#runData(from, buffer.length === 1 ? buffer[0]! : Buffer.concat(buffer), end);
     else if (end) this.#runData(from, EMPTY, true);
-    if (this.over) return;
-    if (this.#trailers !== null && this.#dataStoppedAt === NOWHERE) this.#runTrailers(from);
+    this.#releasing = nested;
+    // A filter that goes on while it is shown the body leaves the trailers to whoever shows it.
+    if (this.over || nested) return;
+    if (this.#trailers !== null) this.#runTrailers(from);
   }
 }
 

@@ -110,6 +110,41 @@ describe('request side', () => {
     expect(log).toEqual(['a:headers.', 'b:headers.']);
   });
 
+  test('a second filter that stops the headers is shown the body that waited for the first', () => {
+    for (const goesOn of [false, true]) {
+      const { log, side, filters } = requestRig((l) => [
+        new Probe('a', l, { headers: Status.StopAllAndWatermark }),
+        new Probe('b', l, { headers: Status.Stop, data: [goesOn ? Status.Continue : Status.StopAndBuffer], trailers: Status.Stop }),
+        new Probe('c', l),
+      ]);
+      side.headers(headers, false);
+      side.data(bytes('x'), false);
+      side.trailers(new HeaderMap());
+      expect(log.splice(0)).toEqual(['a:headers']);
+      side.continue(filters[0]!);
+      expect(log.splice(0)).toEqual(
+        goesOn
+          ? ['b:headers', 'a:x', 'b:x', 'c:headers', 'c:x', 'a:trailers', 'b:trailers']
+          : ['b:headers', 'a:x', 'b:x', 'a:trailers', 'b:trailers'],
+      );
+      side.continue(filters[1]!);
+      expect(log).toEqual(goesOn ? ['c:trailers'] : ['c:headers', 'c:x', 'c:trailers']);
+    }
+  });
+
+  test('trailers that waited with the body reach a filter that buffers until they come', () => {
+    const { log, side, filters } = requestRig((l) => [
+      new Probe('a', l, { headers: Status.StopAllAndWatermark }),
+      new Probe('b', l, { data: [Status.StopAndBuffer] }),
+      new Probe('c', l),
+    ]);
+    side.headers(headers, false);
+    side.data(bytes('x'), false);
+    side.trailers(new HeaderMap());
+    side.continue(filters[0]!);
+    expect(log).toEqual(['a:headers', 'b:headers', 'c:headers', 'a:x', 'b:x', 'a:trailers', 'b:trailers', 'c:x', 'c:trailers']);
+  });
+
   test('trailers wait for a buffering filter', () => {
     const { log, side, filters } = requestRig((l) => [
       new Probe('a', l, { data: [Status.StopAndBuffer], trailers: Status.Stop }),
