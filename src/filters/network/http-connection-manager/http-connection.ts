@@ -7,6 +7,7 @@ import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import { type NetworkFilter, type NetworkFilterCallbacks, Status } from '../../api.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { HttpStream } from './http-stream.ts';
+import { onStreamIdle } from './stream-expiry.ts';
 
 const TIMER_IDLE = 0;
 const TIMER_MAX_DURATION = 1;
@@ -136,8 +137,9 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
   newStream(encoder: ResponseEncoder): RequestDecoder {
     this.#requests++;
     const stream = new HttpStream(this, encoder);
-    this.#stream = stream;
     stream.info.downstreamBytes = encoder;
+    this.#stream = stream;
+    this.watchStreamIdle();
     return stream;
   }
 
@@ -163,6 +165,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
 
   /** The last response is out: the peer gets time to read it and to close, so that no RST overtakes it (delayed_close_timeout). */
   onConnectionDone(): void {
+    if (this.#delayedCloseTimer !== null) return;
     const delayMs = this.manager.settings.delayedCloseTimeoutMs;
     this.#closing = true;
     if (delayMs === 0) {
@@ -251,9 +254,9 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
         return;
       case TIMER_STREAM_IDLE: {
         const stream = this.#stream;
-        if (stream === null) return;
+        if (stream === null || stream.ownIdleTimeout) return;
         const quietMs = now - stream.lastActivityMs;
-        if (quietMs >= settings.streamIdleTimeoutMs) stream.onStreamIdle();
+        if (quietMs >= settings.streamIdleTimeoutMs) onStreamIdle(stream);
         else deps.clock.arm(timer, settings.streamIdleTimeoutMs - quietMs);
       }
     }

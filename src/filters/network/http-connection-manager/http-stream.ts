@@ -14,6 +14,8 @@ import type { HttpConnection } from './http-connection.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { composeLocalReply } from './local-reply.ts';
 import { admit } from './request-admission.ts';
+import { noteRoute } from './route-info.ts';
+import { onStreamTimerExpired } from './stream-expiry.ts';
 import { StreamTimer, StreamTimers, type StreamTimerTarget, streamDurationMs } from './stream-timers.ts';
 
 export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTimerTarget {
@@ -29,6 +31,8 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   closeAfter: boolean;
   /** Last time anything moved in either direction. */
   lastActivityMs: number;
+  /** The route has its own idle timeout: the connection's shared idle timer leaves this stream alone. */
+  ownIdleTimeout: boolean;
   #headers: RequestHeaders | null;
   #responseHeaders: ResponseHeaders | null;
   #routeTable: RouteTable | null;
@@ -38,7 +42,10 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   #filters: readonly HttpFilter[];
   #request: RequestSide | null;
   #response: ResponseSide | null;
-  #responseEnded: boolean;
+  /** The last piece of the response is on its way to the codec. */
+  #responseEnding: boolean;
+  /** Pauses of the request that were passed to the codec. */
+  #pauses: number;
   #isLocalReply: boolean;
   #isHead: boolean;
   #watermarks: WatermarkListener | null;
@@ -61,6 +68,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.isTunnel = false;
     this.closeAfter = false;
     this.lastActivityMs = now;
+    this.ownIdleTimeout = false;
     this.#headers = null;
     this.#responseHeaders = null;
     this.#routeTable = null;
@@ -70,7 +78,8 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.#filters = NO_FILTERS;
     this.#request = null;
     this.#response = null;
-    this.#responseEnded = false;
+    this.#responseEnding = false;
+    this.#pauses = 0;
     this.#isLocalReply = false;
     this.#isHead = false;
     this.#watermarks = null;
@@ -81,9 +90,9 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     manager.stats.rqTotal.inc();
     manager.stats.rqActive.inc();
     manager.stats.rqHttp1Total.inc();
-    if (settings.requestTimeoutMs > 0) this.#arm(StreamTimer.Request, settings.requestTimeoutMs);
-    if (settings.requestHeadersTimeoutMs > 0) this.#arm(StreamTimer.RequestHeaders, settings.requestHeadersTimeoutMs);
-    if (settings.maxStreamDurationMs > 0) this.#arm(StreamTimer.MaxDuration, settings.maxStreamDurationMs);
+    if (settings.requestTimeoutMs > 0) this.arm(StreamTimer.Request, settings.requestTimeoutMs);
+    if (settings.requestHeadersTimeoutMs > 0) this.arm(StreamTimer.RequestHeaders, settings.requestHeadersTimeoutMs);
+    if (settings.maxStreamDurationMs > 0) this.arm(StreamTimer.MaxDuration, settings.maxStreamDurationMs);
   }
 
   get random() {
@@ -136,12 +145,11 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     if (!admit(this, headers, this.#routeTable)) return;
 
     const route = this.route;
-    this.#armIdleTimers(route);
     this.connection.onRequestAdmitted();
     this.isTunnel = false;
     if (!this.#createFilters(headers, route)) return;
     if (manager.settings.accessLogOnNewRequest) manager.log(this.info, 'DownstreamStart');
-    if (manager.settings.accessLogFlushIntervalMs > 0) this.#arm(StreamTimer.LogFlush, manager.settings.accessLogFlushIntervalMs);
+    if (manager.settings.accessLogFlushIntervalMs > 0) this.arm(StreamTimer.LogFlush, manager.settings.accessLogFlushIntervalMs);
     this.#request!.headers(headers, end);
   }
 
@@ -165,16 +173,15 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   onRequestReset(_reason: ResetReason, details: string): void {
     if (this.ended) return;
     const info = this.info;
-    if (!this.#responseEnded) {
-      if (details !== '') {
-        if (info.responseCodeDetails === '' || details !== 'downstream_remote_disconnect') info.responseCodeDetails = details;
-      } else {
-        info.responseCodeDetails = 'downstream_remote_disconnect';
-      }
-      if (info.responseCodeDetails === 'downstream_remote_disconnect') info.flags |= Flag.DC;
-      this.manager.stats.rqRxReset.inc();
-    }
+    info.responseCodeDetails = details === '' ? 'downstream_remote_disconnect' : details;
+    if (info.responseCodeDetails === 'downstream_remote_disconnect') info.flags |= Flag.DC;
+    this.manager.stats.rqRxReset.inc();
     this.#finish();
+  }
+
+  /** The codec goes on with the next request of the connection: this one is over first. */
+  onCodecStreamDone(): void {
+    if (this.#responseEnding) this.#responseComplete();
   }
 
   onAboveWriteBufferHighWatermark(): void {
@@ -217,6 +224,8 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
       return;
     }
     if (this.#request !== null) this.#request.answered = true;
+    // Filters that hold a response have seen their headers: what replaces it goes past them.
+    if (this.#responseHeaders !== null) this.#response = null;
     this.#isLocalReply = true;
     // A bad request leaves the framing in doubt: the connection ends, unless configured otherwise.
     if (status === 400 && !this.manager.settings.http1.streamErrorOnInvalid) this.closeAfter = true;
@@ -242,7 +251,9 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   }
 
   pauseRequest(pause: boolean): void {
-    if (!this.ended && !this.requestEnded) this.encoder.readDisable(pause);
+    if (this.ended || (pause ? this.requestEnded : this.#pauses === 0)) return;
+    this.#pauses += pause ? 1 : -1;
+    this.encoder.readDisable(pause);
   }
 
   respond1xx(headers: ResponseHeaders): void {
@@ -332,6 +343,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
       if (manager.settings.accessLogOnTunnel) manager.log(info, 'DownstreamTunnelSuccessfullyEstablished');
     }
     if (!info.isHealthCheck) manager.stats.recordResponse(headers.status);
+    this.#responseEnding = end;
     this.encoder.encodeHeaders(headers, end);
     if (end) this.#responseComplete();
   }
@@ -339,11 +351,13 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   encodeData(chunk: Buffer, end: boolean): void {
     this.info.bytesSent += chunk.length;
     this.lastActivityMs = this.clock.nowMs();
+    this.#responseEnding = end;
     this.encoder.encodeData(chunk, end);
     if (end) this.#responseComplete();
   }
 
   encodeTrailers(trailers: HeaderMap): void {
+    this.#responseEnding = true;
     this.encoder.encodeTrailers(trailers);
     this.#responseComplete();
   }
@@ -372,48 +386,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   }
 
   onStreamTimer(kind: StreamTimer): void {
-    const { stats, settings } = this.manager;
-    switch (kind) {
-      case StreamTimer.Idle: {
-        const idleMs = this.route?.action?.idleTimeoutMs ?? settings.streamIdleTimeoutMs;
-        const quietMs = this.clock.nowMs() - this.lastActivityMs;
-        if (quietMs >= idleMs) this.onStreamIdle();
-        else this.#arm(StreamTimer.Idle, idleMs - quietMs);
-        return;
-      }
-      case StreamTimer.Request:
-        stats.rqTimeout.inc();
-        this.#timeOut('request timeout', 0, 'request_overall_timeout');
-        return;
-      case StreamTimer.RequestHeaders:
-        stats.rqHeaderTimeout.inc();
-        this.#timeOut('request header timeout', 0, 'request_header_timeout');
-        return;
-      case StreamTimer.MaxDuration:
-        stats.rqMaxDurationReached.inc();
-        this.#timeOut('downstream duration timeout', 0, 'max_duration_timeout', 4);
-        return;
-      case StreamTimer.LogFlush:
-        this.manager.log(this.info, 'DownstreamPeriodic');
-        this.#arm(StreamTimer.LogFlush, settings.accessLogFlushIntervalMs);
-    }
-  }
-
-  /** Called by the connection when its shared idle timer finds this stream idle for too long. */
-  onStreamIdle(): void {
-    this.manager.stats.rqIdleTimeout.inc();
-    this.#timeOut('stream timeout', Flag.SI, 'stream_idle_timeout');
-  }
-
-  /** 408 while the request is still coming in, 504 when it has been received. */
-  #timeOut(body: string, flag: number, details: string, grpcStatus = -1): void {
-    this.connection.dispatch(() => {
-      if (this.responseStarted) {
-        this.info.flags |= flag;
-        this.info.responseCodeDetails = details;
-        this.reset(ResetReason.LocalReset);
-      } else this.localReply(this.requestEnded ? 504 : 408, body, flag, details, null, grpcStatus);
-    });
+    onStreamTimerExpired(this, kind);
   }
 
   #pickRoute(): void {
@@ -421,30 +394,22 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     const route = this.#routeTable === null ? null : this.#routeTable.match(this.#headers!, this.info, this.info.randomValue);
     this.#route = route;
     this.#clusterName = route?.action?.clusterName(this.#headers!) ?? '';
-    if (route !== null) {
-      this.info.routeName = route.name;
-      this.info.routeMetadata = route.metadata;
-      this.info.virtualHostName = route.virtualHost.name;
-      const cluster = this.#clusterName === '' ? null : this.clusters.get(this.#clusterName);
-      if (cluster !== null) {
-        this.info.upstreamCluster = cluster.name;
-        this.info.upstreamClusterObservabilityName = cluster.settings.altStatName === '' ? cluster.name : cluster.settings.altStatName;
-        this.info.clusterMetadata = cluster.metadata;
-      }
-    }
+    if (route !== null) noteRoute(this.info, route, this.#clusterName, this.clusters);
+    if (!this.ended) this.#armIdleTimers(route);
   }
 
   #armIdleTimers(route: Route | null): void {
-    const ownIdleMs = route?.action?.idleTimeoutMs;
-    if (ownIdleMs === null || ownIdleMs === undefined) {
-      // The usual case costs nothing: the connection's one idle timer looks at `lastActivityMs`.
-      this.connection.watchStreamIdle();
-    } else if (ownIdleMs > 0) this.#arm(StreamTimer.Idle, ownIdleMs);
+    const ownIdleMs = route?.action?.idleTimeoutMs ?? null;
+    this.ownIdleTimeout = ownIdleMs !== null;
+    if (ownIdleMs !== null && ownIdleMs > 0) this.arm(StreamTimer.Idle, ownIdleMs);
+    else this.#timers?.disarm(StreamTimer.Idle);
+    // The usual case costs nothing: the connection's one idle timer looks at `lastActivityMs`.
+    if (ownIdleMs === null) this.connection.watchStreamIdle();
     if (route === null || route.action === null) return;
     const durationMs = streamDurationMs(this.#headers!, route.action);
     if (durationMs === null) return;
     if (durationMs < 0) this.#timers?.disarm(StreamTimer.MaxDuration);
-    else this.#arm(StreamTimer.MaxDuration, Math.max(0, durationMs - (this.clock.nowMs() - this.info.startMs)));
+    else this.arm(StreamTimer.MaxDuration, Math.max(0, durationMs - (this.clock.nowMs() - this.info.startMs)));
   }
 
   /** False if the request was answered because its upgrade is not allowed. */
@@ -475,7 +440,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.manager.stats.cxUpgradesActive.inc();
   }
 
-  #arm(kind: StreamTimer, delayMs: number): void {
+  arm(kind: StreamTimer, delayMs: number): void {
     this.#timers ??= new StreamTimers(this, this.clock);
     this.#timers.arm(kind, delayMs);
   }
@@ -487,7 +452,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   }
 
   #responseComplete(): void {
-    this.#responseEnded = true;
+    if (this.ended) return;
     // Envoy resets what is left of a request that has been answered early.
     if (!this.requestEnded) this.manager.stats.rqRxReset.inc();
     this.info.lastDownstreamTxMs = this.clock.nowMs();

@@ -50,6 +50,19 @@ export interface MutationResult {
 
 const ACCEPTED: MutationResult = { rejectStatus: 0 };
 
+/** What original-ip detection found out. */
+interface Detected extends MutationResult {
+  /** null = nothing: the peer it is. */
+  readonly address: Address | null;
+  /** The address may make the request an internal one. */
+  readonly single: boolean;
+  /** The peer goes into x-forwarded-for. */
+  readonly append: boolean;
+}
+
+/** Envoy appends an untrusted sender even with skip_xff_append. */
+const UNTRUSTED: Detected = { rejectStatus: 0, address: null, single: false, append: true };
+
 export class RequestMutation {
   readonly #settings: HcmSettings;
   readonly #local: LocalInfo;
@@ -84,11 +97,11 @@ export class RequestMutation {
       }
       if (!settings.skipXffAppend) this.#appendXff(headers, client);
     } else if (settings.originalIpDetection !== null) {
-      const verdict = this.#detect(headers);
+      const verdict = this.#detect(headers, client);
       if (verdict.rejectStatus !== 0) return verdict;
       if (verdict.address !== null) trusted = verdict.address;
       singleXff = verdict.single;
-      if (settings.originalIpDetection.kind === 'xff' && !settings.originalIpDetection.skipXffAppend) this.#appendXff(headers, client);
+      if (verdict.append) this.#appendXff(headers, client);
     } else {
       const found = xffAddress(headers, settings.xffNumTrustedHops);
       if (found !== null) {
@@ -171,17 +184,21 @@ export class RequestMutation {
     headers.append('x-forwarded-for', ip);
   }
 
-  #detect(headers: RequestHeaders): MutationResult & { address: Address | null; single: boolean } {
+  #detect(headers: RequestHeaders, client: Address): Detected {
     const detection = this.#settings.originalIpDetection!;
     if (detection.kind === 'xff') {
-      const found =
-        this.#trustedCidrs.length > 0 ? xffUntrusted(headers, this.#trustedCidrs) : xffAddress(headers, detection.xffNumTrustedHops);
-      return { rejectStatus: 0, address: found === null ? null : ipAddress(found.ip, 0), single: found?.only ?? false };
+      const byRange = this.#trustedCidrs.length > 0;
+      // Anyone can send x-forwarded-for: with trusted ranges it counts only if the sender is in one of them.
+      if (byRange && !(client.kind === 'ip' && this.#trustedCidrs.some((range) => range.contains(client.ip)))) return UNTRUSTED;
+      const found = byRange ? xffUntrusted(headers, this.#trustedCidrs) : xffAddress(headers, detection.xffNumTrustedHops);
+      const append = !detection.skipXffAppend;
+      return { rejectStatus: 0, address: found === null ? null : ipAddress(found.ip, 0), single: found?.only ?? false, append };
     }
     const value = headers.get(detection.headerName);
     const address = value === undefined || !isIp(value) ? null : ipAddress(value, 0);
-    if (address === null) return { rejectStatus: detection.rejects ? detection.rejectStatus : 0, address: null, single: false };
-    return { rejectStatus: 0, address, single: detection.allowUntrusted };
+    if (address === null)
+      return { rejectStatus: detection.rejects ? detection.rejectStatus : 0, address: null, single: false, append: false };
+    return { rejectStatus: 0, address, single: detection.allowUntrusted, append: false };
   }
 
   #isInternal(hadXff: boolean, singleXff: boolean, peer: Address, trusted: Address): boolean {

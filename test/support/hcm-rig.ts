@@ -1,0 +1,549 @@
+/** A connection manager without sockets: time moves when told to, chance is seeded, the codec on top and the filters below are the test's own. */
+import type { AccessLogFilterSettings } from '../../src/access-log/settings.ts';
+import {
+  type AccessLogger,
+  type FilterDeps,
+  type HttpFilter,
+  type NetworkFilterCallbacks,
+  PassThroughFilter,
+  Status,
+  type TerminalHttpStream,
+} from '../../src/filters/api.ts';
+import { HcmStats } from '../../src/filters/network/http-connection-manager/hcm-stats.ts';
+import type { HttpConnection } from '../../src/filters/network/http-connection-manager/http-connection.ts';
+import { HttpConnectionManager } from '../../src/filters/network/http-connection-manager/http-connection-manager.ts';
+import { LocalReplies, type LocalReplyMapperSettings } from '../../src/filters/network/http-connection-manager/local-reply.ts';
+import type { HcmSettings } from '../../src/filters/network/http-connection-manager/settings.ts';
+import type { RequestDecoder, ResponseEncoder } from '../../src/http/codec.ts';
+import { DEFAULT_HTTP1_SETTINGS, type Http1Settings } from '../../src/http/h1/settings.ts';
+import { Http1Stats } from '../../src/http/h1/stats.ts';
+import { type HeaderMap, RequestHeaders, ResponseHeaders } from '../../src/http/header-map.ts';
+import type { ResetReason } from '../../src/http/reset-reason.ts';
+import { shortFlags } from '../../src/http/response-flags.ts';
+import { type ConnectionInfo, StreamInfo } from '../../src/http/stream-info.ts';
+import { type Address, ipAddress } from '../../src/net/address.ts';
+import type { CloseType, Connection } from '../../src/net/connection.ts';
+import type { Route, RouteAction, RouteTable } from '../../src/route/route.ts';
+import { silentLogger } from '../../src/runtime/logger.ts';
+import { seededRandom } from '../../src/runtime/random.ts';
+import { StaticRuntime } from '../../src/runtime/runtime.ts';
+import { SimulatedClock } from '../../src/runtime/simulated-clock.ts';
+import { PlainStats } from './plain-stats.ts';
+
+export const HCM_SETTINGS: HcmSettings = {
+  statPrefix: 'p',
+  codecType: 'AUTO',
+  routeConfig: null,
+  rdsRouteConfigName: 'rds',
+  httpFilters: [],
+  http1: DEFAULT_HTTP1_SETTINGS,
+  serverName: 'envoy',
+  serverHeaderTransformation: 'OVERWRITE',
+  addUserAgent: false,
+  useRemoteAddress: false,
+  xffNumTrustedHops: 0,
+  skipXffAppend: false,
+  appendXForwardedPort: false,
+  internalCidrs: [],
+  internalUnixSockets: false,
+  originalIpDetection: null,
+  via: '',
+  generateRequestId: true,
+  preserveExternalRequestId: false,
+  alwaysSetRequestIdInResponse: false,
+  packTraceReason: true,
+  normalizePath: false,
+  mergeSlashes: false,
+  escapedSlashes: 'KEEP_UNCHANGED',
+  stripMatchingHostPort: false,
+  stripAnyHostPort: false,
+  stripTrailingHostDot: false,
+  idleTimeoutMs: 3_600_000,
+  maxConnectionDurationMs: 0,
+  maxStreamDurationMs: 0,
+  requestTimeoutMs: 0,
+  requestHeadersTimeoutMs: 0,
+  streamIdleTimeoutMs: 300_000,
+  drainTimeoutMs: 5_000,
+  delayedCloseTimeoutMs: 1_000,
+  maxRequestsPerConnection: 0,
+  proxy100Continue: false,
+  schemeToOverwrite: '',
+  representIpv4AsMapped: false,
+  forwardClientCert: 'SANITIZE',
+  upgrades: {},
+  accessLogs: [],
+  accessLogOnNewRequest: false,
+  accessLogFlushIntervalMs: 0,
+  accessLogOnTunnel: false,
+  localReply: null,
+};
+
+export const LOCAL_INFO = { nodeId: 'node-1', clusterName: 'sidecar', zone: '', hostname: 'host', addressIp: '192.0.2.2' };
+
+export type HeaderLines = Readonly<Record<string, string>>;
+
+export function requestHeaders(lines: HeaderLines = {}, method = 'GET', path = '/', authority = 'shop.test'): RequestHeaders {
+  const headers = new RequestHeaders(method, path, authority);
+  for (const [name, value] of Object.entries(lines)) headers.add(name, value);
+  return headers;
+}
+
+export function responseHeaders(status = 200, lines: HeaderLines = {}): ResponseHeaders {
+  const headers = new ResponseHeaders(status);
+  for (const [name, value] of Object.entries(lines)) headers.add(name, value);
+  return headers;
+}
+
+export function lines(headers: HeaderMap | null): Record<string, string> {
+  const all: Record<string, string> = {};
+  for (let i = 0; headers !== null && i < headers.size; i++) {
+    const name = headers.names[i]!;
+    all[name] = name in all ? all[name] + '|' + headers.values[i]! : headers.values[i]!;
+  }
+  return all;
+}
+
+export function connectionInfo(more: Partial<ConnectionInfo> = {}, remote: Address = ipAddress('203.0.113.7', 4444)): ConnectionInfo {
+  const local = ipAddress('192.0.2.2', 8080);
+  return {
+    id: 1,
+    localAddress: local,
+    remoteAddress: remote,
+    directLocalAddress: local,
+    directRemoteAddress: remote,
+    requestedServerName: '',
+    transportProtocol: 'raw_buffer',
+    applicationProtocols: [],
+    filterChainName: '',
+    listenerName: '',
+    trafficDirection: 0,
+    localAddressRestored: false,
+    ...more,
+  };
+}
+
+export function newStreamInfo(info: ConnectionInfo = connectionInfo()): StreamInfo {
+  return new StreamInfo(info, 0, 1_700_000_000_000, 42);
+}
+
+/** The end that a codec would have: what the stream answered, in order. */
+export class FakeEncoder implements ResponseEncoder {
+  protocol: ResponseEncoder['protocol'] = 'HTTP/1.1';
+  close = false;
+  wireBytesReceived = 0;
+  wireBytesSent = 0;
+  headerBytesReceived = 0;
+  headerBytesSent = 0;
+  readonly interim: number[] = [];
+  headers: ResponseHeaders | null = null;
+  body = '';
+  trailers: HeaderMap | null = null;
+  /** How often an end was written: more than once is a broken message. */
+  ends = 0;
+  resets = 0;
+  pauses = 0;
+  /** What the codec does as soon as the response is complete. */
+  onComplete: () => void = () => undefined;
+
+  encode1xx(headers: ResponseHeaders): void {
+    this.interim.push(headers.status);
+  }
+  encodeHeaders(headers: ResponseHeaders, end: boolean): void {
+    if (this.headers !== null) throw new Error('a second response');
+    this.headers = headers;
+    this.#end(end);
+  }
+  encodeData(chunk: Buffer, end: boolean): void {
+    if (this.headers === null || this.ends > 0) throw new Error('data outside of a response');
+    this.body += chunk.toString('latin1');
+    this.#end(end);
+  }
+  encodeText(text: string, end: boolean): void {
+    this.encodeData(Buffer.from(text, 'latin1'), end);
+  }
+  encodeTrailers(trailers: HeaderMap): void {
+    if (this.headers === null || this.ends > 0) throw new Error('trailers outside of a response');
+    this.trailers = trailers;
+    this.#end(true);
+  }
+  readDisable(disable: boolean): void {
+    this.pauses += disable ? 1 : -1;
+    if (this.pauses < 0) throw new Error('more resumes than pauses');
+  }
+  reset(_reason: ResetReason): void {
+    this.resets++;
+  }
+  #end(end: boolean): void {
+    if (!end) return;
+    this.ends++;
+    this.onComplete();
+  }
+}
+
+/** The connection as far as a connection manager and its codec use it. */
+export class FakeConnection {
+  written = '';
+  bytesReceived = 0;
+  bytesSent = 0;
+  pauses = 0;
+  aboveHighWatermark = false;
+  readonly closes: CloseType[] = [];
+
+  writeText(text: string): void {
+    if (this.closes.length > 0) return;
+    this.written += text;
+    this.bytesSent += text.length;
+  }
+  write(chunk: Buffer): void {
+    this.writeText(chunk.toString('latin1'));
+  }
+  readDisable(disable: boolean): void {
+    this.pauses += disable ? 1 : -1;
+  }
+  close(type: CloseType): void {
+    this.closes.push(type);
+  }
+  dispatch(fn: () => void): void {
+    fn();
+  }
+}
+
+/** A filter that sees everything and lets it pass, unless told otherwise. */
+export class ProbeFilter extends PassThroughFilter {
+  ends = 0;
+  readonly seen: string[] = [];
+  onHeaders: Status = Status.Continue;
+  onBody: Status = Status.Continue;
+  onAnswer: Status = Status.Continue;
+  onAnswerBody: Status = Status.Continue;
+
+  override onRequestHeaders(_stream: unknown, _headers: RequestHeaders, end: boolean): Status {
+    this.seen.push('request' + (end ? ' end' : ''));
+    return this.onHeaders;
+  }
+  override onRequestData(_stream: unknown, chunk: Buffer, end: boolean): Status {
+    this.seen.push(`data ${chunk.length}${end ? ' end' : ''}`);
+    return this.onBody;
+  }
+  override onResponseHeaders(_stream: unknown, headers: ResponseHeaders, _end: boolean): Status {
+    this.seen.push('response ' + headers.status);
+    return this.onAnswer;
+  }
+  override onResponseData(): Status {
+    return this.onAnswerBody;
+  }
+  override onStreamEnd(): void {
+    this.ends++;
+  }
+}
+
+/** Stands where the router would: answers when the test says so. */
+export class BackendFilter extends PassThroughFilter {
+  stream: TerminalHttpStream | null = null;
+  headers: RequestHeaders | null = null;
+  body = '';
+  complete = false;
+  ends = 0;
+
+  override onRequestHeaders(stream: TerminalHttpStream, headers: RequestHeaders, end: boolean): Status {
+    this.stream = stream;
+    this.headers = headers;
+    this.complete = end;
+    return Status.Stop;
+  }
+  override onRequestData(_stream: unknown, chunk: Buffer, end: boolean): Status {
+    this.body += chunk.toString('latin1');
+    this.complete = end;
+    return Status.Stop;
+  }
+  override onRequestTrailers(): Status {
+    this.complete = true;
+    return Status.Stop;
+  }
+  override onStreamEnd(): void {
+    this.ends++;
+  }
+  /** Answers in one go. */
+  respond(status = 200, headers: HeaderLines = {}, body = ''): void {
+    this.stream!.respondHeaders(responseHeaders(status, headers), body === '');
+    if (body !== '') this.stream!.respondData(Buffer.from(body, 'latin1'), true);
+  }
+}
+
+export interface LogLine {
+  readonly type: string;
+  readonly code: number;
+  readonly flags: string;
+  readonly details: string;
+}
+
+export interface HcmRigOptions {
+  readonly settings?: Partial<HcmSettings>;
+  readonly http1?: Partial<Http1Settings>;
+  /** null: the route table knows no route. */
+  readonly action?: Partial<RouteAction> | null;
+  /** Says which route's action a path gets; `action` for all others. */
+  readonly actions?: Readonly<Record<string, Partial<RouteAction>>>;
+  readonly noRouteTable?: boolean;
+  readonly internalOnlyHeaders?: readonly string[];
+  readonly mappers?: readonly Partial<LocalReplyMapperSettings>[];
+  readonly bodyFormat?: LocalReplyMapperSettings['bodyFormat'];
+  readonly bufferLimit?: number;
+  readonly remote?: Address;
+  /** The one and only filter is the backend. */
+  readonly bare?: boolean;
+}
+
+export class HcmRig {
+  readonly clock = new SimulatedClock();
+  readonly stats = new PlainStats();
+  readonly log: LogLine[] = [];
+  readonly probes: ProbeFilter[] = [];
+  readonly backends: BackendFilter[] = [];
+  readonly manager: HttpConnectionManager;
+  /** Told to each probe before it sees anything. */
+  prepare: (probe: ProbeFilter) => void = () => undefined;
+  readonly #options: HcmRigOptions;
+
+  constructor(options: HcmRigOptions = {}) {
+    this.#options = options;
+    const deps = hcmDeps(this.clock, this.stats);
+    const settings: HcmSettings = { ...HCM_SETTINGS, http1: { ...DEFAULT_HTTP1_SETTINGS, ...options.http1 }, ...options.settings };
+    const logger: AccessLogger = {
+      log: (info, type) =>
+        void this.log.push({
+          type,
+          code: info.responseCode,
+          flags: shortFlags(info.flags, info.flagOrder),
+          details: info.responseCodeDetails,
+        }),
+    };
+    const table = routeTable(options);
+    const probe = {
+      name: 'probe',
+      disabled: false,
+      factory: {
+        newFilter: (): HttpFilter => {
+          const filter = new ProbeFilter();
+          this.prepare(filter);
+          this.probes.push(filter);
+          return filter;
+        },
+      },
+    };
+    const backend = {
+      name: 'backend',
+      disabled: false,
+      factory: {
+        newFilter: (): HttpFilter => {
+          const filter = new BackendFilter();
+          this.backends.push(filter);
+          return filter as unknown as HttpFilter;
+        },
+      },
+    };
+    const replies =
+      options.mappers === undefined && options.bodyFormat === undefined
+        ? null
+        : new LocalReplies({ mappers: (options.mappers ?? []).map(mapper), bodyFormat: options.bodyFormat ?? null }, deps);
+    this.manager = new HttpConnectionManager(settings, deps, {
+      filters: options.bare === true ? [backend] : [probe, backend],
+      routeTable: () => table,
+      accessLoggers: [logger],
+      localReplies: replies,
+      http1Stats: new Http1Stats(this.stats),
+      stats: new HcmStats(this.stats.scope('http.p'), this.stats.scope('listener.l.http.p')),
+    });
+  }
+
+  connect(more: Partial<ConnectionInfo> = {}): RigConnection {
+    return new RigConnection(this, connectionInfo(more, this.#options.remote), this.#options.bufferLimit ?? 1 << 20);
+  }
+
+  /** A stream on a connection of its own, with its request's headers sent. */
+  request(headers: HeaderLines = {}, more: { method?: string; path?: string; authority?: string; end?: boolean } = {}): RigStream {
+    const stream = this.connect().newStream();
+    stream.decoder.onRequestHeaders(requestHeaders(headers, more.method, more.path, more.authority), more.end ?? true);
+    return stream;
+  }
+
+  get backend(): BackendFilter {
+    return this.backends.at(-1)!;
+  }
+  get probe(): ProbeFilter {
+    return this.probes.at(-1)!;
+  }
+
+  /** Value of `http.p.downstream_<name>`. */
+  count(name: string): number {
+    return this.stats.value('http.p.downstream_' + name);
+  }
+
+  /** Gauges that are not zero. */
+  active(): Record<string, number> {
+    return Object.fromEntries(Object.entries(this.stats.nonZero()).filter(([name]) => name.endsWith('_active')));
+  }
+}
+
+export class RigConnection {
+  readonly rig: HcmRig;
+  readonly socket = new FakeConnection();
+  readonly http: HttpConnection;
+  draining = false;
+  readonly #drainListeners: (() => void)[] = [];
+  #closed = false;
+
+  constructor(rig: HcmRig, info: ConnectionInfo, bufferLimit: number) {
+    this.rig = rig;
+    const socket = this.socket;
+    const isDraining = () => this.draining;
+    const callbacks: NetworkFilterCallbacks = {
+      connection: socket as unknown as Connection,
+      info,
+      streamInfo: newStreamInfo(info),
+      bufferLimit,
+      listenerScope: rig.stats,
+      continueReading: () => undefined,
+      close: (type) => socket.close(type),
+      get draining() {
+        return isDraining();
+      },
+      onDrain: (listener) => void this.#drainListeners.push(listener),
+    };
+    this.http = rig.manager.newConnection(callbacks) as HttpConnection;
+    this.http.onConnection();
+  }
+
+  /** As the codec does at the first byte of a request. */
+  newStream(): RigStream {
+    const encoder = new FakeEncoder();
+    return new RigStream(this, encoder, this.http.newStream(encoder));
+  }
+
+  /** Bytes from the client, through the real codec. */
+  feed(text: string, end = false): this {
+    this.socket.bytesReceived += text.length;
+    this.http.onData(Buffer.from(text, 'latin1'), end);
+    return this;
+  }
+
+  /** What the client has got since the last call. */
+  received(): string {
+    const text = this.socket.written;
+    this.socket.written = '';
+    return text;
+  }
+
+  notifyDrain(): void {
+    for (const listener of this.#drainListeners) listener();
+  }
+
+  /** The socket is gone. */
+  gone(byPeer = true): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.http.onClose(byPeer);
+  }
+}
+
+export class RigStream {
+  readonly connection: RigConnection;
+  readonly encoder: FakeEncoder;
+  readonly decoder: RequestDecoder;
+
+  constructor(connection: RigConnection, encoder: FakeEncoder, decoder: RequestDecoder) {
+    this.connection = connection;
+    this.encoder = encoder;
+    this.decoder = decoder;
+  }
+  data(text: string, end = false): this {
+    this.decoder.onRequestData(Buffer.from(text, 'latin1'), end);
+    return this;
+  }
+  get status(): number {
+    return this.encoder.headers?.status ?? 0;
+  }
+  get answer(): Record<string, string> {
+    return lines(this.encoder.headers);
+  }
+}
+
+export function hcmDeps(clock: SimulatedClock, stats: PlainStats): FilterDeps {
+  const random = seededRandom(11);
+  return {
+    clock,
+    random,
+    runtime: new StaticRuntime(),
+    logger: silentLogger,
+    clusters: { get: () => null },
+    scope: stats.scope('http.p'),
+    rootScope: stats,
+    localInfo: LOCAL_INFO,
+    format: { clock, random, hostname: 'host', variable: () => undefined },
+  };
+}
+
+export function mapper(more: Partial<LocalReplyMapperSettings>): LocalReplyMapperSettings {
+  return { filter: null, status: 0, body: null, bodyFormat: null, headers: { add: [], remove: [] }, ...more };
+}
+
+/** status_code filter with a comparison. */
+export function statusIs(value: number): AccessLogFilterSettings {
+  return { kind: 'status_code', comparison: { op: 'EQ', value, runtimeKey: '' } };
+}
+
+function routeTable(options: HcmRigOptions): RouteTable | null {
+  if (options.noRouteTable === true) return null;
+  const usual = options.action === null ? null : rigRoute(options.action ?? {});
+  const byPath = new Map(Object.entries(options.actions ?? {}).map(([path, action]) => [path, rigRoute(action)]));
+  return {
+    name: 'table',
+    internalOnlyHeaders: options.internalOnlyHeaders ?? [],
+    match: (headers) => byPath.get(headers.path) ?? usual,
+  };
+}
+
+function rigRoute(action: Partial<RouteAction>): Route {
+  return {
+    name: 'r',
+    virtualHost: {
+      name: 'vh',
+      includeRequestAttemptCount: false,
+      includeAttemptCountInResponse: false,
+      includeIsTimeoutRetryHeader: false,
+      virtualCluster: () => '',
+    },
+    statPrefix: '',
+    metadata: null,
+    direct: null,
+    action: {
+      clusterName: () => 'c',
+      clusterNotFoundStatus: 503,
+      timeoutMs: 0,
+      idleTimeoutMs: null,
+      maxStreamDurationMs: null,
+      grpcTimeoutHeaderMaxMs: null,
+      grpcTimeoutHeaderOffsetMs: 0,
+      maxGrpcTimeoutMs: null,
+      grpcTimeoutOffsetMs: 0,
+      retryPolicy: null,
+      priority: 0,
+      autoHostRewrite: false,
+      appendXForwardedHost: false,
+      upgrades: null,
+      connectTerminates: false,
+      internalRedirect: null,
+      requestBufferLimit: null,
+      mirrors: [],
+      hash: () => null,
+      metadataMatch: null,
+      ...action,
+    },
+    filterSettings: () => undefined,
+    filterDisabled: () => undefined,
+    allFilterSettings: () => [],
+    finalizeRequestHeaders: () => undefined,
+    finalizeResponseHeaders: () => undefined,
+  };
+}
