@@ -109,6 +109,7 @@ export class AdminStats {
     http.counter('rs_too_large');
     for (const name of NEVER_LISTENER) listener.counter(name);
     listener.gauge('downstream_pre_cx_active');
+    listener.histogram('connections_accepted_per_socket_event', '');
     this.#codes = [new ResponseCodes(http), new ResponseCodes(listener.tagged('http', 'envoy.http_conn_manager_prefix', 'admin'))];
     this.#rqTotal = http.counter('downstream_rq_total');
     this.#rqHttp1Total = http.counter('downstream_rq_http1_total');

@@ -32,6 +32,9 @@ export interface ClusterControlDeps {
 /** Up to this many clusters all have their gauges, used or not, as in Envoy; of more only those that have seen traffic or discovery. */
 const SHOW_ALL_UP_TO = 1000;
 
+/** Up to this many clusters show all of Envoy's names even if unused: about a hundred names, 20 KiB, each. */
+const NAME_ALL_UP_TO = 100;
+
 interface Discovered {
   readonly settings: ClusterSettings;
   readonly book: HostBook;
@@ -136,7 +139,9 @@ export class ClusterControl {
       const id = catalog.id(name);
       if (!all && !this.#gauges.has(name) && !this.#discovered.has(name) && this.#deps.slab.find(id) < 0) continue;
       const gauges = this.#gaugesOf(name);
-      gauges.refresh(this.#discovered.get(name)?.book.current ?? null);
+      gauges.nameAll(catalog.size <= NAME_ALL_UP_TO);
+      const book = this.#discovered.get(name)?.book ?? null;
+      gauges.refresh(book?.current ?? null, book?.made ?? gauges.fixedHosts);
       const hosts = mergedHosts(own, name);
       if (hosts.length > 0) gauges.refreshOwn(hosts.length);
     }

@@ -1,5 +1,6 @@
 /** One cluster on one worker, made when it is first used: its hosts, balancer, limits, statistics and pools. */
 import { Http1ClientConnection } from '../http/h1/client-connection.ts';
+import { Http1Stats } from '../http/h1/stats.ts';
 import { HOST_CELLS, Host } from '../lb/host.ts';
 import { type HostSet, makeHostSet } from '../lb/host-set.ts';
 import { LeastRequestBalancer } from '../lb/least-request.ts';
@@ -65,6 +66,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
   readonly #balancer: LoadBalancer;
   readonly #pools: Set<Http1Pool>;
   #sets: readonly HostSet[];
+  #http1Stats: Http1Stats | null = null;
 
   constructor(settings: ClusterSettings, id: number, deps: ClusterDeps) {
     this.name = settings.name;
@@ -84,7 +86,11 @@ export class WorkerCluster implements Cluster, PoolOwner {
     this.connectTimeoutMs = settings.connectTimeoutMs;
     this.perHostMaxConnections = settings.perHostMaxConnections;
     this.http = settings.http;
-    this.newHttp1Codec = (connection, callbacks) => new Http1ClientConnection(connection, settings.http.http1, callbacks);
+    this.newHttp1Codec = (connection, callbacks) => {
+      // Shown from the first connection on, as in Envoy.
+      this.#http1Stats ??= new Http1Stats(this.stats.scope);
+      return new Http1ClientConnection(connection, settings.http.http1, callbacks);
+    };
 
     const cellCount = clusterBlockCells(settings);
     const block = deps.slab.block(id, cellCount);

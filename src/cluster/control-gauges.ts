@@ -7,9 +7,10 @@ import type { SharedSlab } from '../lb/shared-slab.ts';
 import { BREAKER_CELLS, CircuitBreaker, type Resource } from '../resilience/circuit-breaker.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
-import type { HostUpdate } from './host-update.ts';
+import { countEndpoints, type HostUpdate } from './host-update.ts';
 import type { ClusterSettings, LocalitySettings } from './settings.ts';
 import { currentHosts } from './status.ts';
+import { nameUnmoved } from './unmoved-stats.ts';
 
 const UNHEALTHY = HealthFlag.FailedActiveHc | HealthFlag.FailedOutlierCheck | HealthFlag.FailedEdsHealth;
 const DEGRADED = HealthFlag.DegradedActiveHc | HealthFlag.DegradedEdsHealth;
@@ -47,7 +48,10 @@ export class ControlGauges {
   readonly #degraded: Gauge;
   readonly #excluded: Gauge;
   readonly #maxWeight: Gauge;
+  readonly #matches: Counter;
   readonly membershipChange: Counter;
+  #hostsMade = 0;
+  #named = false;
   #resources: ResourceGauges[] | null = null;
   #shared = false;
   #ownHosts = 0;
@@ -65,19 +69,37 @@ export class ControlGauges {
     this.#excluded = scope.gauge('membership_excluded');
     this.#maxWeight = scope.gauge('max_host_weight');
     scope.gauge('warming_state').set(0);
+    // Envoy looks up the transport socket of each host that it makes.
+    this.#matches = scope.counter('default.total_match_count');
     this.membershipChange = scope.counter('membership_change');
     // A change is one of a priority's hosts.
     if (settings.type === 'STATIC') this.membershipChange.add(new Set(settings.localities.filter(hasEndpoints).map(priorityOf)).size);
   }
 
-  /** @param update hosts of a dynamic cluster, null for fixed ones */
-  refresh(update: HostUpdate | null): void {
+  /** All of Envoy's names from now on. An unused cluster has them only where `evenUnused` says that there are few. */
+  nameAll(evenUnused: boolean): void {
+    if (this.#named) return;
+    const used = this.#slab.find(this.#id) >= 0;
+    if (!used && !evenUnused) return;
+    this.#named = true;
+    nameUnmoved(this.#scope, used);
+  }
+
+  /** @param update hosts of a dynamic cluster, null for fixed ones @param hostsMade so far */
+  refresh(update: HostUpdate | null, hostsMade: number): void {
+    this.#matches.add(hostsMade - this.#hostsMade);
+    this.#hostsMade = hostsMade;
     this.#refreshMembership(update ?? currentHosts(this.#settings, this.#id, this.#slab));
     for (const gauges of this.#breakers()) {
       gauges.touched ||= gauges.resource.count > 0;
       if (gauges.touched) gauges.open.set(gauges.resource.canCreate() ? 0 : 1);
       gauges.remaining?.set(gauges.resource.remaining);
     }
+  }
+
+  /** Hosts of the configuration itself. */
+  get fixedHosts(): number {
+    return countEndpoints(this.#settings);
   }
 
   /** Membership of a cluster whose hosts workers make from traffic. */

@@ -32,6 +32,10 @@ export class ListenerStats {
     this.listenerFilterRemoteClose = scope.counter('downstream_listener_filter_remote_close');
     this.listenerFilterError = scope.counter('downstream_listener_filter_error');
     this.noFilterChainMatch = scope.counter('no_filter_chain_match');
+    // Envoy has these names, and here nothing moves them.
+    scope.counter('extension_config_missing');
+    scope.counter('network_extension_config_missing');
+    scope.histogram('connections_accepted_per_socket_event', '');
     const worker = scope.scope(`worker_${workerIndex}`);
     this.workerCxTotal = worker.counter('downstream_cx_total');
     this.workerCxActive = worker.gauge('downstream_cx_active');

@@ -76,6 +76,35 @@ describe('gauges that hold for all workers', () => {
   });
 });
 
+describe("names of Envoy's statistics", () => {
+  const namesOf = (stats: PlainStats, cluster: string) => stats.names.filter((name) => name.startsWith(`cluster.${cluster}.`));
+
+  test('few clusters show all of them, used or not', () => {
+    const { stats, clusters } = control(clusterSettings({ name: 'a' }), clusterSettings({ name: 'b' }));
+    clusters.refreshGauges();
+    expect(namesOf(stats, 'b')).toEqual(
+      expect.arrayContaining([
+        'cluster.b.lb_subsets_active',
+        'cluster.b.upstream_rq_total',
+        'cluster.b.update_attempt',
+        'cluster.b.version',
+      ]),
+    );
+    expect(stats.value('cluster.b.default.total_match_count')).toBe(1);
+    expect(new Set(namesOf(stats, 'b')).size).toBeGreaterThan(100);
+  });
+
+  test('of many clusters only the used ones show what stays 0', () => {
+    const { stats, clusters, worker } = control(...Array.from({ length: 101 }, (_, i) => clusterSettings({ name: 'c' + i })));
+    clusters.refreshGauges();
+    expect(stats.names).not.toContain('cluster.c7.lb_subsets_active');
+    worker.get('c7');
+    clusters.refreshGauges();
+    expect(stats.names).toContain('cluster.c7.lb_subsets_active');
+    expect(stats.names).not.toContain('cluster.c8.lb_subsets_active');
+  });
+});
+
 describe('what /clusters shows', () => {
   test('hosts of fixed clusters, used or not, with numbers of all workers', () => {
     const localities = [

@@ -43,6 +43,11 @@ export class PlainStats implements StatsScope {
     return this.#cells.get(name)?.[0] ?? 0;
   }
 
+  /** Of counters and gauges, with their prefix. */
+  get names(): string[] {
+    return [...this.#cells.keys()];
+  }
+
   /** All that are not zero. */
   nonZero(): Record<string, number> {
     return Object.fromEntries([...this.#cells].filter(([, cell]) => cell[0] !== 0).map(([name, cell]) => [name, cell[0]!]));

@@ -40,6 +40,8 @@ export class HostBook {
   readonly #id: number;
   /** Percent; an endpoint list may bring its own. */
   overprovisioningFactor: number;
+  /** Hosts made since the start. */
+  made = 0;
   readonly #slots: SlotPool;
   #slotOf = new Map<string, number>();
   #update: HostUpdate;
@@ -70,6 +72,7 @@ export class HostBook {
       if (slot === undefined) {
         slot = this.#slots.take();
         came = true;
+        this.made++;
       }
       slots.set(key, slot);
       return { ...host, slot };

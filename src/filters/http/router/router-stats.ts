@@ -24,5 +24,8 @@ export class RouterStats {
     this.redirectTooManyRedirects = scope.counter('passthrough_internal_redirect_too_many_redirects');
     this.redirectNoRoute = scope.counter('passthrough_internal_redirect_no_route');
     this.redirectPredicate = scope.counter('passthrough_internal_redirect_predicate');
+    // Envoy has these names, and here nothing moves them.
+    scope.counter('rq_redirect');
+    scope.counter('rq_overload_local_reply');
   }
 }

@@ -1,6 +1,17 @@
 /** `http.<stat_prefix>.` statistics of a connection manager, and the `listener.<address>.http.<stat_prefix>.` ones beside them. */
 import type { Counter, Gauge, Histogram, StatsScope } from '../../../stats/scope.ts';
 
+/** What nothing here moves: shown as 0, since dashboards ask for it. */
+const ALWAYS_ZERO: readonly string[] = [
+  ...['downstream_cx_http2_total', 'downstream_cx_http3_total', 'downstream_cx_overload_disable_keepalive', 'downstream_cx_ssl_total'],
+  ...['downstream_rq_http2_total', 'downstream_rq_http3_total', 'downstream_rq_too_many_premature_resets'],
+  ...['tracing.client_enabled', 'tracing.health_check', 'tracing.not_traceable', 'tracing.random_sampling', 'tracing.service_forced'],
+];
+const ALWAYS_ZERO_GAUGES: readonly string[] = [
+  ...['downstream_cx_http1_soft_drain', 'downstream_cx_http2_active', 'downstream_cx_http3_active', 'downstream_cx_ssl_active'],
+  ...['downstream_cx_rx_bytes_buffered', 'downstream_cx_tx_bytes_buffered'],
+];
+
 export class HcmStats {
   readonly cxTotal: Counter;
   readonly cxHttp1Total: Counter;
@@ -97,6 +108,8 @@ export class HcmStats {
     this.rqActive = scope.gauge('downstream_rq_active');
     this.cxLengthMs = scope.histogram('downstream_cx_length_ms');
     this.rqTime = scope.histogram('downstream_rq_time');
+    for (const name of ALWAYS_ZERO) scope.counter(name);
+    for (const name of ALWAYS_ZERO_GAUGES) scope.gauge(name);
     this.listenerRqCompleted = listenerScope.counter('downstream_rq_completed');
     this.listenerRqClass = ['1xx', '2xx', '3xx', '4xx', '5xx'].map((name) => listenerScope.counter('downstream_rq_' + name));
   }
