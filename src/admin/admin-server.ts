@@ -22,14 +22,20 @@ const WRITE_CHARS = 16_384;
 /** Forms are short; more than this is no admin request. */
 const MAX_BODY = 1 << 20;
 
+interface OpenConnection {
+  readonly id: number;
+  /** In hand. */
+  requests: number;
+}
+
 export class AdminServer {
   readonly #deps: AdminDeps;
   readonly #stats: AdminStats;
   readonly #endpoints: readonly Endpoint[];
   readonly #byPath: ReadonlyMap<string, Endpoint>;
   #server: Server | null = null;
-  /** Open connections, and how many requests each has in hand. */
-  readonly #connections = new Map<Socket, number>();
+  readonly #connections = new Map<Socket, OpenConnection>();
+  #connectionId = 0;
   #stopping = false;
 
   constructor(deps: AdminDeps) {
@@ -81,14 +87,14 @@ export class AdminServer {
     this.#stopping = true;
     return new Promise((resolve) => {
       server.close(() => resolve());
-      for (const [socket, requests] of this.#connections) if (requests === 0) socket.destroy();
+      for (const [socket, { requests }] of this.#connections) if (requests === 0) socket.destroy();
     });
   }
 
   #connection(socket: Socket): void {
     const opened = this.#deps.clock.nowMs();
     this.#stats.connectionOpened();
-    this.#connections.set(socket, 0);
+    this.#connections.set(socket, { id: this.#connectionId++, requests: 0 });
     let byPeer = false;
     socket.on('end', () => {
       byPeer = !socket.writableEnded;
@@ -100,10 +106,10 @@ export class AdminServer {
   }
 
   #requestInHand(socket: Socket, change: 1 | -1): void {
-    const requests = this.#connections.get(socket);
-    if (requests === undefined) return;
-    this.#connections.set(socket, requests + change);
-    if (this.#stopping && requests + change === 0) socket.end();
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return;
+    connection.requests += change;
+    if (this.#stopping && connection.requests === 0) socket.end();
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -148,8 +154,11 @@ export class AdminServer {
         path: incoming.url ?? '',
         protocol: `HTTP/${incoming.httpVersion}`,
         authority: incoming.headers.host ?? '',
-        userAgent: incoming.headers['user-agent'] ?? '',
-        remoteAddress: remoteText(incoming.socket),
+        headers: incoming.rawHeaders,
+        contentType: reply.contentType,
+        connectionId: this.#connections.get(socket)?.id ?? 0,
+        localAddress: addressText(socket.localAddress, socket.localPort),
+        remoteAddress: addressText(socket.remoteAddress, socket.remotePort),
         responseCode: reply.status,
         bytesReceived: received,
         bytesSent: sent,
@@ -292,11 +301,8 @@ function boundAddress(bound: AddressInfo): HostAddress {
   return { kind: 'ip', ip: bound.address, port: bound.port, version, path: '', text: addressText(bound.address, bound.port) };
 }
 
-function addressText(ip: string, port: number): string {
-  return ip.indexOf(':') < 0 ? `${ip}:${port}` : `[${ip}]:${port}`;
-}
-
 /** '' for a UNIX socket. */
-function remoteText(socket: Socket): string {
-  return socket.remoteAddress === undefined ? '' : addressText(socket.remoteAddress, socket.remotePort ?? 0);
+function addressText(ip = '', port = 0): string {
+  if (ip === '') return '';
+  return ip.indexOf(':') < 0 ? `${ip}:${port}` : `[${ip}]:${port}`;
 }

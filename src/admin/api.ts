@@ -114,7 +114,12 @@ export interface AdminAccessRecord {
   /** "HTTP/1.1". */
   readonly protocol: string;
   readonly authority: string;
-  readonly userAgent: string;
+  /** Names and values in turn, as they came. */
+  readonly headers: readonly string[];
+  readonly contentType: string;
+  readonly connectionId: number;
+  /** "ip:port"; '' for a UNIX socket. */
+  readonly localAddress: string;
   readonly remoteAddress: string;
   readonly responseCode: number;
   readonly bytesReceived: number;

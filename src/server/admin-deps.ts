@@ -1,6 +1,7 @@
 /** The admin interface's view of the process. */
 import { hostname } from 'node:os';
 import type {
+  AdminAccessLog,
   AdminDeps,
   ClusterStatus,
   DrainOptions,
@@ -26,13 +27,14 @@ const REFRESH_PATIENCE_MS = 200;
 export class ServerAdmin implements AdminDeps {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly accessLogs = [];
+  readonly accessLogs: readonly AdminAccessLog[];
   readonly profiler: InspectorProfiler;
   readonly extraEndpoints: readonly Endpoint[];
   readonly #server: Server;
 
-  constructor(server: Server, profilePath: string, extraEndpoints: readonly Endpoint[]) {
+  constructor(server: Server, profilePath: string, accessLogs: readonly AdminAccessLog[], extraEndpoints: readonly Endpoint[]) {
     this.#server = server;
+    this.accessLogs = accessLogs;
     this.clock = server.clock;
     this.logger = server.logger;
     this.profiler = new InspectorProfiler(profilePath);

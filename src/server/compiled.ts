@@ -1,4 +1,5 @@
 /** A whole configuration as the control thread and the workers run it: plain data. */
+import type { AccessLogSettings } from '../access-log/settings.ts';
 import type { LocalitySettings } from '../cluster/settings.ts';
 import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
 import type { StatsSettings } from '../stats/config.ts';
@@ -6,7 +7,7 @@ import type { StatsSettings } from '../stats/config.ts';
 export interface AdminSettings {
   readonly address: ListenAddressSettings;
   readonly profilePath: string;
-  readonly accessLogs: readonly unknown[];
+  readonly accessLogs: readonly AccessLogSettings[];
 }
 
 export interface NodeSettings {

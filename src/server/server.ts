@@ -14,6 +14,7 @@ import { fs } from '../runtime/node-module.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { RealClock } from '../runtime/real-clock.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
+import type { AdminAccessLogs } from './admin-access-log.ts';
 import { StatsAggregate } from '../stats/aggregate.ts';
 import { ServerAdmin } from './admin-deps.ts';
 import type { CompiledConfig } from './compiled.ts';
@@ -58,6 +59,7 @@ export class Server {
   #registry: ClusterRegistry | null = null;
   #resources: LiveResources | null = null;
   #subscriptions: FileSubscriptions | null = null;
+  #adminLogs: AdminAccessLogs | null = null;
   #bootstrapFile: WatchedFile | null = null;
   #admin: AdminServer | null = null;
   #termination: Termination | null = null;
@@ -216,6 +218,7 @@ export class Server {
 
   reopenLogs(): void {
     this.#tell('reopen-logs', this.workers.tell({ kind: 'reopen-logs' }));
+    this.#adminLogs?.reopen();
   }
 
   /** SIGHUP and --watch: the bootstrap is read again. With an error in it nothing changes; otherwise what differs does. */
@@ -264,11 +267,26 @@ export class Server {
     await this.workers.stop();
     await this.#admin?.stop();
   }
+    await this.#adminLogs?.close();
 
   async #startAdmin(compiled: CompiledConfig): Promise<void> {
     if (compiled.admin === null) return;
-    const { address } = compiled.admin;
-    this.#admin = new AdminServer(new ServerAdmin(this, compiled.admin.profilePath, [explainEndpoint(this.workers)]));
+    const { address, accessLogs, profilePath } = compiled.admin;
+    if (accessLogs.length > 0) {
+      const { AdminAccessLogs } = await import('./admin-access-log.ts');
+      const { hostname, addressIp } = localInfo(compiled.node, this.options.localAddressIpVersion);
+      this.#adminLogs = new AdminAccessLogs(accessLogs, {
+        clock: this.clock,
+        random: this.#random,
+        runtime: this.#runtimeValues,
+        rootScope: this.stats.local.root,
+        flushIntervalMs: this.options.fileFlushIntervalMs,
+        hostname,
+        addressIp,
+      });
+    }
+    const logs = this.#adminLogs === null ? [] : [this.#adminLogs];
+    this.#admin = new AdminServer(new ServerAdmin(this, profilePath, logs, [explainEndpoint(this.workers)]));
     const bound = await this.#admin.start(address.kind === 'ip' ? ipAddress(address.ip, address.port) : pipeAddress(address.path));
     if (this.options.adminAddressPath !== null) fs.writeFileSync(this.options.adminAddressPath, bound.text);
   }
