@@ -27,6 +27,11 @@ export class SimulatedClock implements Clock {
     this.#wheel.disarm(timer);
   }
 
+  /** How many timers wait to expire. */
+  get armed(): number {
+    return this.#wheel.size;
+  }
+
   /** Lets `ms` pass; timers expire on the way, each seeing the time it was due at. */
   advance(ms: number): void {
     const end = this.#nowMs + ms;

@@ -49,6 +49,8 @@ describe('a request and its response', () => {
     expect(stream.encoder.close).toBe(true);
     expect(stream.answer['connection']).toBe('close');
     expect(rig.count('rq_response_before_rq_complete')).toBe(1);
+    // What is left of the request is reset, in Envoy's words.
+    expect(rig.count('rq_rx_reset')).toBe(1);
     stream.data('late', true);
     expect(rig.backend.body).toBe('');
     expect(rig.log.length).toBe(1);
@@ -71,6 +73,7 @@ describe('a request and its response', () => {
       expect(rig.backend.headers!.get('expect')).toBe(proxy100Continue ? '100-continue' : undefined);
       rig.backend.stream!.respond1xx(responseHeaders(103));
       expect(stream.encoder.interim).toEqual(proxy100Continue ? [103] : [100]);
+      expect([rig.count('rq_1xx'), rig.count('rq_completed')]).toEqual([1, 1]);
     }
   });
 
@@ -435,6 +438,14 @@ describe('upgrades', () => {
     expect(rig.count('cx_upgrades_total')).toBe(1);
   });
 
+  test('refused by the upstream: counted as an upgrade nevertheless', () => {
+    const rig = new HcmRig({ settings: { upgrades: { websocket: true } } });
+    const stream = rig.request(WEBSOCKET, { end: false });
+    rig.backend.respond(403);
+    expect(stream.encoder.close).toBe(true);
+    expect([rig.count('cx_upgrades_total'), rig.count('cx_upgrades_active')]).toEqual([1, 0]);
+  });
+
   test('a CONNECT without a route is not a refused upgrade', () => {
     const rig = new HcmRig({ action: null });
     const stream = rig.request({}, { method: 'CONNECT', path: '', authority: 'a:443', end: false });
@@ -513,7 +524,8 @@ describe('the end of a stream', () => {
       }
       if (rig.log.length < streams.length) streams.at(-1)!.decoder.onRequestReset(ResetReason.ConnectionTermination, '');
       connection.gone(random.below(2) === 0);
-      // Nothing may come of what is still armed or late.
+      expect(rig.clock.armed, `seed ${seed}`).toBe(0);
+      // Nothing may come of what is late.
       rig.clock.advance(4_000_000);
       rig.backends.at(-1)?.stream?.respondHeaders(responseHeaders(200), true);
       const where = `seed ${seed}`;
