@@ -182,6 +182,8 @@ export interface NetworkFilterCallbacks {
   /** The listener drains: no new work is wanted on this connection. */
   readonly draining: boolean;
   onDrain(listener: () => void): void;
+  /** What the connection turned out to speak, for the listener's access log. */
+  noteProtocol?(protocol: string): void;
 }
 
 export interface NetworkFilterFactory {

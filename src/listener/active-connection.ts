@@ -35,6 +35,7 @@ export class ActiveConnection implements ConnectionHandler, NetworkFilterCallbac
   #heldEnd: boolean;
   #streamInfo: StreamInfo | null;
   #drainListeners: (() => void)[] | null;
+  #protocol: string;
 
   constructor(
     owner: ConnectionOwner,
@@ -58,6 +59,7 @@ export class ActiveConnection implements ConnectionHandler, NetworkFilterCallbac
     this.#heldEnd = false;
     this.#streamInfo = streamInfo;
     this.#drainListeners = null;
+    this.#protocol = '';
   }
 
   /** Made when first asked for: an HTTP connection without listener access log has no need of one. */
@@ -130,6 +132,21 @@ export class ActiveConnection implements ConnectionHandler, NetworkFilterCallbac
   onDrain(listener: () => void): void {
     this.#drainListeners ??= [];
     this.#drainListeners.push(listener);
+  }
+
+  noteProtocol(protocol: string): void {
+    this.#protocol = protocol;
+  }
+
+  /** Sums up the connection of a filter that keeps its own record of what went over it. */
+  get endInfo(): StreamInfo {
+    const info = this.streamInfo;
+    if (this.#protocol !== '') {
+      info.protocol = this.#protocol;
+      info.bytesReceived = this.connection.bytesReceived;
+      info.bytesSent = this.connection.bytesSent;
+    }
+    return info;
   }
 
   notifyDrain(): void {

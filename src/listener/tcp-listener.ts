@@ -206,7 +206,7 @@ export class TcpListener implements ConnectionOwner {
     this.stats.cxLengthMs.record(this.clock.nowMs() - active.startMs);
     this.#count.release();
     this.#releaseGlobal();
-    if (this.#accessLogs.length > 0) this.#log(active.streamInfo);
+    if (this.#accessLogs.length > 0) this.#log(active.endInfo);
   }
 
   #filter(pending: PendingConnection): void {

@@ -37,6 +37,22 @@ describe('tcp listener', () => {
     });
   });
 
+  test('the log of a connection of HTTP says so, and how much went over it', async () => {
+    start();
+    rig.networkFilters['noting'] = () => ({
+      newFilter: (callbacks) => {
+        callbacks.noteProtocol?.('HTTP/1.1');
+        return createEcho().newFilter(callbacks);
+      },
+    });
+    await rig.manager.addOrUpdate('l', listener({ accessLogs: ['log'], filterChains: [chain('c', ['noting'])] }));
+    const client = rig.connect('l').send('hello');
+    await client.untilText('hello');
+    client.socket.end();
+    await eventually(() => rig.log.length > 0);
+    expect(rig.log[0]!.info).toMatchObject({ protocol: 'HTTP/1.1', bytesReceived: 5, bytesSent: 5 });
+  });
+
   test('without a matching chain nothing is sent, and the log says NR', async () => {
     start();
     await rig.manager.addOrUpdate(

@@ -158,6 +158,8 @@ describe('header mutations', () => {
     [`request_headers_to_add: [${add('x', 'v', ', append_action: OVERWRITE_IF_EXISTS')}]`, [], []],
     [`request_headers_to_add: [${add('x', 'v', ', append_action: OVERWRITE_IF_EXISTS')}]`, ['x: 1'], ['x: v']],
     [`request_headers_to_add: [${add('x', 'v', ', append_action: OVERWRITE_IF_EXISTS_OR_ADD')}]`, [], ['x: v']],
+    // What is overwritten moves to the end.
+    [`request_headers_to_add: [${add('x', 'v', ', append: false')}]`, ['x: 1', 'b: 2'], ['b: 2', 'x: v']],
     ['request_headers_to_remove: [X]', ['x: 1', 'b: 2', 'x: 3'], ['b: 2']],
     [`request_headers_to_remove: [x], request_headers_to_add: [${add('x', 'v')}]`, ['x: 1'], ['x: v']],
     [`request_headers_to_add: [${add('x', '%REQ(missing)%')}]`, [], []],

@@ -45,9 +45,14 @@ describe('path', () => {
 
   test('parameters are left out where they are to be ignored', () => {
     const table = routeTable(
-      routesOnly('- {match: {path: /a}, direct_response: {status: 200}}', 'ignore_path_parameters_in_path_matching: true\n'),
+      routesOnly(
+        '- {match: {path: /a}, direct_response: {status: 200}}\n- {match: {path: /b/c/}, direct_response: {status: 201}}',
+        'ignore_path_parameters_in_path_matching: true\n',
+      ),
     );
     expect(destination(table, request('GET http://a/a;v=1?x'))).toBe('200');
+    expect(destination(table, request('GET http://a/b;v=1;w/c;x/'))).toBe('201');
+    expect(destination(table, request('GET http://a/b/c/;v?/d'))).toBe('201');
   });
 
   test('CONNECT meets connect_matcher alone', () => {

@@ -4,6 +4,28 @@ const broken = (name: string, raw: string, more: Partial<Case> = {}): Case => ({
 const head = (...lines: string[]): string => `${['GET / HTTP/1.1', 'Host: h', ...lines].join('\r\n')}\r\n\r\n`;
 const post = (headers: string, body: string): string => `POST / HTTP/1.1\r\nHost: h\r\n${headers}\r\n\r\n${body}`;
 
+const HTTP2 = 'codec_type AUTO knows HTTP/1 only so far: the preface is a request line of a bad version';
+
+/**
+ * What the upstream does not see here: the attempt of the case before has left a connection in the pool, on which Envoy sends the head
+ * before it has looked at the body that came with it. Outrider writes once per read, and by then the request has been refused.
+ */
+const neverSent = (connection: number): Partial<Case> => ({
+  differs: {
+    reason: 'a request that is refused in the read that brought it does not reach the upstream',
+    changes: [
+      `- <- a #${connection}`,
+      '- POST / HTTP/1.1',
+      '- host: h',
+      '- x-forwarded-proto: http',
+      '- x-request-id: {uuid 4}',
+      '- x-envoy-expected-rq-timeout-ms: 15000',
+      '- transfer-encoding: chunked',
+      '- [message cut off]',
+    ],
+  },
+});
+
 /** Messages that are wrong or ambiguous: what is refused, how, and what is let through in which form. */
 export const malformed: Area = {
   name: 'malformed',
@@ -33,12 +55,12 @@ export const malformed: Area = {
       name: 'bad chunks',
       cases: [
         broken('not hex', post('Transfer-Encoding: chunked', 'xyz\r\n')),
-        broken('an empty size', post('Transfer-Encoding: chunked', '\r\nabc\r\n0\r\n\r\n')),
+        broken('an empty size', post('Transfer-Encoding: chunked', '\r\nabc\r\n0\r\n\r\n'), neverSent(1)),
         broken('a negative size', post('Transfer-Encoding: chunked', '-1\r\n\r\n')),
-        broken('a size with 0x', post('Transfer-Encoding: chunked', '0x1\r\na\r\n0\r\n\r\n')),
+        broken('a size with 0x', post('Transfer-Encoding: chunked', '0x1\r\na\r\n0\r\n\r\n'), neverSent(2)),
         broken('a huge size', post('Transfer-Encoding: chunked', 'fffffffffffffffff\r\n')),
         broken('data longer than its size', post('Transfer-Encoding: chunked', '2\r\nabc\r\n0\r\n\r\n')),
-        broken('LF after the size', post('Transfer-Encoding: chunked', '1\na\r\n0\r\n\r\n')),
+        broken('LF after the size', post('Transfer-Encoding: chunked', '1\na\r\n0\r\n\r\n'), neverSent(3)),
         broken('LF after the data', post('Transfer-Encoding: chunked', '1\r\na\n0\r\n\r\n')),
         broken('a space after the size', post('Transfer-Encoding: chunked', '1 \r\na\r\n0\r\n\r\n')),
       ],
@@ -96,8 +118,48 @@ export const malformed: Area = {
         broken('no slash', 'GET a HTTP/1.1\r\nHost: h\r\n\r\n'),
         broken('an empty target', 'GET  HTTP/1.1\r\nHost: h\r\n\r\n'),
         broken('TLS to a plain port', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'),
-        broken('HTTP/2 preface with garbage', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ngarbage garbage garbage', {
-          send: { raw: 'PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n' },
+      ],
+    },
+    {
+      name: 'HTTP/2',
+      statsDiffer: {
+        reason: HTTP2,
+        changes: [
+          '- http.ingress.downstream_cx_http2_total: 1',
+          '+ http.ingress.downstream_cx_http1_total: 1',
+          '+ http.ingress.downstream_rq_4xx: 1',
+          '+ http.ingress.downstream_rq_completed: 1',
+          '+ http.ingress.downstream_rq_http1_total: 1',
+          '+ http.ingress.downstream_rq_response_before_rq_complete: 1',
+          '+ http.ingress.downstream_rq_rx_reset: 1',
+          '+ http.ingress.downstream_rq_total: 1',
+          '+ listener.127.0.0.1_{listener}.http.ingress.downstream_rq_4xx: 1',
+          '+ listener.127.0.0.1_{listener}.http.ingress.downstream_rq_completed: 1',
+        ],
+      },
+      logDiffers: {
+        reason: HTTP2,
+        changes: [
+          '- ',
+          '+ - - HTTP/1.1 400 flags=DPE details=http1.codec_error in=0 out=11 cluster=- host=- route=- attempts=0 upstream-failure=- ended=-',
+        ],
+      },
+      cases: [
+        broken('a broken preface', 'PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n', {
+          differs: {
+            reason: HTTP2,
+            changes: [
+              '- [connection closed]',
+              '+ HTTP/1.1 400 Bad Request',
+              '+ content-length: 11',
+              '+ content-type: text/plain',
+              '+ date: {date}',
+              '+ server: envoy',
+              '+ connection: close',
+              '+ ',
+              '+ Bad Request',
+            ],
+          },
         }),
       ],
     },

@@ -94,6 +94,16 @@ describe('request target', () => {
     [get('CONNECT hh HTTP/1.1'), URL],
     [get('CONNECT hh:80/x HTTP/1.1'), URL],
   ])('%j', check);
+
+  const host = (value: string): string => `GET / HTTP/1.1\r\nHost: ${value}\r\n\r\n`;
+  test.each<Row>([
+    [host('u:p@h.test:1'), ['HTTP/1.1 GET u:p@h.test:1|/ {} end']],
+    [host('[::1]:80'), ['HTTP/1.1 GET [::1]:80|/ {} end']],
+    [host('a%20b'), ['HTTP/1.1 GET a%20b|/ {} end']],
+    ...['a/b', 'a b', 'a<b>', 'a"', 'a#b', 'a?b', 'a\\b', 'caf\xe9'].map(
+      (value): Row => [host(value), ['error 400 http.invalid_authority']],
+    ),
+  ])('%j', check);
 });
 
 describe('header lines', () => {
@@ -203,6 +213,12 @@ describe('framing', () => {
     [
       post('Content-Length: 9\r\nTransfer-Encoding: chunked', '3\r\nabc\r\n0\r\n\r\n'),
       [CHUNKED, 'data abc', 'end'],
+      { allowChunkedLength: true },
+    ],
+    [post('Content-Length: 3\r\nTransfer-Encoding: identity', 'abc'), ['error 400 http1.content_length_and_chunked_not_allowed']],
+    [
+      post('Content-Length: 3\r\nTransfer-Encoding: gzip', 'abc'),
+      ['error 400 http1.content_length_and_chunked_not_allowed'],
       { allowChunkedLength: true },
     ],
     [post('Transfer-Encoding: gzip', ''), CODING],

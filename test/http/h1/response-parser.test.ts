@@ -216,6 +216,7 @@ describe('requests as written', () => {
   test.each<[Partial<Http1Settings>, string, Record<string, string>, boolean, string]>([
     [{}, 'GET', { a: 'b' }, true, 'GET / HTTP/1.1\r\nhost: h\r\na: b\r\n\r\n'],
     [{}, 'POST', {}, true, 'POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n'],
+    [{}, 'TRACE', {}, true, 'TRACE / HTTP/1.1\r\nhost: h\r\n\r\n'],
     [{}, 'POST', { 'content-length': '3' }, false, 'POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\n\r\nabc'],
     [{}, 'POST', {}, false, 'POST / HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'],
     [{ headerKeyFormat: 'proper' }, 'GET', { 'x-a1-b_c': 'b' }, true, 'GET / HTTP/1.1\r\nHost: h\r\nX-A1-B_C: b\r\n\r\n'],

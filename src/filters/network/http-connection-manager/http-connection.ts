@@ -264,6 +264,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
 
   /** What a connection speaks is known, and counted, when its first bytes come. */
   #openCodec(): ServerConnection {
+    this.#callbacks.noteProtocol?.('HTTP/1.1');
     const { settings, stats, http1Stats } = this.manager;
     stats.cxHttp1Total.inc();
     stats.cxHttp1Active.inc();
