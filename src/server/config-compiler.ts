@@ -42,6 +42,11 @@ export class ConfigCompiler implements TimerTarget {
     this.#idle = new Timer(this, 0);
   }
 
+  /** Starts the thread, so that it loads what it needs meanwhile. */
+  prepare(): void {
+    this.#worker ??= this.#spawn();
+  }
+
   compile(request: ConfigRequest): Promise<ConfigResult> {
     return this.#call({ work: 'compile', request });
   }

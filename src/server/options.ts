@@ -1,5 +1,7 @@
 /** What the command line says, with Envoy's flag names and defaults. */
+
 import type { LogLevel } from '../runtime/logger.ts';
+import type { ConfigRequest } from './load-config.ts';
 
 export interface ServerOptions {
   readonly configPath: string | null;
@@ -71,3 +73,17 @@ export const DEFAULT_OPTIONS: ServerOptions = {
   terminationGraceSeconds: 25,
   ignoredFlags: [],
 };
+
+export function configRequest(options: ServerOptions): ConfigRequest {
+  return {
+    path: options.configPath,
+    yaml: options.configYaml,
+    allowUnknown: options.allowUnknownStaticFields,
+    allowUnsupported: options.allowUnsupported,
+    strictHttp1: options.strictHttp1,
+    rejectUnknownDynamic: options.rejectUnknownDynamicFields,
+    serviceNode: options.serviceNode,
+    serviceCluster: options.serviceCluster,
+    serviceZone: options.serviceZone,
+  };
+}

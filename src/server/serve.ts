@@ -2,9 +2,10 @@
 import { fileURLToPath } from 'node:url';
 import { formatProblem } from '../config/problem.ts';
 import { createLogger } from '../runtime/logger.ts';
+import { RealClock } from '../runtime/real-clock.ts';
+import { ConfigCompiler } from './config-compiler.ts';
 import { EXAMPLE_CONFIG, EXAMPLE_HINTS } from './example/example.ts';
-import type { ServerOptions } from './options.ts';
-import { configRequest, Server } from './server.ts';
+import { configRequest, type ServerOptions } from './options.ts';
 
 /** @returns the exit code: 0 ended in order, 1 the configuration or a socket was refused */
 export async function serve(given: ServerOptions): Promise<number> {
@@ -12,9 +13,14 @@ export async function serve(given: ServerOptions): Promise<number> {
   const report = (line: string): void => void process.stderr.write(line + '\n');
   if (options.mode === 'validate') return validateOnly(options, report);
 
+  const clock = new RealClock();
+  const compiler = new ConfigCompiler(clock);
+  // The start waits for nothing as long as for the API to be loaded there: that begins before the server is loaded here.
+  compiler.prepare();
+  const { Server } = await import('./server.ts');
   const logger = createLogger('main', options.logLevel, options.logPath);
   for (const flag of options.ignoredFlags) logger.debug(`${flag} is accepted and has no meaning here`);
-  const server = new Server(options, logger);
+  const server = new Server(options, logger, clock, compiler);
   let services: { stop(): void } | null = null;
   process.on('SIGTERM', () => server.terminate());
   process.on('SIGINT', () => server.terminate());

@@ -8,24 +8,22 @@ import { ClusterRegistry } from '../cluster/registry.ts';
 import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import { ipAddress, pipeAddress } from '../net/address.ts';
-import { Timer } from '../runtime/clock.ts';
+import { type Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { fs } from '../runtime/node-module.ts';
 import { systemRandom } from '../runtime/random.ts';
-import { RealClock } from '../runtime/real-clock.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
-import type { AdminAccessLogs } from './admin-access-log.ts';
 import { StatsAggregate } from '../stats/aggregate.ts';
+import type { AdminAccessLogs } from './admin-access-log.ts';
 import { ServerAdmin } from './admin-deps.ts';
 import type { CompiledConfig } from './compiled.ts';
-import { ConfigCompiler } from './config-compiler.ts';
+import type { ConfigCompiler } from './config-compiler.ts';
 import { explainEndpoint } from './explain/endpoint.ts';
 import { FileSubscriptions } from './file-subscriptions.ts';
 import { LiveResources } from './live-resources.ts';
-import type { ConfigRequest } from './load-config.ts';
 import { localInfo } from './local-info.ts';
 import type { WorkerCall } from './messages.ts';
-import type { ServerOptions } from './options.ts';
+import { configRequest, type ServerOptions } from './options.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
 import { ServerStats } from './server-stats.ts';
 import { Termination } from './termination.ts';
@@ -38,8 +36,8 @@ export class Server {
   readonly options: ServerOptions;
   readonly logger: Logger;
   readonly loggers: ReadonlyMap<string, Logger>;
-  readonly clock = new RealClock();
-  readonly startedMs = this.clock.nowMs();
+  readonly clock: Clock;
+  readonly startedMs: number;
   readonly stats = new StatsAggregate();
   readonly workers: Workers;
   readonly #serverStats: ServerStats;
@@ -55,13 +53,13 @@ export class Server {
   listenerStatus: readonly ListenerStatus[] = [];
   readonly #random = systemRandom();
   readonly #runtimeValues = new MutableRuntime();
-  readonly #compiler = new ConfigCompiler(this.clock);
+  readonly #compiler: ConfigCompiler;
   #registry: ClusterRegistry | null = null;
   #resources: LiveResources | null = null;
   #subscriptions: FileSubscriptions | null = null;
-  #adminLogs: AdminAccessLogs | null = null;
   #bootstrapFile: WatchedFile | null = null;
   #admin: AdminServer | null = null;
+  #adminLogs: AdminAccessLogs | null = null;
   #termination: Termination | null = null;
   #waitingFor: string[] = [];
   #healthCheckFailed = false;
@@ -70,8 +68,11 @@ export class Server {
   /** Drains that were asked for: they hold for workers that start later too. */
   readonly #standing: WorkerCall[] = [];
 
-  constructor(options: ServerOptions, logger: Logger) {
+  constructor(options: ServerOptions, logger: Logger, clock: Clock, compiler: ConfigCompiler) {
     this.options = options;
+    this.clock = clock;
+    this.startedMs = clock.nowMs();
+    this.#compiler = compiler;
     this.logger = logger;
     this.loggers = new Map([['main', logger]]);
     this.ended = new Promise((resolve) => {
@@ -217,8 +218,8 @@ export class Server {
   }
 
   reopenLogs(): void {
-    this.#tell('reopen-logs', this.workers.tell({ kind: 'reopen-logs' }));
     this.#adminLogs?.reopen();
+    this.#tell('reopen-logs', this.workers.tell({ kind: 'reopen-logs' }));
   }
 
   /** SIGHUP and --watch: the bootstrap is read again. With an error in it nothing changes; otherwise what differs does. */
@@ -266,8 +267,8 @@ export class Server {
     this.#compiler.close();
     await this.workers.stop();
     await this.#admin?.stop();
-  }
     await this.#adminLogs?.close();
+  }
 
   async #startAdmin(compiled: CompiledConfig): Promise<void> {
     if (compiled.admin === null) return;
@@ -307,20 +308,6 @@ export class Server {
   #tell(what: string, done: Promise<void>): void {
     done.catch((error: Error) => this.logger.error(`${what} failed`, { error: error.message }));
   }
-}
-
-export function configRequest(options: ServerOptions): ConfigRequest {
-  return {
-    path: options.configPath,
-    yaml: options.configYaml,
-    allowUnknown: options.allowUnknownStaticFields,
-    allowUnsupported: options.allowUnsupported,
-    strictHttp1: options.strictHttp1,
-    rejectUnknownDynamic: options.rejectUnknownDynamicFields,
-    serviceNode: options.serviceNode,
-    serviceCluster: options.serviceCluster,
-    serviceZone: options.serviceZone,
-  };
 }
 
 /** Nothing will be compiled again by itself: the compiler's thread may go. */
