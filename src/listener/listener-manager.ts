@@ -47,7 +47,8 @@ class Leaving implements TimerTarget {
   start(strategy: DrainStrategy, durationMs: number): void {
     for (const chain of this.#chains) {
       chain.drain.start(strategy, durationMs);
-      chain.notifyDrain();
+      // Gradually each connection finds out for itself, with one of its responses: not all of them reconnect at once.
+      if (strategy === 'immediate') chain.notifyDrain();
     }
     for (const chain of this.#chains) {
       chain.whenEmpty(() => {
@@ -130,6 +131,7 @@ export class ListenerManager implements ListenerDirectory {
   startDraining(inboundOnly: boolean): void {
     this.#drainInboundOnly = inboundOnly;
     this.#serverDrain.start(this.drainStrategy, this.drainTimeMs);
+    if (this.drainStrategy === 'gradual') return;
     for (const { listener } of this.#running.values()) {
       if (this.shouldNotify(listener)) for (const chain of listener.chains) chain.notifyDrain();
     }
@@ -190,6 +192,12 @@ export class ListenerManager implements ListenerDirectory {
   get connectionCount(): number {
     let n = 0;
     for (const { listener } of this.#running.values()) n += listener.connectionCount;
+    return n + this.leavingCount;
+  }
+
+  /** Connections of listeners and filter chains on their way out: they go on as they were configured. */
+  get leavingCount(): number {
+    let n = 0;
     for (const leaving of this.#leaving) n += leaving.connectionCount;
     return n;
   }

@@ -78,13 +78,19 @@ export class LiveResources {
     return calls;
   }
 
-  /** `block` from a CatalogBuilder: the static clusters of a reloaded bootstrap. */
-  setStaticClusters(block: SharedArrayBuffer): Promise<void> {
-    return this.setClusters('static', catalogSettings(block));
+  /** `block` from a CatalogBuilder: the static clusters of a reloaded bootstrap. @returns removes those that are not in it */
+  async setStaticClusters(block: SharedArrayBuffer): Promise<() => Promise<void>> {
+    const keep = await this.#addOrUpdate('static', catalogSettings(block));
+    return () => this.#removeAllBut('static', keep);
   }
 
   /** All clusters of that origin: others of it are removed. */
   async setClusters(origin: Origin, clusters: Iterable<ClusterSettings>): Promise<void> {
+    await this.#removeAllBut(origin, await this.#addOrUpdate(origin, clusters));
+  }
+
+  /** @returns names of all of them */
+  async #addOrUpdate(origin: Origin, clusters: Iterable<ClusterSettings>): Promise<ReadonlySet<string>> {
     const keep = new Set<string>();
     const changes: { packed: PackedCluster; ready: Promise<void> }[] = [];
     for (const settings of clusters) {
@@ -98,14 +104,7 @@ export class LiveResources {
       this.#clusterOrigins.set(settings.name, origin);
       changes.push({ packed: change.packed, ready: this.#warm(settings, change.ready) });
     }
-    const remove = [...this.#clusterOrigins].filter(([name, from]) => from === origin && !keep.has(name)).map(([name]) => name);
-    for (const name of remove) {
-      this.#clusterOrigins.delete(name);
-      this.#clusters.remove(name);
-      this.#clusterStats.removed.inc();
-    }
     this.#clusterStats.active.set(this.#clusterOrigins.size);
-    if (remove.length > 0) await this.#workers.tell({ kind: 'set-clusters', set: [], remove, hosts: [] });
     // Each replaces its predecessor when it is warm itself: a slow name does not hold up the others.
     await Promise.all(
       changes.map(async ({ packed, ready }) => {
@@ -114,6 +113,19 @@ export class LiveResources {
         await this.#workers.tell({ kind: 'set-clusters', set: [packed], remove: [], hosts: this.#hostsOf(packed) });
       }),
     );
+    return keep;
+  }
+
+  async #removeAllBut(origin: Origin, keep: ReadonlySet<string>): Promise<void> {
+    const remove = [...this.#clusterOrigins].filter(([name, from]) => from === origin && !keep.has(name)).map(([name]) => name);
+    if (remove.length === 0) return;
+    for (const name of remove) {
+      this.#clusterOrigins.delete(name);
+      this.#clusters.remove(name);
+      this.#clusterStats.removed.inc();
+    }
+    this.#clusterStats.active.set(this.#clusterOrigins.size);
+    await this.#workers.tell({ kind: 'set-clusters', set: [], remove, hosts: [] });
   }
 
   /** All listeners of that origin. @returns those that could not be put in place; what ran under their name runs on */

@@ -60,6 +60,7 @@ export type WorkerCall =
   | { readonly kind: 'cluster-status' }
   | { readonly kind: 'explain'; readonly questions: readonly ExplainQuestion[] }
   | { readonly kind: 'connection-count' }
+  | { readonly kind: 'leaving-count' }
   | { readonly kind: 'shutdown' };
 
 export type ToWorker = WorkerCall & { readonly id: number };

@@ -9,7 +9,7 @@ export interface RuntimeEntry {
 }
 
 export class RuntimeLayers {
-  readonly #layers: readonly RuntimeLayerSettings[];
+  #layers: readonly RuntimeLayerSettings[];
   readonly #serviceCluster: string;
   readonly #adminValues = new Map<string, string>();
 
@@ -17,6 +17,11 @@ export class RuntimeLayers {
     // Without layers Envoy has one admin layer that answers nothing; overrides need a configured one.
     this.#layers = layers;
     this.#serviceCluster = serviceCluster;
+  }
+
+  /** Other layers; the admin's overrides stay. */
+  replace(layers: readonly RuntimeLayerSettings[]): void {
+    this.#layers = layers;
   }
 
   get names(): string[] {

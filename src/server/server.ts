@@ -23,7 +23,12 @@ import { FileSubscriptions } from './file-subscriptions.ts';
 import { LiveResources } from './live-resources.ts';
 import { localInfo } from './local-info.ts';
 import type { WorkerCall } from './messages.ts';
+<<<<<<< HEAD
 import { configRequest, type ServerOptions } from './options.ts';
+=======
+import type { ServerOptions } from './options.ts';
+import { Reload } from './reload.ts';
+>>>>>>> dc018f6 (wip)
 import { RuntimeLayers } from './runtime-layers.ts';
 import { ServerStats } from './server-stats.ts';
 import { Termination } from './termination.ts';
@@ -55,8 +60,8 @@ export class Server {
   readonly #runtimeValues = new MutableRuntime();
   readonly #compiler: ConfigCompiler;
   #registry: ClusterRegistry | null = null;
-  #resources: LiveResources | null = null;
   #subscriptions: FileSubscriptions | null = null;
+  #reload: Reload | null = null;
   #bootstrapFile: WatchedFile | null = null;
   #admin: AdminServer | null = null;
   #adminLogs: AdminAccessLogs | null = null;
@@ -118,7 +123,6 @@ export class Server {
       publish: (update) => this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update })),
     });
     const resources = new LiveResources(this.workers, this.clusters, this.#registry, this.stats.local.root, this.logger);
-    this.#resources = resources;
     resources.onListeners = async () => {
       this.listenerStatus = await this.workers.listenerStatus();
     };
@@ -153,6 +157,20 @@ export class Server {
     await this.workers.serveConnections();
     if (isStatic(compiled)) this.#compiler.close();
     this.#waitingFor = [];
+    this.#reload = new Reload({
+      clock: this.clock,
+      leavingConnections: () => this.workers.connectionCount('leaving-count'),
+      logger: this.logger,
+      resources,
+      subscriptions: this.#subscriptions,
+      compile: () => this.#compiler.compile(configRequest(this.options)),
+      current: () => this.config!,
+      adopt: (config) => {
+        this.config = config;
+        this.runtime.replace(config.runtimeLayers);
+        this.pushRuntime();
+      },
+    });
     if (this.options.watch && this.options.configPath !== null) {
       this.#bootstrapFile = new WatchedFile(this.options.configPath, '', this.clock, () => void this.reload());
     }
@@ -222,20 +240,8 @@ export class Server {
     this.#tell('reopen-logs', this.workers.tell({ kind: 'reopen-logs' }));
   }
 
-  /** SIGHUP and --watch: the bootstrap is read again. With an error in it nothing changes; otherwise what differs does. */
   async reload(): Promise<void> {
-    if (this.#resources === null || this.#subscriptions === null || this.#termination !== null) return;
-    const { compiled, problems } = await this.#compiler.compile(configRequest(this.options));
-    for (const problem of problems) this.logger.warn(formatProblem(problem));
-    if (compiled === null) {
-      this.logger.error('reload refused: the configuration that runs stays');
-      return;
-    }
-    this.config = compiled;
-    await this.#resources.setStaticClusters(compiled.clusters.block);
-    await this.#subscriptions.start(compiled.dynamic);
-    await this.#resources.setListeners('static', compiled.listeners);
-    this.logger.info('configuration reloaded');
+    if (this.#termination === null) await this.#reload?.run();
   }
 
   /** `/quitquitquit`: as in Envoy, the process ends at once and with success. */
@@ -263,6 +269,7 @@ export class Server {
     this.#serverStats.stop();
     this.clusters?.stop();
     this.#subscriptions?.close();
+    this.#reload?.stop();
     this.#bootstrapFile?.close();
     this.#compiler.close();
     await this.workers.stop();

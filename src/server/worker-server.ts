@@ -124,6 +124,8 @@ export class WorkerServer {
         return this.#explain(message.questions);
       case 'connection-count':
         return this.#listeners?.connectionCount ?? 0;
+      case 'leaving-count':
+        return this.#listeners?.leavingCount ?? 0;
       case 'shutdown':
         this.#listeners?.shutdown();
         // Connections report their end, and write their log lines, in the turns that follow.

@@ -98,8 +98,9 @@ export class Workers implements SlotOwner {
     return answers.filter((answer) => answer !== null);
   }
 
-  async connectionCount(): Promise<number> {
-    const counts = await this.query<number>({ kind: 'connection-count' });
+  /** @param which 'leaving-count' = of listeners and filter chains that are not in force any more */
+  async connectionCount(which: 'connection-count' | 'leaving-count' = 'connection-count'): Promise<number> {
+    const counts = await this.query<number>({ kind: which });
     return counts.reduce((a, b) => a + b, 0);
   }
 
