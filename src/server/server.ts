@@ -23,12 +23,8 @@ import { FileSubscriptions } from './file-subscriptions.ts';
 import { LiveResources } from './live-resources.ts';
 import { localInfo } from './local-info.ts';
 import type { WorkerCall } from './messages.ts';
-<<<<<<< HEAD
 import { configRequest, type ServerOptions } from './options.ts';
-=======
-import type { ServerOptions } from './options.ts';
 import { Reload } from './reload.ts';
->>>>>>> dc018f6 (wip)
 import { RuntimeLayers } from './runtime-layers.ts';
 import { ServerStats } from './server-stats.ts';
 import { Termination } from './termination.ts';
