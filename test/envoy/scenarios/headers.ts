@@ -53,6 +53,15 @@ export const headers: Area = {
     {
       name: 'append actions on responses',
       routes: `
+        - match: {path: /direct}
+          direct_response: {status: 418, body: {inline_string: x}}
+          response_headers_to_add: [${add('x-code', '%RESPONSE_CODE% %RESPONSE_CODE_DETAILS%')}, ${add('content-type', 'text/own', 'OVERWRITE_IF_EXISTS_OR_ADD')}]
+        - match: {path: /redirect}
+          redirect: {path_redirect: /elsewhere}
+          response_headers_to_add: [${add('x-code', '%RESPONSE_CODE% %RESPONSE_CODE_DETAILS%')}, ${add('location', '/there', 'OVERWRITE_IF_EXISTS_OR_ADD')}]
+        - match: {path: /none}
+          route: {cluster_header: x-no}
+          response_headers_to_add: [${add('x-code', '%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS%')}]
         - match: {prefix: /}
           route: {cluster: a}
           response_headers_to_add:
@@ -67,6 +76,7 @@ export const headers: Area = {
       cases: [
         { name: 'all of them', send: 'GET /', upstream: { a: [UPSTREAM_HEADERS] } },
         { name: 'on a bare response', send: 'GET /' },
+        { name: 'on responses of the proxy', send: ['GET /direct', 'GET /redirect', 'GET /none'] },
         {
           name: 'on an error of the upstream',
           send: 'GET /',
