@@ -8,6 +8,7 @@ import type { ListenerDeps } from './deps.ts';
 import { DrainSequence, type DrainStrategy } from './drain.ts';
 import type { FilterChain } from './filter-chain.ts';
 import { addressText, ListenSocket, socketIdentity } from './listen-socket.ts';
+import { ListenerManagerStats } from './listener-manager-stats.ts';
 import type { ListenAddressSettings, ListenerSettings } from './settings.ts';
 import { type ListenerDirectory, TcpListener } from './tcp-listener.ts';
 
@@ -88,6 +89,7 @@ export class ListenerManager implements ListenerDirectory {
   #tail: Promise<unknown>;
   drainStrategy: DrainStrategy;
   drainTimeMs: number;
+  readonly #stats: ListenerManagerStats;
 
   constructor(deps: ListenerDeps, drainStrategy: DrainStrategy, drainTimeMs: number) {
     this.#deps = deps;
@@ -100,6 +102,7 @@ export class ListenerManager implements ListenerDirectory {
     this.#tail = Promise.resolve();
     this.drainStrategy = drainStrategy;
     this.drainTimeMs = drainTimeMs;
+    this.#stats = new ListenerManagerStats(deps.filters.scope, deps.workerIndex);
   }
 
   /**
@@ -108,7 +111,13 @@ export class ListenerManager implements ListenerDirectory {
    */
   addOrUpdate(key: string, settings: ListenerSettings): Promise<UpdateOutcome> {
     const done = this.#tail.then(() => this.#apply(key, settings));
-    this.#tail = done.catch(() => undefined);
+    this.#tail = done.then(
+      (outcome) => {
+        if (outcome !== 'unchanged') this.#stats.createSuccess.inc();
+        if (outcome === 'filter-chains') this.#stats.updatedInPlace();
+      },
+      () => this.#stats.createFailure.inc(),
+    );
     return done;
   }
 
@@ -240,7 +249,7 @@ export class ListenerManager implements ListenerDirectory {
       const gone = running.listener.updateFilterChains(settings.filterChains, settings.defaultFilterChain);
       running.listener.settings = settings;
       running.text = text;
-      this.#drainChains(gone);
+      this.#drainChains(gone, false);
       return 'filter-chains';
     }
     const old = running.listener;
@@ -305,16 +314,19 @@ export class ListenerManager implements ListenerDirectory {
 
   #leave(listener: TcpListener): void {
     listener.drain.start(this.drainStrategy, this.drainTimeMs);
-    this.#drainChains(listener.chains);
+    this.#drainChains(listener.chains, true);
   }
 
-  #drainChains(chains: readonly FilterChain[]): void {
+  /** @param whole all chains of a listener that goes with them */
+  #drainChains(chains: readonly FilterChain[], whole: boolean): void {
     if (chains.length === 0) return;
     const { clock } = this.#deps.filters;
     const leaving: Leaving = new Leaving(chains, () => {
       clock.disarm(leaving.timer);
       this.#leaving.delete(leaving);
+      this.#stats.draining(whole, -chains.length);
     });
+    this.#stats.draining(whole, chains.length);
     this.#leaving.add(leaving);
     clock.arm(leaving.timer, this.drainTimeMs);
     leaving.start(this.drainStrategy, this.drainTimeMs);

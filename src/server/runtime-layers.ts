@@ -12,6 +12,8 @@ export class RuntimeLayers {
   #layers: readonly RuntimeLayerSettings[];
   readonly #serviceCluster: string;
   readonly #adminValues = new Map<string, string>();
+  /** How often what readers see was put together. */
+  loads = 1;
 
   constructor(layers: readonly RuntimeLayerSettings[], serviceCluster: string) {
     // Without layers Envoy has one admin layer that answers nothing; overrides need a configured one.
@@ -22,6 +24,7 @@ export class RuntimeLayers {
   /** Other layers; the admin's overrides stay. */
   replace(layers: readonly RuntimeLayerSettings[]): void {
     this.#layers = layers;
+    this.loads++;
   }
 
   get names(): string[] {
@@ -32,8 +35,13 @@ export class RuntimeLayers {
     return this.#layers.some((layer) => layer.kind === 'admin');
   }
 
+  get overrides(): number {
+    return this.#adminValues.size;
+  }
+
   /** An empty value takes the override back. */
   override(key: string, value: string): void {
+    this.loads++;
     if (value === '') this.#adminValues.delete(key);
     else this.#adminValues.set(key, value);
   }

@@ -4,7 +4,10 @@ import { Timer, type TimerTarget } from '../runtime/clock.ts';
 import { memoryUse } from '../runtime/memory.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import type { CompiledConfig } from './compiled.ts';
+import { RuntimeStats } from './runtime-stats.ts';
 import type { Server, ServerState } from './server.ts';
+import { nameUnmoved } from './unmoved-stats.ts';
+import { versionNumber } from './version.ts';
 
 const STATE: Readonly<Record<ServerState, number>> = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 };
 
@@ -13,6 +16,7 @@ export class ServerStats implements TimerTarget {
   readonly #clock: Clock;
   readonly #scope: StatsScope;
   readonly #timer: Timer;
+  readonly #runtime: RuntimeStats;
   #intervalMs = 5000;
 
   constructor(server: Server) {
@@ -20,18 +24,18 @@ export class ServerStats implements TimerTarget {
     this.#clock = server.clock;
     this.#scope = server.stats.local.root.scope('server');
     this.#timer = new Timer(this, 0);
+    this.#runtime = new RuntimeStats(server.stats.local.root);
   }
 
   start(config: CompiledConfig): void {
     this.#intervalMs = config.statsFlushIntervalMs;
     this.#scope.gauge('concurrency').set(this.#server.workers.size);
     this.#scope.gauge('hot_restart_epoch').set(0);
+    this.#scope.gauge('version').set(versionNumber());
     this.#scope.histogram('initialization_time_ms').record(this.#clock.nowMs() - this.#server.startedMs);
-    for (const name of ['dynamic_unknown_fields', 'static_unknown_fields', 'wip_protos', 'debug_assertion_failures', 'envoy_notifications'])
-      this.#scope.counter(name);
+    nameUnmoved(this.#server.stats.local.root, this.#server.workers.size);
     const listeners = this.#server.stats.local.root.scope('listener_manager');
     listeners.gauge('workers_started').set(1);
-    listeners.counter('listener_create_success').add(config.listeners.length * this.#server.workers.size);
     const clusters = this.#server.stats.local.root.scope('cluster_manager');
     clusters.gauge('warming_clusters').set(0);
     this.onTimer();
@@ -50,8 +54,14 @@ export class ServerStats implements TimerTarget {
     scope.gauge('memory_allocated').set(memory.allocated);
     scope.gauge('memory_heap_size').set(memory.heapSize);
     scope.gauge('memory_physical_size').set(memory.totalPhysicalBytes);
+    this.#runtime.refresh(this.#server.runtime);
     this.#server.stats.flush();
     void this.#server.refresh();
+    void this.#server.workers.connectionCount().then(
+      (count) => scope.gauge('total_connections').set(count),
+      // A worker is being replaced: the last number stands.
+      () => undefined,
+    );
     this.#clock.arm(this.#timer, this.#intervalMs);
   }
 }

@@ -61,9 +61,15 @@ describe('updates', () => {
     expect(rig.port('l')).toBe(port);
     expect(watched.map((w) => w.draining)).toEqual([false, true]);
     expect(drained).toBe(1);
+    const numbers = () =>
+      ['listener_in_place_updated', 'total_filter_chains_draining', 'total_listeners_draining', 'listener_create_success'].map((name) =>
+        rig.stats.value('listener_manager.' + name),
+      );
+    expect(numbers()).toEqual([1, 1, 0, 2]);
     expect(await b.send('still').untilText('still')).toBe('bstill');
     clock.advance(1100);
     await b.untilEnd();
+    await eventually(() => numbers()[1] === 0);
     expect(await a.send('alive').untilText('alive')).toBe('aalive');
   });
 
@@ -107,6 +113,7 @@ describe('updates', () => {
     await expect(rig.manager.addOrUpdate('l', listener({ filterChains: [chain('c', ['nope'])] }))).rejects.toThrow(
       "no network filter for 'nope'",
     );
+    expect(rig.stats.value('listener_manager.listener_create_failure')).toBe(1);
     expect(await rig.connect('l').send('x').untilText('x')).toBe('x');
   });
 
@@ -124,8 +131,10 @@ describe('updates', () => {
     await late.untilEnd();
     expect(late.error).toBe('ECONNREFUSED');
     expect(await client.send('b').untilText('b')).toBe('ab');
+    expect(rig.stats.value('listener_manager.total_listeners_draining')).toBe(1);
     clock.advance(1100);
     await client.untilEnd();
+    await eventually(() => rig.stats.value('listener_manager.total_listeners_draining') === 0);
   });
 });
 

@@ -61,7 +61,7 @@ describe('tcp listener', () => {
     );
     const client = rig.connect('l');
     expect(await client.untilEnd()).toBe('');
-    expect(rig.stats.nonZero()).toEqual({ 'listener.l.no_filter_chain_match': 1 });
+    expect(rig.stats.nonZero()).toEqual({ 'listener.l.no_filter_chain_match': 1, 'listener_manager.listener_create_success': 1 });
     expect(rig.log[0]!.info.responseCodeDetails).toBe('filter_chain_not_found');
   });
 
