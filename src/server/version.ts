@@ -10,7 +10,9 @@ export function packageVersion(): string {
 
 /** 1.2.3 as 1002003: what `server.version` shows. */
 export function versionNumber(): number {
-  const [major = 0, minor = 0, patch = 0] = packageVersion().split('.').map((part) => Number.parseInt(part, 10));
+  const [major = 0, minor = 0, patch = 0] = packageVersion()
+    .split('.')
+    .map((part) => Number.parseInt(part, 10));
   return (major * 1000 + minor) * 1000 + patch;
 }
 
