@@ -146,6 +146,8 @@ export class AdminServer {
     }
     response.end(() => reply.afterSent?.());
     this.#stats.requestEnded(clock.nowMs() - startMs);
+    const { logger } = this.#deps;
+    if (logger.debugEnabled) logger.debug('request ended', { method: incoming.method, path: incoming.url, code: reply.status });
     for (const log of this.#deps.accessLogs)
       log.log({
         startWallMs,

@@ -9,6 +9,7 @@ import { StreamInfo } from '../http/stream-info.ts';
 import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
 import { type CloseEvent, Connection, type ConnectionHandler } from '../net/connection.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import { ActiveConnection, type ConnectionOwner } from './active-connection.ts';
 import type { ConnectionCount } from './connection-count.ts';
@@ -45,6 +46,7 @@ export class TcpListener implements ConnectionOwner {
   readonly #directory: ListenerDirectory;
   readonly #chainDeps: NetworkFilterDeps;
   readonly #listenerFilters: readonly ListenerFilterEntry[];
+  readonly #debug: Logger;
   readonly #accessLogs: readonly AccessLogger[];
   readonly #count: ConnectionCount;
   readonly #limitKey: string;
@@ -60,6 +62,7 @@ export class TcpListener implements ConnectionOwner {
     this.stats = new ListenerStats(scope, deps.workerIndex);
     this.drain = new DrainSequence(deps.filters.clock, deps.filters.random);
     this.#deps = deps;
+    this.#debug = deps.filters.logger.component('conn_handler');
     this.#directory = directory;
     this.#chainDeps = {
       ...deps.filters,
@@ -200,6 +203,10 @@ export class TcpListener implements ConnectionOwner {
 
   onConnectionClosed(active: ActiveConnection): void {
     active.chain.remove(active);
+    if (this.#debug.debugEnabled) {
+      const { bytesReceived, bytesSent, closeError } = active.connection;
+      this.#debug.debug('connection closed', { connection: active.info.id, bytesReceived, bytesSent, error: closeError });
+    }
     this.stats.cxActive.dec();
     this.stats.workerCxActive.dec();
     this.stats.cxDestroy.inc();
@@ -221,6 +228,8 @@ export class TcpListener implements ConnectionOwner {
     info.trafficDirection = this.settings.trafficDirection;
     const chain = this.findChain(info);
     if (chain === null) {
+      if (this.#debug.debugEnabled)
+        this.#debug.debug('closing connection: no matching filter chain found', { connection: info.id, ...ends(info) });
       this.stats.noFilterChainMatch.inc();
       this.#refuse(connection);
       if (this.#accessLogs.length > 0) {
@@ -232,6 +241,7 @@ export class TcpListener implements ConnectionOwner {
       return;
     }
     info.filterChainName = chain.settings.name;
+    if (this.#debug.debugEnabled) this.#debug.debug('new connection', { connection: info.id, ...ends(info) });
     const active = new ActiveConnection(this, connection, info, chain, startMs, streamInfo);
     chain.add(active);
     this.stats.cxTotal.inc();
@@ -281,3 +291,13 @@ const IGNORE: ConnectionHandler = {
   onAboveWriteBufferHighWatermark: () => undefined,
   onBelowWriteBufferLowWatermark: () => undefined,
 };
+
+function ends(info: DownstreamConnectionInfo): object {
+  return {
+    listener: info.listenerName,
+    filterChain: info.filterChainName,
+    remote: info.remoteAddress.text,
+    local: info.localAddress.text,
+    serverName: info.requestedServerName,
+  };
+}

@@ -36,7 +36,7 @@ export class ServerAdmin implements AdminDeps {
     this.#server = server;
     this.accessLogs = accessLogs;
     this.clock = server.clock;
-    this.logger = server.logger;
+    this.logger = server.logger.component('admin');
     this.profiler = new InspectorProfiler(profilePath);
     this.extraEndpoints = extraEndpoints;
   }

@@ -1,5 +1,7 @@
 /** The command line: Envoy's flags on the bare command, Outrider's own tools as sub-commands. */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { didYouMean } from '../config/suggest.ts';
+import { LOG_COMPONENTS } from '../runtime/log-components.ts';
 import { LOG_LEVELS, type LogLevel } from '../runtime/logger.ts';
 import { DEFAULT_OPTIONS, type ServerOptions } from './options.ts';
 
@@ -125,9 +127,9 @@ function serveFlags(program: Command): Command {
     .addOption(new Option('--mode <mode>', 'what to do').choices(['serve', 'validate', 'init_only']).default(d.mode))
     .option('--concurrency <n>', 'worker threads', wholeNumber, d.concurrency)
     .addOption(new Option('-l, --log-level <level>', 'log level').choices([...LOG_LEVELS, 'warn']).default(d.logLevel))
-    .option('--log-format <format>', 'accepted; log lines are JSON')
+    .option('--log-format <pattern>', 'lines of text by this pattern, e.g. "[%Y-%m-%d %T.%e][%l][%n] %v"; without it lines are JSON')
     .option('--log-path <file>', 'log to a file instead of stderr')
-    .option('--component-log-level <list>', 'e.g. http:debug,upstream:info')
+    .option('--component-log-level <list>', 'e.g. http:debug,upstream:info', componentLogLevels)
     .option('--service-node <id>', 'node id', '')
     .option('--service-cluster <name>', 'node cluster', '')
     .option('--service-zone <zone>', 'zone', '')
@@ -163,7 +165,7 @@ function toOptions(flags: Record<string, unknown>, argv: readonly string[]): Ser
     logLevel: level,
     logFormat: text(flags['logFormat']),
     logPath: text(flags['logPath']),
-    componentLogLevel: text(flags['componentLogLevel']),
+    componentLogLevels: (flags['componentLogLevel'] as ServerOptions['componentLogLevels'] | undefined) ?? {},
     serviceNode: flags['serviceNode'] as string,
     serviceCluster: flags['serviceCluster'] as string,
     serviceZone: flags['serviceZone'] as string,
@@ -190,6 +192,21 @@ function text(value: unknown): string | null {
 function wholeNumber(value: string): number {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError('a whole number is expected');
   return Number(value);
+}
+
+/** "http:debug,upstream:info" */
+function componentLogLevels(value: string): Record<string, LogLevel> {
+  const levels: Record<string, LogLevel> = {};
+  for (const part of value.split(',')) {
+    const [name = '', level = '', ...rest] = part.split(':');
+    if (rest.length > 0 || level === '') throw new InvalidArgumentError(`component log level not correctly specified '${part}'`);
+    if (!LOG_COMPONENTS.includes(name))
+      throw new InvalidArgumentError(`invalid component specified '${name}'${didYouMean(name, LOG_COMPONENTS)}`);
+    const known = level === 'warn' ? 'warning' : LOG_LEVELS.find((l) => l === level);
+    if (known === undefined) throw new InvalidArgumentError(`invalid log level specified '${level}'`);
+    levels[name] = known;
+  }
+  return levels;
 }
 
 /** "30", "30s" or "500ms". */

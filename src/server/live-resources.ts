@@ -105,6 +105,8 @@ export class LiveResources {
       changes.push({ packed: change.packed, ready: this.#warm(settings, change.ready) });
     }
     this.#clusterStats.active.set(this.#clusterOrigins.size);
+    if (this.#logger.debugEnabled && changes.length > 0)
+      this.#logger.debug('clusters added or updated', { origin, clusters: changes.map(({ packed }) => packed.name) });
     // Each replaces its predecessor when it is warm itself: a slow name does not hold up the others.
     await Promise.all(
       changes.map(async ({ packed, ready }) => {
@@ -126,6 +128,7 @@ export class LiveResources {
     }
     this.#clusterStats.active.set(this.#clusterOrigins.size);
     await this.#workers.tell({ kind: 'set-clusters', set: [], remove, hosts: [] });
+    this.#logger.debug('clusters removed', { clusters: remove });
   }
 
   /** All listeners of that origin. @returns those that could not be put in place; what ran under their name runs on */
@@ -136,6 +139,7 @@ export class LiveResources {
       if (known.origin !== origin || keep.has(name)) continue;
       this.#listeners.delete(name);
       await this.#workers.removeListener(name);
+      this.#logger.debug('listener removed', { listener: name });
       this.#listenerStats.removed.inc();
     }
     for (const settings of listeners) {
@@ -145,6 +149,7 @@ export class LiveResources {
       try {
         await this.#workers.setListener(settings.name, settings);
         this.#listeners.set(settings.name, { origin, text });
+        this.#logger.debug(before === undefined ? 'listener added' : 'listener updated', { listener: settings.name, origin });
         (before === undefined ? this.#listenerStats.added : this.#listenerStats.modified).inc();
       } catch (error) {
         refusals.set(settings.name, (error as Error).message);
@@ -161,6 +166,7 @@ export class LiveResources {
     if (this.#routeTables.get(settings.name)?.text === text) return;
     this.#routeTables.set(settings.name, { text, settings });
     await this.#workers.tell({ kind: 'set-route-table', name: settings.name, settings });
+    this.#logger.debug('route table set', { name: settings.name });
   }
 
   /** Hosts reach the workers through the cluster control. */

@@ -5,8 +5,7 @@ import type { HostUpdate } from '../cluster/host-update.ts';
 import type { LocalInfo } from '../filters/api.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
-import type { LogLevel } from '../runtime/logger.ts';
-import type { LogRecord } from '../runtime/posted-logger.ts';
+import type { LogLevel, LogRecord } from '../runtime/logger.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { StatsSettings } from '../stats/config.ts';
 import type { ExplainQuestion } from './explain/question.ts';
@@ -25,6 +24,8 @@ export interface WorkerData {
   readonly drainTimeMs: number;
   readonly fileFlushIntervalMs: number;
   readonly logLevel: LogLevel;
+  /** Of components that are set apart. */
+  readonly logLevels: Readonly<Record<string, LogLevel>>;
 }
 
 export interface WorkerConfiguration {
@@ -55,7 +56,7 @@ export type WorkerCall =
   | { readonly kind: 'terminate' }
   | { readonly kind: 'set-health-check-failed'; readonly failed: boolean }
   | { readonly kind: 'reopen-logs' }
-  | { readonly kind: 'set-log-level'; readonly level: LogLevel }
+  | { readonly kind: 'set-log-levels'; readonly levels: Readonly<Record<string, LogLevel>> }
   | { readonly kind: 'listener-status' }
   | { readonly kind: 'cluster-status' }
   | { readonly kind: 'explain'; readonly questions: readonly ExplainQuestion[] }

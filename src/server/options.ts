@@ -14,7 +14,7 @@ export interface ServerOptions {
   readonly logLevel: LogLevel;
   readonly logFormat: string | null;
   readonly logPath: string | null;
-  readonly componentLogLevel: string | null;
+  readonly componentLogLevels: Readonly<Record<string, LogLevel>>;
   readonly serviceNode: string;
   readonly serviceCluster: string;
   readonly serviceZone: string;
@@ -50,7 +50,7 @@ export const DEFAULT_OPTIONS: ServerOptions = {
   logLevel: 'info',
   logFormat: null,
   logPath: null,
-  componentLogLevel: null,
+  componentLogLevels: {},
   serviceNode: '',
   serviceCluster: '',
   serviceZone: '',

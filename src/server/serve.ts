@@ -1,7 +1,8 @@
 /** `outrider -c FILE`: runs the proxy until it is told to end. */
 import { fileURLToPath } from 'node:url';
 import { formatProblem } from '../config/problem.ts';
-import { createLogger } from '../runtime/logger.ts';
+import { createLogWriter } from '../runtime/log-writer.ts';
+import { Loggers } from '../runtime/logger.ts';
 import { RealClock } from '../runtime/real-clock.ts';
 import { ConfigCompiler } from './config-compiler.ts';
 import { EXAMPLE_CONFIG, EXAMPLE_HINTS } from './example/example.ts';
@@ -18,9 +19,10 @@ export async function serve(given: ServerOptions): Promise<number> {
   // The start waits for nothing as long as for the API to be loaded there: that begins before the server is loaded here.
   compiler.prepare();
   const { Server } = await import('./server.ts');
-  const logger = createLogger('main', options.logLevel, options.logPath);
+  const loggers = new Loggers(createLogWriter(options.logPath, options.logFormat), options.logLevel, options.componentLogLevels);
+  const logger = loggers.component('main');
   for (const flag of options.ignoredFlags) logger.debug(`${flag} is accepted and has no meaning here`);
-  const server = new Server(options, logger, clock, compiler);
+  const server = new Server(options, loggers, clock, compiler);
   let services: { stop(): void } | null = null;
   process.on('SIGTERM', () => server.terminate());
   process.on('SIGINT', () => server.terminate());

@@ -9,7 +9,8 @@ import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import { ipAddress, pipeAddress } from '../net/address.ts';
 import { type Clock, Timer } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/logger.ts';
+import { LOG_COMPONENTS } from '../runtime/log-components.ts';
+import type { Logger, Loggers } from '../runtime/logger.ts';
 import { fs } from '../runtime/node-module.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
@@ -36,7 +37,7 @@ export type ServerState = 'PRE_INITIALIZING' | 'INITIALIZING' | 'LIVE' | 'DRAINI
 export class Server {
   readonly options: ServerOptions;
   readonly logger: Logger;
-  readonly loggers: ReadonlyMap<string, Logger>;
+  readonly #loggers: Loggers;
   readonly clock: Clock;
   readonly startedMs: number;
   readonly stats = new StatsAggregate();
@@ -69,13 +70,13 @@ export class Server {
   /** Drains that were asked for: they hold for workers that start later too. */
   readonly #standing: WorkerCall[] = [];
 
-  constructor(options: ServerOptions, logger: Logger, clock: Clock, compiler: ConfigCompiler) {
+  constructor(options: ServerOptions, loggers: Loggers, clock: Clock, compiler: ConfigCompiler) {
     this.options = options;
     this.clock = clock;
     this.startedMs = clock.nowMs();
     this.#compiler = compiler;
-    this.logger = logger;
-    this.loggers = new Map([['main', logger]]);
+    this.#loggers = loggers;
+    this.logger = loggers.component('main');
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -86,11 +87,13 @@ export class Server {
         drainTimeMs: options.drainTimeSeconds * 1000,
         fileFlushIntervalMs: options.fileFlushIntervalMs,
         logLevel: options.logLevel,
-        logPath: options.logPath,
+        logLevels: loggers.levels(),
       },
       this.stats,
-      logger,
+      loggers,
     );
+    loggers.onChange = (component, level) =>
+      this.#tell('set-log-levels', this.workers.tell({ kind: 'set-log-levels', levels: { [component]: level } }));
     this.#serverStats = new ServerStats(this);
   }
 
@@ -118,7 +121,13 @@ export class Server {
       newResolver: (servers) => new SystemResolver(servers),
       publish: (update) => this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update })),
     });
-    const resources = new LiveResources(this.workers, this.clusters, this.#registry, this.stats.local.root, this.logger);
+    const resources = new LiveResources(
+      this.workers,
+      this.clusters,
+      this.#registry,
+      this.stats.local.root,
+      this.#loggers.component('config'),
+    );
     resources.onListeners = async () => {
       this.listenerStatus = await this.workers.listenerStatus();
     };
@@ -126,7 +135,7 @@ export class Server {
     this.workers.processState = () => this.#processState();
     this.#subscriptions = new FileSubscriptions({
       clock: this.clock,
-      logger: this.logger,
+      logger: this.#loggers.component('config'),
       root: this.stats.local.root,
       compiler: this.#compiler,
       resources,
@@ -177,6 +186,11 @@ export class Server {
       startMs: Math.round(this.clock.nowMs() - this.startedMs),
     });
     return true;
+  }
+
+  /** Of every component, by name. */
+  get loggers(): ReadonlyMap<string, Logger> {
+    return new Map(LOG_COMPONENTS.map((name) => [name, this.#loggers.component(name)]));
   }
 
   get clusterCount(): number {
@@ -297,7 +311,11 @@ export class Server {
 
   /** What a worker that starts now must be told of the process's state. */
   #processState(): WorkerCall[] {
-    const calls: WorkerCall[] = [{ kind: 'set-runtime', values: this.runtime.values() }, ...this.#standing];
+    const calls: WorkerCall[] = [
+      { kind: 'set-runtime', values: this.runtime.values() },
+      { kind: 'set-log-levels', levels: this.#loggers.levels() },
+      ...this.#standing,
+    ];
     if (this.#healthCheckFailed) calls.push({ kind: 'set-health-check-failed', failed: true });
     if (this.#termination !== null) calls.push({ kind: 'terminate' });
     return calls;

@@ -1,6 +1,6 @@
 /** The control thread's side of one worker thread: calls with answers, and word of its end. */
 import { Worker } from 'node:worker_threads';
-import type { LogRecord } from '../runtime/posted-logger.ts';
+import type { LogRecord } from '../runtime/logger.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { FromWorker, WorkerCall, WorkerData } from './messages.ts';

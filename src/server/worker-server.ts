@@ -12,8 +12,7 @@ import { kernelOriginalDestination, kernelPreparedSockets } from '../net/socket-
 import { buildRouteTable } from '../route/route-table.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { environmentVariable } from '../runtime/environment.ts';
-import type { Logger } from '../runtime/logger.ts';
-import { PostedLogger } from '../runtime/posted-logger.ts';
+import { type Logger, Loggers } from '../runtime/logger.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { RealClock } from '../runtime/real-clock.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
@@ -36,6 +35,7 @@ export class WorkerServer {
   readonly #clock: Clock = new RealClock(flushConnections, (error) => this.#onBug('unexpected exception in a timer', error, {}));
   readonly #random = systemRandom();
   readonly #runtime = new MutableRuntime();
+  readonly #loggers: Loggers;
   readonly #logger: Logger;
   readonly #store: StatsStore;
   readonly #slab: SharedSlab;
@@ -55,7 +55,8 @@ export class WorkerServer {
 
   constructor(data: WorkerData, post: (message: FromWorker) => void) {
     this.#data = data;
-    this.#logger = new PostedLogger(data.logLevel, (record) => post({ kind: 'log', record }));
+    this.#loggers = new Loggers((record) => post({ kind: 'log', record }), data.logLevel, data.logLevels);
+    this.#logger = this.#loggers.component('main');
     this.#store = new StatsStore((announcement) => post({ kind: 'stats', announcement }));
     this.#slab = new SharedSlab(data.slab, data.ledger);
     this.#counts = new Int32Array(data.connectionCounts);
@@ -113,8 +114,8 @@ export class WorkerServer {
       case 'reopen-logs':
         this.#accessLogs!.reopen();
         return null;
-      case 'set-log-level':
-        this.#logger.setLevel(message.level);
+      case 'set-log-levels':
+        this.#loggers.apply(message.levels);
         return null;
       case 'listener-status':
         return this.#listeners?.status() ?? [];

@@ -1,5 +1,5 @@
 /** One place among the workers: the thread that fills it now, and, when that dies, its successor, which is brought to the same state. */
-import type { LogRecord } from '../runtime/posted-logger.ts';
+import type { LogRecord } from '../runtime/logger.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { WorkerCall, WorkerData } from './messages.ts';

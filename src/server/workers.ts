@@ -3,8 +3,7 @@ import { SharedSlab } from '../lb/shared-slab.ts';
 import { SharedConnectionCount } from '../listener/connection-count.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
-import { createLogger, type Logger } from '../runtime/logger.ts';
-import { writeRecord } from '../runtime/posted-logger.ts';
+import type { Logger, Loggers } from '../runtime/logger.ts';
 import type { StatsAggregate } from '../stats/aggregate.ts';
 import type { WorkerCall, WorkerConfiguration, WorkerData } from './messages.ts';
 import { type SlotOwner, type WorkerEquipment, WorkerSlot } from './worker-slot.ts';
@@ -14,13 +13,13 @@ const COUNT_CELLS = 4096;
 
 export interface WorkersOptions extends Omit<WorkerData, 'index' | 'slab' | 'ledger' | 'connectionCounts' | 'connectionLedger'> {
   readonly concurrency: number;
-  readonly logPath: string | null;
 }
 
 export class Workers implements SlotOwner {
   readonly slab: SharedSlab;
   readonly #options: WorkersOptions;
   readonly #stats: StatsAggregate;
+  readonly #loggers: Loggers;
   readonly #logger: Logger;
   readonly #counts = new Int32Array(new SharedArrayBuffer(COUNT_CELLS * 4));
   readonly #slots: WorkerSlot[] = [];
@@ -34,10 +33,11 @@ export class Workers implements SlotOwner {
   #nextCountCell = 1;
   #serving = false;
 
-  constructor(options: WorkersOptions, stats: StatsAggregate, logger: Logger) {
+  constructor(options: WorkersOptions, stats: StatsAggregate, loggers: Loggers) {
     this.#options = options;
     this.#stats = stats;
-    this.#logger = logger;
+    this.#loggers = loggers;
+    this.#logger = loggers.component('main');
     this.slab = SharedSlab.create();
   }
 
@@ -114,12 +114,11 @@ export class Workers implements SlotOwner {
     const stats = this.#stats.addThread();
     const ledger = this.slab.newLedger();
     const connectionLedger = new SharedArrayBuffer(COUNT_CELLS * 4);
-    // A worker leaves out what is below its level.
-    const logger = createLogger(`worker-${index}`, 'trace', this.#options.logPath);
     const connectionCounts = this.#counts.buffer;
     return {
       data: { ...this.#options, index, slab: this.slab.buffer, ledger, connectionCounts, connectionLedger },
-      onLog: (record) => writeRecord(logger, record),
+      // A worker leaves out what is below its level.
+      onLog: (record) => this.#loggers.sink({ ...record, fields: { worker: index, ...record.fields } }),
       onStats: (announcement) => stats.accept(announcement),
       reclaim: () => {
         stats.retire();

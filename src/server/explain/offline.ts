@@ -27,6 +27,7 @@ export async function explainOffline(
     drainTimeMs: 0,
     fileFlushIntervalMs: 10_000,
     logLevel: 'error',
+    logLevels: {},
   };
   const worker = new WorkerServer(data, () => undefined);
   const tell = (call: WorkerCall) => worker.handle({ ...call, id: 0 } satisfies ToWorker);

@@ -1,4 +1,5 @@
 /** What all requests of one router entry share, made when configuration is applied on a worker. */
+import type { Logger } from '../../../runtime/logger.ts';
 import type { FilterDeps, HttpFilter, HttpFilterFactory } from '../../api.ts';
 import { RouteStatsTable } from './route-stats.ts';
 import { RouterFilter } from './router-filter.ts';
@@ -8,12 +9,14 @@ import type { RouterSettings } from './settings.ts';
 export class RouterFilterFactory implements HttpFilterFactory {
   readonly settings: RouterSettings;
   readonly deps: FilterDeps;
+  readonly log: Logger;
   readonly stats: RouterStats;
   readonly routeStats: RouteStatsTable;
 
   constructor(settings: RouterSettings, deps: FilterDeps) {
     this.settings = settings;
     this.deps = deps;
+    this.log = deps.logger.component('router');
     this.stats = new RouterStats(deps.scope);
     this.routeStats = new RouteStatsTable(deps.rootScope);
   }

@@ -15,6 +15,7 @@ import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import { type HttpStream, Status, type TerminalHttpStream, type WatermarkListener } from '../../api.ts';
 import { chargeAbort, chargeHost, chargeResponse, chargeTimeout, recordTime } from './accounting.ts';
 import { answerDirectly, answerRefusedUpgrade, hasEnvoyHeaders, isWebSocketUpgrade } from './answers.ts';
+import { logReset, logRetry } from './debug-lines.ts';
 import { grpcToHttpStatus, readGrpcStatus } from './grpc.ts';
 import { followRedirect } from './internal-redirect.ts';
 import { RequestBody } from './request-body.ts';
@@ -215,6 +216,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     const info = this.stream.info;
     info.upstreamHost = attempt.host;
     if (transportFailure !== '') info.upstreamTransportFailureReason = transportFailure;
+    if (this.factory.log.debugEnabled) logReset(this.factory.log, this, reason, transportFailure);
     this.#attempt = null;
     if (this.#retriesReset(attempt, reason, false)) return;
     const dropped = reason === ResetReason.Overflow;
@@ -394,6 +396,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     this.#attempts++;
     stream.info.attemptCount = this.#attempts;
     stream.info.retried();
+    if (this.factory.log.debugEnabled) logRetry(this.factory.log, this, this.#attempts);
     // The cluster may have been removed or replaced meanwhile.
     const cluster = stream.clusters.get(this.cluster.name);
     if (cluster !== null) this.cluster = cluster;

@@ -8,6 +8,7 @@ import type { HashResult, Route, RouteAction } from '../../../route/route.ts';
 import { PassThroughFilter, type TerminalHttpStream } from '../../api.ts';
 import { chargeResponse } from './accounting.ts';
 import { observabilityName } from './answers.ts';
+import { logRoute } from './debug-lines.ts';
 import type { AlternativeStats, RouteStats } from './route-stats.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
 import { findInvalidHeader } from './strict-headers.ts';
@@ -108,6 +109,8 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
     info.upstreamCluster = cluster.name;
     info.upstreamClusterObservabilityName = observabilityName(cluster);
     info.clusterMetadata = cluster.metadata;
+    const { log } = this.factory;
+    if (log.debugEnabled) logRoute(log, this);
     const route = this.route;
     const host = route.virtualHost;
     const virtualCluster = host.virtualCluster(this.headers);

@@ -1,9 +1,11 @@
 /** A configured connection manager on one worker: everything its connections and streams share. */
 
 import type { Http1Stats } from '../../../http/h1/stats.ts';
+import { shortFlags } from '../../../http/response-flags.ts';
 import type { StreamInfo } from '../../../http/stream-info.ts';
 import type { Route, RouteTable } from '../../../route/route.ts';
 import { HttpDate } from '../../../runtime/http-date.ts';
+import type { Logger } from '../../../runtime/logger.ts';
 import type { AccessLogger, FilterDeps, HttpFilter, HttpFilterFactory, NetworkFilter, NetworkFilterCallbacks } from '../../api.ts';
 import { looksAtResponses, ResponseSide, type ResponseSink } from '../../chain.ts';
 import type { HcmStats } from './hcm-stats.ts';
@@ -36,6 +38,7 @@ export interface HcmParts {
 export class HttpConnectionManager {
   readonly settings: HcmSettings;
   readonly deps: FilterDeps;
+  readonly #debug: Logger;
   readonly stats: HcmStats;
   readonly http1Stats: Http1Stats;
   readonly routeTable: () => RouteTable | null;
@@ -51,6 +54,7 @@ export class HttpConnectionManager {
   constructor(settings: HcmSettings, deps: FilterDeps, parts: HcmParts) {
     this.settings = settings;
     this.deps = deps;
+    this.#debug = deps.logger.component('http');
     this.stats = parts.stats;
     this.http1Stats = parts.http1Stats;
     this.routeTable = parts.routeTable;
@@ -106,7 +110,23 @@ export class HttpConnectionManager {
   }
 
   log(info: StreamInfo, type: string): void {
+    if (this.#debug.debugEnabled) logRequest(this.#debug, info, type);
     const loggers = this.#accessLoggers;
     for (let i = 0; i < loggers.length; i++) loggers[i]!.log(info, type);
   }
+}
+
+function logRequest(log: Logger, info: StreamInfo, type: string): void {
+  const headers = info.requestHeaders;
+  log.debug(type === 'DownstreamEnd' ? 'request ended' : 'request goes on', {
+    connection: info.connection.id,
+    request: headers?.get('x-request-id') ?? '',
+    method: headers?.method ?? '',
+    authority: headers?.authority ?? '',
+    path: headers?.path ?? '',
+    route: info.routeName,
+    code: info.responseCode,
+    flags: shortFlags(info.flags, info.flagOrder),
+    details: info.responseCodeDetails,
+  });
 }
