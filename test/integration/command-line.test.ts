@@ -95,7 +95,10 @@ test('Envoy’s flags without meaning here are accepted, and said once at debug 
     ...meant.split(' '),
   ]);
   expect(code).toBe(0);
-  for (const flag of flags.split(' ').filter((word) => word.startsWith('--'))) expect(stderr.split(`"${flag} is accepted`)).toHaveLength(2);
+  const lines = stderr.split('\n');
+  for (const flag of flags.split(' ').filter((word) => word.startsWith('--'))) {
+    expect(lines.filter((line) => line.startsWith(`${flag} is accepted`))).toHaveLength(1);
+  }
 });
 
 test('--mode validate checks and does not open anything', async () => {
