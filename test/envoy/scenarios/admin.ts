@@ -49,7 +49,11 @@ export const admin: Area = {
         { name: 'unused cluster', admin: 'GET /stats', adminLines: /^cluster\.b\./ },
         { name: 'runtime', admin: 'GET /stats', adminLines: /^runtime\.(?!load_success|override_dir)/ },
         { name: 'router of calls that the proxy makes', admin: 'GET /stats', adminLines: /^http\.async-client\./ },
-        { name: 'threads and overload', admin: 'GET /stats', adminLines: /^(main_thread|workers|overload|envoy|server\.(main_thread|worker))/ },
+        {
+          name: 'threads and overload',
+          admin: 'GET /stats',
+          adminLines: /^(main_thread|workers|overload|envoy|server\.(main_thread|worker))/,
+        },
         {
           name: 'server',
           admin: 'GET /stats',

@@ -190,7 +190,9 @@ export const rewriting: Area = {
           send: 'GET /start',
           upstream: {
             // Late, so that the connection that the first redirect opens is there when the second needs one.
-            a: Array.from({ length: 4 }, () => after(30, reply({ status: '302 Found', headers: [['location', 'http://other.test/start']] }))),
+            a: Array.from({ length: 4 }, () =>
+              after(30, reply({ status: '302 Found', headers: [['location', 'http://other.test/start']] })),
+            ),
           },
         },
         {
