@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../../../src/runtime/random.ts';
+import { settle } from '../../../support/cluster-rig.ts';
 import { HcmRig, type RigConnection, responseHeaders } from '../../../support/hcm-rig.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n';
@@ -54,6 +55,25 @@ describe('connection counts', () => {
     connection.gone(false);
     expect(rig.count('cx_destroy_remote')).toBe(1);
     expect(rig.log[0]).toMatchObject({ flags: 'DC', details: 'downstream_remote_disconnect' });
+  });
+});
+
+describe('pipelined requests', () => {
+  test('are served, counted and logged one after the other', async () => {
+    const rig = new HcmRig();
+    const connection = rig.connect().feed(GET);
+    // The second one is refused at once, as soon as the first is answered.
+    connection.feed('OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n').feed(GET);
+    expect([rig.backends.length, rig.count('rq_active'), rig.count('rq_total')]).toEqual([1, 1, 1]);
+    rig.backend.respond(201, {}, 'first');
+    await settle();
+    expect(rig.log.map((line) => line.code)).toEqual([201, 404]);
+    expect(rig.backends.length).toBe(2);
+    rig.backend.respond(202);
+    expect(rig.log.map((line) => line.code)).toEqual([201, 404, 202]);
+    expect(connection.received().match(/^HTTP\/1.1 \d+/gm)).toEqual(['HTTP/1.1 201', 'HTTP/1.1 404', 'HTTP/1.1 202']);
+    connection.gone();
+    expect(rig.active()).toEqual({});
   });
 });
 
