@@ -178,7 +178,7 @@ describe('/drain_listeners', () => {
   });
 
   test('graceful closes the listeners when the drain time is over', async () => {
-    const { edge } = await start({ args: ['--drain-strategy', 'immediate', '--drain-time-s', '1'] });
+    const { edge } = await start({ args: ['--drain-strategy', 'immediate', '--drain-time-s', '3'] });
     await proxy.admin('/drain_listeners?graceful', 'POST');
     expect(await accepts(edge)).toBe(true);
     await until('edge is closed', async () => !(await accepts(edge)));
