@@ -3,6 +3,7 @@ import type { CompileContext } from '../config/context.ts';
 import type { StatsConfig, TagSpecifier } from '../config/gen/envoy/config/metrics/v3/stats_pb.js';
 import type { ListStringMatcher, StringMatcher } from '../config/gen/envoy/type/matcher/v3/string_pb.js';
 import { re2 } from '../runtime/re2.ts';
+import { compileTagPattern } from './tag-pattern.ts';
 import { DEFAULT_TAGS } from './tag-rules.ts';
 
 export interface NameMatcherSettings {
@@ -47,7 +48,7 @@ export function compileStatsConfig(config: StatsConfig | undefined, at: CompileC
 function compileTag(tag: TagSpecifier, useDefaultTags: boolean, at: CompileContext): TagSettings[] {
   const value = tag.tagValue;
   if (value.case === 'fixedValue') return [{ name: tag.tagName, regex: '', fixedValue: value.value }];
-  const regex = value.case === 'regex' ? checkRegex(value.value, at.field('regex')) : '';
+  const regex = value.case === 'regex' ? checkRegex(value.value, compileTagPattern, at.field('regex')) : '';
   if (regex !== '' && useDefaultTags && DEFAULT_TAGS.has(tag.tagName)) {
     at.warn(
       `"${tag.tagName}" is a default tag, whose own pattern stays in force; use_all_default_tags: false, or another name, lets this one work`,
@@ -85,7 +86,11 @@ function compileName(matcher: StringMatcher | undefined, at: CompileContext): Na
     case 'contains':
       return { kind: pattern.case, value: pattern.value, ignoreCase: matcher?.ignoreCase ?? false };
     case 'safeRegex':
-      return { kind: 'regex', value: checkRegex(pattern.value.regex, at.field('safe_regex').field('regex')), ignoreCase: false };
+      return {
+        kind: 'regex',
+        value: checkRegex(pattern.value.regex, (text) => re2().RE2JS.compile(text), at.field('safe_regex').field('regex')),
+        ignoreCase: false,
+      };
     case 'custom':
       at.field('custom').error('custom string matchers are not supported');
       break;
@@ -95,9 +100,9 @@ function compileName(matcher: StringMatcher | undefined, at: CompileContext): Na
   return { kind: 'exact', value: '', ignoreCase: false };
 }
 
-function checkRegex(pattern: string, at: CompileContext): string {
+function checkRegex(pattern: string, compile: (pattern: string) => unknown, at: CompileContext): string {
   try {
-    re2().RE2JS.compile(pattern);
+    compile(pattern);
     return pattern;
   } catch (error) {
     at.error(`invalid regex '${pattern}': ${(error as Error).message}`);

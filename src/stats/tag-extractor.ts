@@ -2,8 +2,8 @@
  * Tells the labels of a statistic from its name. Tags that a scope was made with come first, the configuration's and Envoy's default patterns find the
  * rest. The defaults work on tokens, so a tagged value may hold dots where Envoy's own patterns end at the first one.
  */
-import { type RE2JS, re2 } from '../runtime/re2.ts';
 import type { TagSettings } from './config.ts';
+import { compileTagPattern, type TagPattern } from './tag-pattern.ts';
 import { ANY_NAME_RULES, FIRST_WORD_RULES, LEAF_RULES } from './tag-rules.ts';
 
 export interface Tag {
@@ -31,7 +31,7 @@ export interface ExtractedName {
 
 interface Pattern {
   readonly tag: string;
-  readonly regex: RE2JS;
+  readonly match: TagPattern;
   readonly rank: number;
 }
 
@@ -86,7 +86,7 @@ export class TagExtractor {
   constructor(tags: readonly TagSettings[] = [], useDefaults = true) {
     this.#fixed = tags.flatMap((t) => (t.fixedValue === null ? [] : [{ label: t.name, value: t.fixedValue, rank: FIXED_RANK }]));
     this.#patterns = tags.flatMap((t) =>
-      t.regex === '' ? [] : [{ tag: t.name, regex: re2().RE2JS.compile(t.regex), rank: patternRank(t.regex) }],
+      t.regex === '' ? [] : [{ tag: t.name, match: compileTagPattern(t.regex), rank: patternRank(t.regex) }],
     );
     const single = new Set(tags.filter((t) => t.regex === '' && t.fixedValue === null).map((t) => t.name));
     this.#wanted = useDefaults ? () => true : (tag) => single.has(tag);
@@ -148,12 +148,10 @@ export class TagExtractor {
       own.push({ label: prefix.leafTag, value: leaf, rank: 0 });
     }
     for (const pattern of this.#patterns) {
-      const matcher = pattern.regex.matcher(full);
-      if (!matcher.find() || matcher.start(1) < 0) continue;
-      removed.push([matcher.start(1), matcher.end(1)]);
-      // The first group goes from the name; the second, if there is one, is the value without its dot.
-      const value = (matcher.groupCount() > 1 ? matcher.group(2) : matcher.group(1)) ?? '';
-      own.push({ label: pattern.tag, value, rank: pattern.rank });
+      const match = pattern.match(full);
+      if (match === null) continue;
+      removed.push([match.start, match.end]);
+      own.push({ label: pattern.tag, value: match.value, rank: pattern.rank });
     }
     const tags = own.length === 0 ? prefix.tags : [...prefix.tags, ...own].sort((a, b) => a.rank - b.rank);
     return { name: without(full, removed), tags };
