@@ -188,6 +188,7 @@ export class FakeConnection {
   bytesSent = 0;
   pauses = 0;
   aboveHighWatermark = false;
+  bytesBuffered = 0;
   readonly closes: CloseType[] = [];
 
   writeText(text: string): void {

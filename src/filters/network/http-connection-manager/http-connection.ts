@@ -38,6 +38,9 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
   #durationTimer: Timer | null;
   #drainTimer: Timer | null;
   #delayedCloseTimer: Timer | null;
+  /** What was still unsent when the delayed close was last looked at, and since when it is that much. */
+  #unsent: number;
+  #unsentSinceMs: number;
 
   constructor(manager: HttpConnectionManager, callbacks: NetworkFilterCallbacks) {
     const clock = manager.deps.clock;
@@ -61,6 +64,8 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     this.#durationTimer = null;
     this.#drainTimer = null;
     this.#delayedCloseTimer = null;
+    this.#unsent = 0;
+    this.#unsentSinceMs = 0;
     // Counted here, as in Envoy: a connection that an earlier filter refuses has come to this one all the same.
     manager.stats.cxTotal.inc();
     manager.stats.cxActive.inc();
@@ -173,6 +178,8 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
       return;
     }
     this.#callbacks.close('flush-delay', '');
+    this.#unsent = this.#callbacks.connection.bytesBuffered;
+    this.#unsentSinceMs = this.manager.deps.clock.nowMs();
     this.#delayedCloseTimer = new Timer(this, TIMER_DELAYED_CLOSE);
     this.manager.deps.clock.arm(this.#delayedCloseTimer, delayMs);
   }
@@ -249,6 +256,10 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
         });
         return;
       case TIMER_DELAYED_CLOSE:
+        if (this.#stillSends(now)) {
+          deps.clock.arm(timer, settings.delayedCloseTimeoutMs);
+          return;
+        }
         stats.cxDelayedCloseTimeout.inc();
         this.#callbacks.connection.close('no-flush');
         return;
@@ -271,6 +282,20 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     const codec = new Http1ServerConnection(this.#callbacks.connection, settings.http1, this, http1Stats);
     this.#codec = codec;
     return codec;
+  }
+
+  /**
+   * A slow client gets its whole answer: the delay begins when the last byte is out. One that takes nothing is given the time of an idle
+   * stream; Envoy cuts it off after a delay in which the socket took nothing, which a full socket buffer makes of a mere slow one.
+   */
+  #stillSends(now: number): boolean {
+    const left = this.#callbacks.connection.bytesBuffered;
+    if (left !== this.#unsent) {
+      this.#unsent = left;
+      this.#unsentSinceMs = now;
+      return true;
+    }
+    return left > 0 && now - this.#unsentSinceMs < this.manager.settings.streamIdleTimeoutMs;
   }
 
   #countBytes(): void {

@@ -212,6 +212,32 @@ describe('the end of a connection', () => {
     expect(rig.count('cx_delayed_close_timeout')).toBe(1);
   });
 
+  test('the delayed close begins when a slow client has been sent everything', () => {
+    const rig = new HcmRig();
+    const connection = rig.connect();
+    connection.socket.bytesBuffered = 300_000;
+    exchange(rig, connection, 'GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
+    rig.clock.advance(60_000);
+    connection.socket.bytesBuffered = 100;
+    rig.clock.advance(60_000);
+    connection.socket.bytesBuffered = 0;
+    rig.clock.advance(1_000);
+    expect(connection.socket.closes).toEqual(['flush-delay']);
+    rig.clock.advance(1_000);
+    expect(connection.socket.closes).toEqual(['flush-delay', 'no-flush']);
+  });
+
+  test('a client that takes nothing more is given up after the idle time of a stream', () => {
+    const rig = new HcmRig({ settings: { streamIdleTimeoutMs: 10_000 } });
+    const connection = rig.connect();
+    connection.socket.bytesBuffered = 300_000;
+    exchange(rig, connection, 'GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
+    rig.clock.advance(9_900);
+    expect(connection.socket.closes).toEqual(['flush-delay']);
+    rig.clock.advance(200);
+    expect(connection.socket.closes).toEqual(['flush-delay', 'no-flush']);
+  });
+
   test('delayed_close_timeout 0 closes at once', () => {
     const rig = new HcmRig({ settings: { delayedCloseTimeoutMs: 0 } });
     const connection = rig.connect();
