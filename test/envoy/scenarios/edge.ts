@@ -117,6 +117,23 @@ export const edge: Area = {
         { name: 'header missing', send: 'GET /' },
       ],
     },
+    ...(['10.0.0.0/8', '127.0.0.0/8'] as const).map((range) => ({
+      name: `address by trusted ranges, ${range} and 10.1.0.0/16`,
+      hcm: `
+        original_ip_detection_extensions:
+        - {name: envoy.http.original_ip_detection.xff, typed_config: {"@type": type.googleapis.com/envoy.extensions.http.original_ip_detection.xff.v3.XffConfig, skip_xff_append: true, xff_trusted_cidrs: {cidrs: [{address_prefix: ${range.slice(0, -2)}, prefix_len: 8}, {address_prefix: 10.1.0.0, prefix_len: 16}]}}}
+        ${INTERNAL}
+      `,
+      logFormat: LOG,
+      cases: [
+        { name: 'no XFF', send: 'GET /' },
+        { name: 'one entry', send: get('/', ['x-forwarded-for', '9.9.9.9']) },
+        { name: 'an internal one', send: get('/', ['x-forwarded-for', '10.1.1.1'], ['x-envoy-max-retries', '1']) },
+        { name: 'behind trusted ones', send: get('/', ['x-forwarded-for', '6.6.6.6, 9.9.9.9, 10.1.1.1, 10.1.1.2']) },
+        { name: 'all trusted', send: get('/', ['x-forwarded-for', '10.1.1.3, 10.1.1.2']) },
+        { name: 'malformed', send: get('/', ['x-forwarded-for', 'x, 10.1.1.2']) },
+      ],
+    })),
     {
       name: 'x-forwarded-port, via, user agent',
       hcm: '{append_x_forwarded_port: true, via: the-proxy, add_user_agent: true, use_remote_address: true}',

@@ -73,8 +73,16 @@ export const timeouts: Area = {
     {
       name: 'stream idle timeout',
       hcm: '{stream_idle_timeout: 0.150s}',
-      routes: '- {match: {prefix: /route}, route: {cluster: a, idle_timeout: 0.080s}}\n- {match: {prefix: /}, route: {cluster: a}}',
+      routes:
+        '- {match: {prefix: /route}, route: {cluster: a, idle_timeout: 0.080s}}\n' +
+        '- {match: {prefix: /never}, route: {cluster: a, idle_timeout: 0s}}\n- {match: {prefix: /}, route: {cluster: a}}',
       cases: [
+        { name: 'waiting for the rest of the head', send: { raw: 'GET / HTTP/1.1\r\nHos' } },
+        {
+          name: 'a route without, on a connection used before',
+          send: ['GET /', 'GET /never'],
+          upstream: { a: [reply(), after(250, reply())] },
+        },
         { name: 'waiting for the response', send: 'GET /', upstream: { a: [silence] } },
         { name: 'waiting for the body', send: { raw: 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab' } },
         { name: 'the route has its own', send: 'GET /route', upstream: { a: [silence] } },
