@@ -9,6 +9,7 @@ import type { ClusterSettings } from '../cluster/settings.ts';
 import { anyTypeName, type CompileContext } from '../config/context.ts';
 import type { Bootstrap } from '../config/gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
 import type { Cluster } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
+import { SocketAddress_Protocol } from '../config/gen/envoy/config/core/v3/address_pb.js';
 import type { ConfigSource } from '../config/gen/envoy/config/core/v3/config_source_pb.js';
 import type { ClusterLoadAssignment } from '../config/gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { Listener } from '../config/gen/envoy/config/listener/v3/listener_pb.js';
@@ -154,6 +155,11 @@ export class Compiler implements NetworkCompilers {
   }
 
   cluster(message: Cluster, at: CompileContext): ClusterSettings | null {
+    if (message.clusterDiscoveryType.case === 'clusterType') {
+      // What else it says is for that extension to understand.
+      at.unsupported('cluster_type');
+      return null;
+    }
     const eds = message.edsClusterConfig;
     if (eds !== undefined) {
       const source = fileSource(eds.edsConfig, at.field('eds_cluster_config').field('eds_config'));
@@ -163,6 +169,11 @@ export class Compiler implements NetworkCompilers {
   }
 
   listener(message: Listener, at: CompileContext): ListenerSettings | null {
+    const other = otherListener(message);
+    if (other !== null) {
+      at.unsupported(other);
+      return null;
+    }
     return compileListener(message, at, {
       networkFilter: (any, here) => this.#networkFilter(any, here),
       listenerFilter: (any, here) => this.#compileKnown(this.#listener, 'listener filter', any, here),
@@ -289,6 +300,15 @@ export class Compiler implements NetworkCompilers {
   }
 }
 
+/** The field that makes it a listener of another kind than TCP: nothing of it can be kept. */
+function otherListener(message: Listener): string | null {
+  if (message.udpListenerConfig !== undefined) return 'udp_listener_config';
+  if (message.apiListener !== undefined) return 'api_listener';
+  if (message.listenerSpecifier.case === 'internalListener') return 'internal_listener';
+  const address = message.address?.address;
+  return address?.case === 'socketAddress' && address.value.protocol === SocketAddress_Protocol.UDP ? 'address' : null;
+}
+
 /** Only files so far: ADS and API sources are a later capability, refused with their place. */
 function fileSource(source: ConfigSource | undefined, at: CompileContext): FileSourceSettings | null {
   if (source === undefined) return null;
@@ -300,6 +320,6 @@ function fileSource(source: ConfigSource | undefined, at: CompileContext): FileS
   }
   if (specifier.case === 'path') return { path: specifier.value, watchedDirectory: '', initialFetchTimeoutMs };
   if (specifier.case === undefined) at.error('a configuration source is needed');
-  else at.error('only path_config_source is supported by Outrider yet');
+  else at.notImplemented('only path_config_source is supported by Outrider yet');
   return null;
 }

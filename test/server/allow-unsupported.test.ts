@@ -88,4 +88,30 @@ describe('what is not implemented', () => {
   test('cannot be the last HTTP filter', async () => {
     expect((await load(HCM(LUA), true)).problems).toContain('error the last filter cannot be left out: nothing else answers requests');
   });
+
+  test('of kinds that are not TCP, and clusters of other types, nothing is kept', async () => {
+    const path = join(directory, 'kinds.yaml');
+    writeFileSync(
+      path,
+      `
+dynamic_resources: {lds_config: {ads: {}}, ads_config: {api_type: GRPC, grpc_services: [{envoy_grpc: {cluster_name: c}}]}}
+static_resources:
+  listeners: [{name: udp, udp_listener_config: {}, address: {socket_address: {protocol: UDP, address: 127.0.0.1, port_value: 0}}}]
+  clusters:
+  - {name: c, type: STATIC}
+  - {name: forward, lb_policy: CLUSTER_PROVIDED, cluster_type: {name: x, typed_config: ${type(
+    'clusters.dynamic_forward_proxy.v3.ClusterConfig',
+    'dns_cache_config: {name: cache}',
+  )}}}
+`,
+    );
+    const flags = { yaml: null, allowUnknown: false, strictHttp1: false, rejectUnknownDynamic: false };
+    const node = { serviceNode: '', serviceCluster: '', serviceZone: '' };
+    const { compiled, problems } = await loadConfig({ path, allowUnsupported: true, ...flags, ...node });
+    expect(problems.filter((p) => p.severity === 'error')).toEqual([]);
+    expect(compiled!.listeners).toEqual([]);
+    expect(compiled!.dynamic.lds).toBeNull();
+    expect(problems.map((p) => p.path)).toEqual(expect.arrayContaining(['static_resources.clusters[1].cluster_type']));
+    expect((await loadConfig({ path, allowUnsupported: false, ...flags, ...node })).compiled).toBeNull();
+  });
 });
