@@ -32,7 +32,7 @@ export interface ClusterControlDeps {
 /** Up to this many clusters all have their gauges, used or not, as in Envoy; of more only those that have seen traffic or discovery. */
 const SHOW_ALL_UP_TO = 1000;
 
-/** Up to this many clusters show all of Envoy's names even if unused: about a hundred names, 20 KiB, each. */
+/** Up to this many clusters show all of Envoy's names even if unused: about a hundred names, some 30 KiB, each. */
 const NAME_ALL_UP_TO = 100;
 
 interface Discovered {
