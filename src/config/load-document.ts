@@ -17,6 +17,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { parseFastYaml } from './fast-yaml.ts';
+import { jsonOffset } from './json-position.ts';
 import { type JsonValue, setKey } from './json-value.ts';
 import type { PathSegment } from './path.ts';
 import { plainScalar } from './yaml-scalars.ts';
@@ -40,9 +41,12 @@ export class SourceDocument {
   readonly text: string;
   readonly value: JsonValue;
   readonly problems: readonly SyntaxProblem[];
+  /** The text is JSON and nothing more. */
+  readonly #strict: boolean;
   #tree: { readonly root: Node | null; readonly lines: LineCounter } | null = null;
 
-  constructor(file: string, text: string, value: JsonValue, problems: readonly SyntaxProblem[]) {
+  constructor(file: string, text: string, value: JsonValue, problems: readonly SyntaxProblem[], strict = false) {
+    this.#strict = strict;
     this.file = file;
     this.text = text;
     this.value = value;
@@ -51,6 +55,7 @@ export class SourceDocument {
 
   /** Where the value at `path` starts (its key, for a field); the nearest value around it, if it is not written there. */
   position(path: readonly PathSegment[]): Position {
+    if (this.#strict) return lineAndColumn(this.text, jsonOffset(this.text, path, sameField));
     const walk = this.walk();
     for (const segment of path) if (!walk.step(segment)) break;
     return walk.position();
@@ -167,7 +172,7 @@ export function parseDocument(text: string, file: string, format: DocumentFormat
 function parseJson(text: string, file: string): SourceDocument {
   let failure: SyntaxError;
   try {
-    return new SourceDocument(file, text, parseJsonText(text), []);
+    return new SourceDocument(file, text, parseJsonText(text), [], true);
   } catch (error) {
     failure = error as SyntaxError;
   }
@@ -190,9 +195,17 @@ function parseJsonText(text: string): JsonValue {
 
 function jsonErrorPosition(error: SyntaxError, text: string): Position {
   const offset = /at position (\d+)/.exec(error.message)?.[1];
-  const before = text.slice(0, offset === undefined ? text.length : Number(offset));
-  const newline = before.lastIndexOf('\n');
-  return { line: before.split('\n').length, column: before.length - newline };
+  return lineAndColumn(text, offset === undefined ? text.length : Number(offset));
+}
+
+function lineAndColumn(text: string, offset: number): Position {
+  let line = 1;
+  let start = 0;
+  for (let newline = text.indexOf('\n'); newline >= 0 && newline < offset; newline = text.indexOf('\n', start)) {
+    line++;
+    start = newline + 1;
+  }
+  return { line, column: offset - start + 1 };
 }
 
 function firstDocument(text: string, lines: LineCounter | null): Document.Parsed<ParsedNode> | null {
