@@ -171,7 +171,7 @@ describe('what is refused', () => {
   const OTHER =
     '{name: other, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer, max_request_bytes: 1}}';
 
-  test('no filters, or a terminal one elsewhere than at the end', () => {
+  test('a terminal filter elsewhere than at the end; none at all is only doubtful, as in Envoy', () => {
     const problems = (filters: string) => compile('', `stat_prefix: p, ${RDS}, http_filters: [${filters}]`).problems.join('\n');
     expect(problems('')).toMatch(/http_filters is empty/);
     expect(problems(`${ROUTER}, ${ROUTER}`)).toMatch(/^http_filters\[0\]: .*must be the last filter/m);
