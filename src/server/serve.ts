@@ -19,10 +19,11 @@ export async function serve(given: ServerOptions): Promise<number> {
   // The start waits for nothing as long as for the API to be loaded there: that begins before the server is loaded here.
   compiler.prepare();
   const { Server } = await import('./server.ts');
-  const loggers = new Loggers(createLogWriter(options.logPath, options.logFormat), options.logLevel, options.componentLogLevels);
+  const log = createLogWriter(options.logPath, options.logFormat);
+  const loggers = new Loggers(log.write, options.logLevel, options.componentLogLevels);
   const logger = loggers.component('main');
   for (const flag of options.ignoredFlags) logger.debug(`${flag} is accepted and has no meaning here`);
-  const server = new Server(options, loggers, clock, compiler);
+  const server = new Server(options, loggers, () => log.reopen(), clock, compiler);
   let services: { stop(): void } | null = null;
   process.on('SIGTERM', () => server.terminate());
   process.on('SIGINT', () => server.terminate());

@@ -38,6 +38,7 @@ export class Server {
   readonly options: ServerOptions;
   readonly logger: Logger;
   readonly #loggers: Loggers;
+  readonly #reopenLog: () => void;
   readonly clock: Clock;
   readonly startedMs: number;
   readonly stats = new StatsAggregate();
@@ -70,12 +71,13 @@ export class Server {
   /** Drains that were asked for: they hold for workers that start later too. */
   readonly #standing: WorkerCall[] = [];
 
-  constructor(options: ServerOptions, loggers: Loggers, clock: Clock, compiler: ConfigCompiler) {
+  constructor(options: ServerOptions, loggers: Loggers, reopenLog: () => void, clock: Clock, compiler: ConfigCompiler) {
     this.options = options;
     this.clock = clock;
     this.startedMs = clock.nowMs();
     this.#compiler = compiler;
     this.#loggers = loggers;
+    this.#reopenLog = reopenLog;
     this.logger = loggers.component('main');
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -246,6 +248,7 @@ export class Server {
   }
 
   reopenLogs(): void {
+    this.#reopenLog();
     this.#adminLogs?.reopen();
     this.#tell('reopen-logs', this.workers.tell({ kind: 'reopen-logs' }));
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -50,14 +50,19 @@ const RECORD: LogRecord = { component: 'http', level: 'warning', message: 'two\n
 
 test('lines are JSON, or text by a pattern', () => {
   const json = join(directory, 'json.log');
-  createLogWriter(json, null)(RECORD);
+  createLogWriter(json, null).write(RECORD);
   const { time, ...line } = JSON.parse(readFileSync(json, 'utf8')) as Record<string, unknown>;
   expect(line).toEqual({ level: 40, component: 'http', code: 503, flags: 'UF', msg: 'two\nlines' });
   expect(time).toMatch(/^\d{4}-\d\d-\d\dT/);
 
   const text = join(directory, 'text.log');
-  createLogWriter(text, '[%l][%n] %_')(RECORD);
+  const writer = createLogWriter(text, '[%l][%n] %_');
+  writer.write(RECORD);
   expect(readFileSync(text, 'utf8')).toBe('[warning][http] two\\nlines code=503 flags=UF\n');
+  renameSync(text, `${text}.1`);
+  writer.reopen();
+  writer.write({ ...RECORD, message: 'later', fields: {} });
+  expect(readFileSync(text, 'utf8')).toBe('[warning][http] later\n');
 });
 
 test("the pattern's flags are spdlog's", () => {
