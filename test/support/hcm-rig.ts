@@ -1,34 +1,28 @@
 /** A connection manager without sockets: time moves when told to, chance is seeded, the codec on top and the filters below are the test's own. */
 import type { AccessLogFilterSettings } from '../../src/access-log/settings.ts';
-import {
-  type AccessLogger,
-  type FilterDeps,
-  type HttpFilter,
-  type NetworkFilterCallbacks,
-  PassThroughFilter,
-  Status,
-  type TerminalHttpStream,
-} from '../../src/filters/api.ts';
+import type { AccessLogger, FilterDeps, HttpFilter, NetworkFilterCallbacks } from '../../src/filters/api.ts';
 import { HcmStats } from '../../src/filters/network/http-connection-manager/hcm-stats.ts';
 import type { HttpConnection } from '../../src/filters/network/http-connection-manager/http-connection.ts';
 import { HttpConnectionManager } from '../../src/filters/network/http-connection-manager/http-connection-manager.ts';
 import { LocalReplies, type LocalReplyMapperSettings } from '../../src/filters/network/http-connection-manager/local-reply.ts';
 import type { HcmSettings } from '../../src/filters/network/http-connection-manager/settings.ts';
-import type { RequestDecoder, ResponseEncoder } from '../../src/http/codec.ts';
+import type { RequestDecoder } from '../../src/http/codec.ts';
 import { DEFAULT_HTTP1_SETTINGS, type Http1Settings } from '../../src/http/h1/settings.ts';
 import { Http1Stats } from '../../src/http/h1/stats.ts';
-import { type HeaderMap, RequestHeaders, ResponseHeaders } from '../../src/http/header-map.ts';
-import type { ResetReason } from '../../src/http/reset-reason.ts';
+import type { HeaderMap } from '../../src/http/header-map.ts';
 import { shortFlags } from '../../src/http/response-flags.ts';
 import { type ConnectionInfo, StreamInfo } from '../../src/http/stream-info.ts';
 import { type Address, ipAddress } from '../../src/net/address.ts';
-import type { CloseType, Connection } from '../../src/net/connection.ts';
+import type { Connection } from '../../src/net/connection.ts';
 import type { Route, RouteAction, RouteTable } from '../../src/route/route.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
 import { StaticRuntime } from '../../src/runtime/runtime.ts';
 import { SimulatedClock } from '../../src/runtime/simulated-clock.ts';
+import { BackendFilter, FakeConnection, FakeEncoder, type HeaderLines, ProbeFilter, requestHeaders } from './hcm-fakes.ts';
 import { PlainStats } from './plain-stats.ts';
+
+export * from './hcm-fakes.ts';
 
 export const HCM_SETTINGS: HcmSettings = {
   statPrefix: 'p',
@@ -81,20 +75,6 @@ export const HCM_SETTINGS: HcmSettings = {
 
 export const LOCAL_INFO = { nodeId: 'node-1', clusterName: 'sidecar', zone: '', hostname: 'host', addressIp: '192.0.2.2' };
 
-export type HeaderLines = Readonly<Record<string, string>>;
-
-export function requestHeaders(lines: HeaderLines = {}, method = 'GET', path = '/', authority = 'shop.test'): RequestHeaders {
-  const headers = new RequestHeaders(method, path, authority);
-  for (const [name, value] of Object.entries(lines)) headers.add(name, value);
-  return headers;
-}
-
-export function responseHeaders(status = 200, lines: HeaderLines = {}): ResponseHeaders {
-  const headers = new ResponseHeaders(status);
-  for (const [name, value] of Object.entries(lines)) headers.add(name, value);
-  return headers;
-}
-
 export function lines(headers: HeaderMap | null): Record<string, string> {
   const all: Record<string, string> = {};
   for (let i = 0; headers !== null && i < headers.size; i++) {
@@ -125,151 +105,6 @@ export function connectionInfo(more: Partial<ConnectionInfo> = {}, remote: Addre
 
 export function newStreamInfo(info: ConnectionInfo = connectionInfo()): StreamInfo {
   return new StreamInfo(info, 0, 1_700_000_000_000, 42);
-}
-
-/** The end that a codec would have: what the stream answered, in order. */
-export class FakeEncoder implements ResponseEncoder {
-  protocol: ResponseEncoder['protocol'] = 'HTTP/1.1';
-  close = false;
-  wireBytesReceived = 0;
-  wireBytesSent = 0;
-  headerBytesReceived = 0;
-  headerBytesSent = 0;
-  readonly interim: number[] = [];
-  headers: ResponseHeaders | null = null;
-  body = '';
-  trailers: HeaderMap | null = null;
-  /** How often an end was written: more than once is a broken message. */
-  ends = 0;
-  resets = 0;
-  pauses = 0;
-  /** What the codec does as soon as the response is complete. */
-  onComplete: () => void = () => undefined;
-
-  encode1xx(headers: ResponseHeaders): void {
-    this.interim.push(headers.status);
-  }
-  encodeHeaders(headers: ResponseHeaders, end: boolean): void {
-    if (this.headers !== null) throw new Error('a second response');
-    this.headers = headers;
-    this.#end(end);
-  }
-  encodeData(chunk: Buffer, end: boolean): void {
-    if (this.headers === null || this.ends > 0) throw new Error('data outside of a response');
-    this.body += chunk.toString('latin1');
-    this.#end(end);
-  }
-  encodeText(text: string, end: boolean): void {
-    this.encodeData(Buffer.from(text, 'latin1'), end);
-  }
-  encodeTrailers(trailers: HeaderMap): void {
-    if (this.headers === null || this.ends > 0) throw new Error('trailers outside of a response');
-    this.trailers = trailers;
-    this.#end(true);
-  }
-  readDisable(disable: boolean): void {
-    this.pauses += disable ? 1 : -1;
-    if (this.pauses < 0) throw new Error('more resumes than pauses');
-  }
-  reset(_reason: ResetReason): void {
-    this.resets++;
-  }
-  #end(end: boolean): void {
-    if (!end) return;
-    this.ends++;
-    this.onComplete();
-  }
-}
-
-/** The connection as far as a connection manager and its codec use it. */
-export class FakeConnection {
-  written = '';
-  bytesReceived = 0;
-  bytesSent = 0;
-  pauses = 0;
-  aboveHighWatermark = false;
-  bytesBuffered = 0;
-  readonly closes: CloseType[] = [];
-
-  writeText(text: string): void {
-    if (this.closes.length > 0) return;
-    this.written += text;
-    this.bytesSent += text.length;
-  }
-  write(chunk: Buffer): void {
-    this.writeText(chunk.toString('latin1'));
-  }
-  readDisable(disable: boolean): void {
-    this.pauses += disable ? 1 : -1;
-  }
-  close(type: CloseType): void {
-    this.closes.push(type);
-  }
-  dispatch(fn: () => void): void {
-    fn();
-  }
-}
-
-/** A filter that sees everything and lets it pass, unless told otherwise. */
-export class ProbeFilter extends PassThroughFilter {
-  ends = 0;
-  readonly seen: string[] = [];
-  onHeaders: Status = Status.Continue;
-  onBody: Status = Status.Continue;
-  onAnswer: Status = Status.Continue;
-  onAnswerBody: Status = Status.Continue;
-
-  override onRequestHeaders(_stream: unknown, _headers: RequestHeaders, end: boolean): Status {
-    this.seen.push('request' + (end ? ' end' : ''));
-    return this.onHeaders;
-  }
-  override onRequestData(_stream: unknown, chunk: Buffer, end: boolean): Status {
-    this.seen.push(`data ${chunk.length}${end ? ' end' : ''}`);
-    return this.onBody;
-  }
-  override onResponseHeaders(_stream: unknown, headers: ResponseHeaders, _end: boolean): Status {
-    this.seen.push('response ' + headers.status);
-    return this.onAnswer;
-  }
-  override onResponseData(): Status {
-    return this.onAnswerBody;
-  }
-  override onStreamEnd(): void {
-    this.ends++;
-  }
-}
-
-/** Stands where the router would: answers when the test says so. */
-export class BackendFilter extends PassThroughFilter {
-  stream: TerminalHttpStream | null = null;
-  headers: RequestHeaders | null = null;
-  body = '';
-  complete = false;
-  ends = 0;
-
-  override onRequestHeaders(stream: TerminalHttpStream, headers: RequestHeaders, end: boolean): Status {
-    this.stream = stream;
-    this.headers = headers;
-    this.complete = end;
-    return Status.Stop;
-  }
-  override onRequestData(_stream: unknown, chunk: Buffer, end: boolean): Status {
-    this.body += chunk.toString('latin1');
-    this.complete = end;
-    return Status.Stop;
-  }
-  override onRequestTrailers(): Status {
-    this.complete = true;
-    return Status.Stop;
-  }
-  override onStreamEnd(): void {
-    this.ends++;
-  }
-  /** Answers in one go. */
-  respond(status = 200, headers: HeaderLines = {}, body = ''): void {
-    this.stream!.respondHeaders(responseHeaders(status, headers), body === '');
-    if (body !== '') this.stream!.respondData(Buffer.from(body, 'latin1'), true);
-  }
 }
 
 export interface LogLine {
