@@ -162,7 +162,8 @@ function compileHttpFilters(filters: readonly HttpFilter[], at: CompileContext, 
     if (result.terminal && filter.disabled) here.field('disabled').error('a terminal filter cannot be disabled');
     compiled.push({ name: filter.name, type: anyTypeName(any), settings: result.settings, disabled: filter.disabled });
   });
-  if (filters.length === 0) at.warn('http_filters is empty: nothing answers requests; the last filter is usually envoy.filters.http.router');
+  if (filters.length === 0)
+    at.warn('http_filters is empty: nothing answers requests; the last filter is usually envoy.filters.http.router');
   return compiled;
 }
 
