@@ -1,5 +1,6 @@
 /** Entry of the thread that reads and compiles configuration. It ends when nothing has been asked of it for a while, and the protobuf schema goes with it. */
 import { parentPort } from 'node:worker_threads';
+import { withFreeHeap } from '../runtime/heap-policy.ts';
 import type { ConfigAnswer, ConfigCall } from './config-compiler.ts';
 import { dumpConfig } from './config-dump.ts';
 import { loadConfig } from './load-config.ts';
@@ -7,10 +8,20 @@ import { loadResources } from './load-resources.ts';
 
 const port = parentPort!;
 
+function answer(call: ConfigCall): unknown {
+  switch (call.work) {
+    case 'compile':
+      return loadConfig(call.request);
+    case 'dump':
+      return dumpConfig(call);
+    case 'resources':
+      return loadResources(call);
+  }
+}
+
 port.on('message', async (call: ConfigCall) => {
   try {
-    const result =
-      call.work === 'compile' ? await loadConfig(call.request) : call.work === 'dump' ? dumpConfig(call) : await loadResources(call);
+    const result = await withFreeHeap(() => answer(call));
     port.postMessage({ id: call.id, result, error: null } satisfies ConfigAnswer);
   } catch (error) {
     port.postMessage({
