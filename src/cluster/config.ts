@@ -1,5 +1,5 @@
 /** Cluster settings from their message. Source: envoy.config.cluster.v3.Cluster. */
-import type { CompileContext } from '../config/context.ts';
+import { anyTypeName, type CompileContext } from '../config/context.ts';
 import type { CircuitBreakers_Thresholds } from '../config/gen/envoy/config/cluster/v3/circuit_breaker_pb.js';
 import type { Cluster } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { BindConfig } from '../config/gen/envoy/config/core/v3/address_pb.js';
@@ -14,6 +14,8 @@ import { type ClusterSettings, DEFAULT_BALANCER, DEFAULT_CLUSTER, type TcpKeepAl
 
 export type { ClusterSettings } from './settings.ts';
 
+const RAW_BUFFER = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
+
 /** @param message has passed its validation rules */
 export function compileCluster(message: Cluster, at: CompileContext): ClusterSettings {
   const type = compileDiscoveryType(message, at);
@@ -27,6 +29,11 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     at.field('lb_policy').error(
       `cluster provided LB specified but cluster '${message.name}' did not provide one. Check cluster documentation.`,
     );
+  }
+  const socket = message.transportSocket;
+  if (socket?.configType.case === 'typedConfig' && anyTypeName(socket.configType.value) !== RAW_BUFFER) {
+    // Never left out by --allow-unsupported: what was to be encrypted must not be sent in plain text.
+    at.field('transport_socket').field('typed_config').error(`transport socket '${socket.name}' is not supported by Outrider yet`);
   }
   const assignmentAt = at.field('load_assignment');
   const common = message.commonLbConfig;

@@ -176,7 +176,8 @@ function compileFilterChain(chain: FilterChain, at: CompileContext, compilers: L
     const place = at.field('transport_socket');
     const type = socket.configType.case === 'typedConfig' ? anyTypeName(socket.configType.value) : '';
     if (type !== RAW_BUFFER && socket.name !== 'raw_buffer' && socket.name !== 'envoy.transport_sockets.raw_buffer') {
-      place.unsupported('typed_config', `transport socket '${socket.name}' is not supported by Outrider yet`);
+      // Never left out by --allow-unsupported: what was to be encrypted must not be served in plain text.
+      place.field('typed_config').error(`transport socket '${socket.name}' is not supported by Outrider yet`);
     }
   }
   return {
