@@ -1,26 +1,16 @@
 /** Text of a configuration → plain JSON value, and, only when something is wrong, where in the text a value stands. */
-import {
-  type Alias,
-  Composer,
-  type Document,
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  type ParsedNode,
-  Parser,
-  Scalar,
-  type YAMLMap,
-} from 'yaml';
+import type { Alias, Document, LineCounter, Node, Pair, ParsedNode, Scalar, YAMLMap } from 'yaml';
+import { nodeModule } from '../runtime/node-module.ts';
 import { parseFastYaml } from './fast-yaml.ts';
 import { jsonOffset } from './json-position.ts';
 import { type JsonValue, setKey } from './json-value.ts';
 import type { PathSegment } from './path.ts';
 import { plainScalar } from './yaml-scalars.ts';
+
+/** The complete parser: loaded for the first text that the fast ones leave to it, or whose positions are asked for. */
+function yaml(): typeof import('yaml') {
+  return nodeModule('yaml');
+}
 
 export type DocumentFormat = 'yaml' | 'json';
 
@@ -63,7 +53,7 @@ export class SourceDocument {
 
   walk(): DocumentWalk {
     if (this.#tree === null) {
-      const lines = new LineCounter();
+      const lines = new (yaml().LineCounter)();
       this.#tree = { root: firstDocument(this.text, lines)?.contents ?? null, lines };
     }
     return new DocumentWalk(this.#tree.root, this.#tree.lines);
@@ -94,31 +84,31 @@ export class DocumentWalk {
     const node = this.#resolved();
     if (typeof segment === 'number') {
       // A single value may stand where a list is expected.
-      if (!isSeq(node)) return segment === 0;
+      if (!yaml().isSeq(node)) return segment === 0;
       const item = node.items[segment];
-      if (!isNode(item)) return false;
+      if (!yaml().isNode(item)) return false;
       this.#node = this.#at = item;
       return true;
     }
-    if (!isMap(node)) return false;
+    if (!yaml().isMap(node)) return false;
     const name = typeof segment === 'string' ? segment : segment.key;
     const pair = findField(node, name);
     if (pair === undefined) {
       // The fields of the message that a TypedStruct stands for are in its `value`.
       const value = isTypedStruct(node) ? findField(node, 'value')?.value : undefined;
-      if (!isMap(value)) return false;
+      if (!yaml().isMap(value)) return false;
       this.#node = value;
       return this.step(segment);
     }
     this.#at = pair.key as Node;
-    this.#node = isNode(pair.value) ? pair.value : null;
+    this.#node = yaml().isNode(pair.value) ? pair.value : null;
     return true;
   }
 
   /** Length of the list here; a single value is a list of one, nothing an empty one. */
   listLength(): number {
     const node = this.#resolved();
-    return isSeq(node) ? node.items.length : node === null ? 0 : 1;
+    return yaml().isSeq(node) ? node.items.length : node === null ? 0 : 1;
   }
 
   position(): Position {
@@ -129,24 +119,24 @@ export class DocumentWalk {
   }
 
   #resolved(): Node | null {
-    return isAlias(this.#node) ? (this.#anchors.get(this.#node.source) ?? null) : this.#node;
+    return yaml().isAlias(this.#node) ? (this.#anchors.get(this.#node.source) ?? null) : this.#node;
   }
 }
 
 function collectAnchors(node: Node, into: Map<string, Node>): void {
-  if (isAlias(node)) return;
+  if (yaml().isAlias(node)) return;
   if (node.anchor !== undefined && !into.has(node.anchor)) into.set(node.anchor, node);
-  if (isMap(node)) for (const pair of node.items) isNode(pair.value) && collectAnchors(pair.value, into);
-  else if (isSeq(node)) for (const item of node.items) isNode(item) && collectAnchors(item, into);
+  if (yaml().isMap(node)) for (const pair of node.items) yaml().isNode(pair.value) && collectAnchors(pair.value, into);
+  else if (yaml().isSeq(node)) for (const item of node.items) yaml().isNode(item) && collectAnchors(item, into);
 }
 
 function findField(map: YAMLMap, name: string): Pair | undefined {
-  return map.items.findLast((p) => isScalar(p.key) && sameField(String(p.key.value), name));
+  return map.items.findLast((p) => yaml().isScalar(p.key) && sameField(String(p.key.value), name));
 }
 
 function isTypedStruct(map: YAMLMap): boolean {
   const type = findField(map, '@type')?.value;
-  return isScalar(type) && String(type.value).endsWith('.TypedStruct');
+  return yaml().isScalar(type) && String(type.value).endsWith('.TypedStruct');
 }
 
 /** Documents may write `lbPolicy` for `lb_policy`. */
@@ -209,9 +199,9 @@ function lineAndColumn(text: string, offset: number): Position {
 }
 
 function firstDocument(text: string, lines: LineCounter | null): Document.Parsed<ParsedNode> | null {
-  const parser = lines === null ? new Parser() : new Parser(lines.addNewLine);
+  const parser = lines === null ? new (yaml().Parser)() : new (yaml().Parser)(lines.addNewLine);
   // Scalars keep their text ("failsafe"): Envoy's own rules decide what they are. Merge keys are plain keys, as in yaml-cpp.
-  const composer = new Composer({ schema: 'failsafe', uniqueKeys: false, merge: false, strict: false, logLevel: 'silent' });
+  const composer = new (yaml().Composer)({ schema: 'failsafe', uniqueKeys: false, merge: false, strict: false, logLevel: 'silent' });
   for (const document of composer.compose(parser.parse(text), true, text.length)) {
     return document as Document.Parsed<ParsedNode>;
   }
@@ -231,7 +221,7 @@ export function parseCompleteYaml(text: string, file: string): SourceDocument {
     return new SourceDocument(file, text, null, [{ line: 1, column: 1, message: 'the document is empty' }]);
   }
   if (document.errors.length > 0) {
-    const lines = new LineCounter();
+    const lines = new (yaml().LineCounter)();
     for (const error of firstDocument(text, lines)?.errors ?? []) {
       const { line, col } = lines.linePos(error.pos[0]);
       problems.push({ line, column: col, message: `not valid YAML: ${error.message}` });
@@ -241,7 +231,7 @@ export function parseCompleteYaml(text: string, file: string): SourceDocument {
   const converter = new YamlConverter();
   const value = converter.convert(document.contents);
   if (converter.unresolved.length > 0) {
-    const lines = new LineCounter();
+    const lines = new (yaml().LineCounter)();
     firstDocument(text, lines);
     for (const alias of converter.unresolved) {
       const { line, col } = lines.linePos(alias.range?.[0] ?? 0);
@@ -257,18 +247,18 @@ class YamlConverter {
   readonly #anchors = new Map<string, JsonValue>();
 
   convert(node: unknown): JsonValue {
-    if (isScalar(node)) return this.#keep(node, scalarValue(node));
-    if (isAlias(node)) return this.#alias(node);
-    if (isSeq(node))
+    if (yaml().isScalar(node)) return this.#keep(node, scalarValue(node));
+    if (yaml().isAlias(node)) return this.#alias(node);
+    if (yaml().isSeq(node))
       return this.#keep(
         node,
         node.items.map((item) => this.convert(item)),
       );
-    if (!isMap(node)) return null;
+    if (!yaml().isMap(node)) return null;
     const object: { [key: string]: JsonValue } = {};
     for (const pair of node.items) {
       // Envoy skips keys that carry this tag: a place to define anchors.
-      if (isScalar(pair.key) && pair.key.tag === '!ignore') this.convert(pair.value);
+      if (yaml().isScalar(pair.key) && pair.key.tag === '!ignore') this.convert(pair.value);
       else setKey(object, keyText(pair.key), this.convert(pair.value));
     }
     return this.#keep(node, object);
@@ -289,12 +279,12 @@ class YamlConverter {
 
 function scalarValue(node: Scalar): JsonValue {
   const text = node.source ?? String(node.value ?? '');
-  const plain = node.type === Scalar.PLAIN || node.type === undefined;
+  const plain = node.type === yaml().Scalar.PLAIN || node.type === undefined;
   // A tag other than "!" makes yaml-cpp guess the type even of a quoted scalar.
   const tag = node.tag;
   return plain || (tag !== undefined && tag !== '!') ? plainScalar(text) : text;
 }
 
 function keyText(key: unknown): string {
-  return isScalar(key) ? String(key.value ?? '') : '';
+  return yaml().isScalar(key) ? String(key.value ?? '') : '';
 }
