@@ -35,6 +35,11 @@ export interface ErrorState {
 
 const LOOK_EVERY_MS = 50;
 
+/** An empty file is one that somebody is about to write. */
+function hasContent(path: string): boolean {
+  return (fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
 /** One file, its watch, and the loads of it, one after the other. */
 class Subscription {
   readonly kind: ResourceKind;
@@ -47,7 +52,7 @@ class Subscription {
   readonly #load: (subscription: Subscription) => Promise<void>;
   readonly #clock: Clock;
   #closed = false;
-  #loading = false;
+  #running: Promise<void> | null = null;
   #again = false;
 
   constructor(
@@ -68,16 +73,19 @@ class Subscription {
     this.#file = new WatchedFile(source.path, source.watchedDirectory, clock, () => void this.run());
   }
 
-  /** A change during a load is loaded after it; any number of them once. */
-  async run(): Promise<void> {
+  /** A change during a load is loaded after it; any number of them once. Settles when what is there now has been loaded. */
+  run(): Promise<void> {
     this.#again = true;
-    if (this.#loading) return;
-    this.#loading = true;
+    this.#running ??= this.#loadAll();
+    return this.#running;
+  }
+
+  async #loadAll(): Promise<void> {
     while (this.#again) {
       this.#again = false;
       await this.#load(this);
     }
-    this.#loading = false;
+    this.#running = null;
     this.#resolveFirst();
   }
 
@@ -85,7 +93,7 @@ class Subscription {
   async appeared(): Promise<void> {
     const { path, initialFetchTimeoutMs } = this.source;
     const deadlineMs = initialFetchTimeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#clock.nowMs() + initialFetchTimeoutMs;
-    while (!fs.existsSync(path) && !this.#closed) {
+    while (!hasContent(path) && !this.#closed) {
       if (this.#clock.nowMs() >= deadlineMs) {
         this.stats.initialFetchTimedOut();
         return;

@@ -7,6 +7,7 @@ import type { Listener } from '../config/gen/envoy/config/listener/v3/listener_p
 import type { RouteConfiguration } from '../config/gen/envoy/config/route/v3/route_pb.js';
 import type { ConfigProblem } from '../config/problem.ts';
 import { loadResourceFile } from '../config/resources.ts';
+import { fs } from '../runtime/node-module.ts';
 import { Compiler } from './compile.ts';
 import type { DynamicSettings } from './compiled.ts';
 import type { ConfigRequest } from './load-config.ts';
@@ -46,6 +47,8 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceKind, string>> = {
 };
 
 export async function loadResources({ kind, path, request }: ResourceRequest): Promise<ResourceResult> {
+  // Somebody is about to write it: taken for what it is, it would remove everything.
+  if (isEmpty(path)) return refused(path, 'the file is empty');
   const compiler = await Compiler.load(request);
   compiler.forDynamicResources();
   const file = loadResourceFile(path, { allowUnsupported: request.allowUnsupported, rejectUnknown: request.rejectUnknownDynamic });
@@ -64,6 +67,14 @@ export async function loadResources({ kind, path, request }: ResourceRequest): P
     return { name, settings: all.some((problem) => problem.severity === 'error') ? null : settings, problems: all };
   });
   return { version: file.versionInfo, resources, problems: file.problems, rds: compiler.dynamic.rds, eds: compiler.dynamic.eds };
+}
+
+function isEmpty(path: string): boolean {
+  return fs.statSync(path, { throwIfNoEntry: false })?.size === 0;
+}
+
+function refused(file: string, message: string): ResourceResult {
+  return { version: '', resources: [], problems: [{ severity: 'error', path: '', file, line: 0, column: 0, message }], rds: {}, eds: {} };
 }
 
 function compile(compiler: Compiler, kind: ResourceKind, message: Message, at: CompileContext): unknown {
