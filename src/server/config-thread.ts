@@ -1,6 +1,5 @@
 /** Entry of the thread that reads and compiles configuration. It ends when nothing has been asked of it for a while, and the protobuf schema goes with it. */
 import { parentPort } from 'node:worker_threads';
-import { withFreeHeap } from '../runtime/heap-policy.ts';
 import type { ConfigAnswer, ConfigCall } from './config-compiler.ts';
 import { dumpConfig } from './config-dump.ts';
 import { loadConfig } from './load-config.ts';
@@ -21,7 +20,7 @@ function answer(call: ConfigCall): unknown {
 
 port.on('message', async (call: ConfigCall) => {
   try {
-    const result = await withFreeHeap(() => answer(call));
+    const result = await answer(call);
     port.postMessage({ id: call.id, result, error: null } satisfies ConfigAnswer);
   } catch (error) {
     port.postMessage({
