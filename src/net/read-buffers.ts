@@ -10,9 +10,13 @@ const SHARED_SIZE = 64 * 1024;
 const LARGE_SIZE = 256 * 1024;
 /** A connection whose reads become shorter than this gives its large buffer back. */
 const STAY_SIZE = 16 * 1024;
-/** Large buffers that connections may hold at one time; further ones read into the shared buffer. */
-const MAX_LARGE = 16;
-const MAX_SPARE = 8;
+/**
+ * Large buffers that connections may hold at one time; further ones read into the shared buffer, and every chunk of theirs that cannot
+ * leave as text is copied: memory that V8 counts, and answers with full collections.
+ */
+const MAX_LARGE = 128;
+/** Large buffers kept for the next who needs one, at least; as many as are in use while that is more. */
+const MIN_SPARE = 8;
 
 export type ReadCallback = (this: Socket, length: number, buffer: Uint8Array) => boolean;
 
@@ -59,10 +63,12 @@ class LargeBuffer {
   }
 
   reuse(): void {
-    if (this.left && this.writes === 0 && !this.kept && spare.length < MAX_SPARE && !spare.includes(this)) {
+    const most = Math.max(MIN_SPARE, largeInUse);
+    if (this.left && this.writes === 0 && !this.kept && spare.length < most && !spare.includes(this)) {
       this.target = null;
       spare.push(this);
     }
+    if (spare.length > most) spare.length = most;
   }
 }
 
