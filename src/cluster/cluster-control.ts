@@ -27,6 +27,8 @@ export interface ClusterControlDeps {
   newResolver(servers: readonly string[]): DnsResolver;
   /** Tells every worker. */
   publish(update: HostUpdate): void;
+  /** Tells every worker that health words of this cluster's hosts in the slab have changed. */
+  publishHealth(cluster: string): void;
 }
 
 /** Up to this many clusters all have their gauges, used or not, as in Envoy; of more only those that have seen traffic or discovery. */

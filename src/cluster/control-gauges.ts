@@ -2,7 +2,7 @@
  * Gauges of a cluster that hold for all workers together: membership and circuit breakers. Set on the control thread from shared memory
  * before statistics are shown, so that the request path has nothing to do with them.
  */
-import { HealthFlag, HOST_HEALTH_CELL } from '../lb/host.ts';
+import { DEGRADED, EXCLUDED, HOST_HEALTH_CELL, UNHEALTHY } from '../lb/host.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import { BREAKER_CELLS, CircuitBreaker, type Resource } from '../resilience/circuit-breaker.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
@@ -11,10 +11,6 @@ import { countEndpoints, type HostUpdate } from './host-update.ts';
 import type { ClusterSettings, LocalitySettings } from './settings.ts';
 import { currentHosts } from './status.ts';
 import { nameUnmoved } from './unmoved-stats.ts';
-
-const UNHEALTHY = HealthFlag.FailedActiveHc | HealthFlag.FailedOutlierCheck | HealthFlag.FailedEdsHealth;
-const DEGRADED = HealthFlag.DegradedActiveHc | HealthFlag.DegradedEdsHealth;
-const EXCLUDED = HealthFlag.PendingActiveHc | HealthFlag.ExcludedViaImmediateHcFail | HealthFlag.EdsStatusDraining;
 
 /** Envoy's names, in its order: resource, `<…>_open`, `remaining_<…>`. */
 const RESOURCES: readonly [

@@ -30,6 +30,7 @@ export const HealthFlag = {
   ExcludedViaImmediateHcFail: 1 << 7,
   ActiveHcTimeout: 1 << 8,
   EdsStatusDraining: 1 << 9,
+  DegradedOutlierDetection: 1 << 10,
 } as const;
 
 const FLAG_NAMES: readonly string[] = [
@@ -43,11 +44,15 @@ const FLAG_NAMES: readonly string[] = [
   'excluded_via_immediate_hc_fail',
   'active_hc_timeout',
   'eds_status_draining',
+  'degraded_outlier_detection',
 ];
 
-const UNHEALTHY = HealthFlag.FailedActiveHc | HealthFlag.FailedOutlierCheck | HealthFlag.FailedEdsHealth;
-const DEGRADED = HealthFlag.DegradedActiveHc | HealthFlag.DegradedEdsHealth;
-const EXCLUDED = HealthFlag.PendingActiveHc | HealthFlag.ExcludedViaImmediateHcFail | HealthFlag.EdsStatusDraining;
+/** Any of these: the host is unhealthy. */
+export const UNHEALTHY = HealthFlag.FailedActiveHc | HealthFlag.FailedOutlierCheck | HealthFlag.FailedEdsHealth;
+/** Any of these, and none of UNHEALTHY: it is degraded. */
+export const DEGRADED = HealthFlag.DegradedActiveHc | HealthFlag.DegradedEdsHealth | HealthFlag.DegradedOutlierDetection;
+/** Any of these: it is left out when shares of healthy hosts are computed. */
+export const EXCLUDED = HealthFlag.PendingActiveHc | HealthFlag.ExcludedViaImmediateHcFail | HealthFlag.EdsStatusDraining;
 
 /** "healthy", or "/failed_active_hc/failed_eds_health" as `/clusters` prints it. */
 export function healthFlagsText(flags: number): string {
@@ -78,6 +83,16 @@ function bump(cells: Int32Array, index: number): void {
 
 function total(cells: Int32Array, index: number): number {
   return (Atomics.load(cells, index + 1) >>> 0) * 4294967296 + (Atomics.load(cells, index) >>> 0);
+}
+
+/**
+ * Sets or clears bits of a host's health word. Whoever changes it (health checks, outlier detection; the control thread alone) has
+ * workers sort their hosts again afterwards.
+ * @param base offset of the host's cells @returns true if the word has changed
+ */
+export function setHostHealth(cells: Int32Array, base: number, flags: number, on: boolean): boolean {
+  const before = on ? Atomics.or(cells, base + HEALTH, flags) : Atomics.and(cells, base + HEALTH, ~flags);
+  return on ? (before & flags) !== flags : (before & flags) !== 0;
 }
 
 /** Nothing is in flight on these cells. */

@@ -49,6 +49,7 @@ export type WorkerCall =
   | { readonly kind: 'remove-listener'; readonly key: string }
   | { readonly kind: 'set-route-table'; readonly name: string; readonly settings: RouteTableSettings }
   | { readonly kind: 'set-hosts'; readonly update: HostUpdate }
+  | { readonly kind: 'refresh-health'; readonly cluster: string }
   | { readonly kind: 'set-runtime'; readonly values: Readonly<Record<string, string>> }
   | { readonly kind: 'drain'; readonly inboundOnly: boolean }
   | { readonly kind: 'stop-listening'; readonly inboundOnly: boolean }

@@ -122,6 +122,7 @@ export class Server {
       rootScope: this.stats.local.root,
       newResolver: (servers) => new SystemResolver(servers),
       publish: (update) => this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update })),
+      publishHealth: (cluster) => this.#tell('refresh-health', this.workers.tell({ kind: 'refresh-health', cluster })),
     });
     const resources = new LiveResources(
       this.workers,

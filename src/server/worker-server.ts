@@ -93,6 +93,9 @@ export class WorkerServer {
       case 'set-hosts':
         this.#clusters!.applyHostUpdate(message.update);
         return null;
+      case 'refresh-health':
+        this.#clusters!.refreshHealth(message.cluster);
+        return null;
       case 'set-runtime':
         this.#runtime.replace(message.values);
         return null;

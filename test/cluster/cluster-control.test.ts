@@ -12,7 +12,13 @@ function control(...clusters: ClusterSettings[]) {
   const rig = new ClusterRig();
   const registry = ClusterRegistry.of(clusters);
   const stats = new PlainStats();
-  const deps = { ...rig.deps, rootScope: stats, newResolver: () => ({ resolve: async () => [] }), publish: () => undefined };
+  const deps = {
+    ...rig.deps,
+    rootScope: stats,
+    newResolver: () => ({ resolve: async () => [] }),
+    publish: () => undefined,
+    publishHealth: () => undefined,
+  };
   return { rig, registry, stats, clusters: new ClusterControl(registry, deps), worker: new WorkerClusterManager(rig.deps, registry.block) };
 }
 

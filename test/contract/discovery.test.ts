@@ -60,6 +60,7 @@ class Rig {
       rootScope: this.stats,
       newResolver: () => resolver,
       publish: (update) => void this.updates.push(update),
+      publishHealth: () => undefined,
     });
   }
 

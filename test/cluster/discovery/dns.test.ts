@@ -42,6 +42,7 @@ class Rig {
       rootScope: this.stats,
       newResolver: () => this.resolver,
       publish: (update) => void this.updates.push(update),
+      publishHealth: () => undefined,
     });
   }
 
