@@ -185,7 +185,7 @@ envoy.config.route.v3.RouteConfiguration
   + ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata
 envoy.config.route.v3.VirtualHost
   + name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove
-  + typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy include_is_timeout_retry_header
+  + typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy include_is_timeout_retry_header
   + per_request_buffer_limit_bytes request_body_buffer_limit metadata virtual_clusters
 envoy.config.route.v3.VirtualCluster
   + *
@@ -208,7 +208,7 @@ envoy.config.route.v3.RouteMatch.ConnectMatcher
   + *
 envoy.config.route.v3.RouteAction
   + cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal
-  + auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy priority
+  + auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy hedge_policy priority
   + hash_policy upgrade_configs internal_redirect_policy internal_redirect_action max_internal_redirects max_grpc_timeout
   + grpc_timeout_offset max_stream_duration metadata_match path_rewrite_policy
 envoy.config.route.v3.RouteAction.HashPolicy
@@ -233,6 +233,9 @@ envoy.config.route.v3.RouteAction.MaxStreamDuration
 envoy.config.route.v3.RetryPolicy
   + retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate host_selection_retry_max_attempts
   + retriable_status_codes retry_back_off rate_limited_retry_back_off retriable_headers retriable_request_headers
+envoy.config.route.v3.HedgePolicy
+  + hedge_on_per_try_timeout
+  ~ initial_requests additional_request_chance
 envoy.config.route.v3.RetryPolicy.RetryHostPredicate
   + *
 envoy.config.route.v3.RetryPolicy.RetryBackOff

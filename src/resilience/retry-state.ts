@@ -155,6 +155,14 @@ export class RetryState {
     return this.#decide(this.wouldRetryReset(reason, requestStarted), -1);
   }
 
+  /** A try is slow: whether another one is made beside it, whatever the conditions are. */
+  onHedge(): RetryStatus {
+    if (this.#retriesLeft > 0) return this.#decide(true, -1);
+    // The slow try, perhaps a retry itself, goes on: what it holds stays held.
+    this.#stats.upstreamRqRetryLimitExceeded.inc();
+    return RetryStatus.NoRetryLimitExceeded;
+  }
+
   wouldRetryResponse(response: ResponseHeaders): boolean {
     const on = this.#retryOn;
     // A rate limiter that said no is asked again only by those who said so, whatever the status is.

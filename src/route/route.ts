@@ -65,6 +65,8 @@ export interface RouteAction {
   readonly maxGrpcTimeoutMs: number | null;
   readonly grpcTimeoutOffsetMs: number;
   readonly retryPolicy: RetryPolicySettings | null;
+  /** hedge_policy.hedge_on_per_try_timeout. */
+  readonly hedgeOnPerTryTimeout: boolean;
   /** 0 default, 1 high. */
   readonly priority: 0 | 1;
   readonly autoHostRewrite: boolean;

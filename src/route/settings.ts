@@ -124,6 +124,7 @@ export interface ForwardSettings {
   readonly maxGrpcTimeoutMs: number | null;
   readonly grpcTimeoutOffsetMs: number;
   readonly retryPolicy: RetryPolicySettings | null;
+  readonly hedgeOnPerTryTimeout: boolean;
   readonly priority: 0 | 1;
   readonly upgrades: Readonly<Record<string, boolean>> | null;
   readonly connectTerminates: boolean;

@@ -364,6 +364,7 @@ function rigRoute(action: Partial<RouteAction>): Route {
       maxGrpcTimeoutMs: null,
       grpcTimeoutOffsetMs: 0,
       retryPolicy: null,
+      hedgeOnPerTryTimeout: false,
       priority: 0,
       autoHostRewrite: false,
       appendXForwardedHost: false,

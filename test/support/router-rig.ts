@@ -410,6 +410,7 @@ function makeRoute(options: RigOptions): Route {
     maxGrpcTimeoutMs: null,
     grpcTimeoutOffsetMs: 0,
     retryPolicy: null,
+    hedgeOnPerTryTimeout: false,
     priority: 0,
     autoHostRewrite: false,
     appendXForwardedHost: false,

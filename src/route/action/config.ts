@@ -113,6 +113,8 @@ function compileForward(
     maxGrpcTimeoutMs: durationMs(action.maxGrpcTimeout),
     grpcTimeoutOffsetMs: durationMs(action.grpcTimeoutOffset) ?? 0,
     retryPolicy: action.retryPolicy === undefined ? scope.retryPolicy : compileRetryPolicy(action.retryPolicy, at.field('retry_policy')),
+    // Envoy has the other two fields of the policy, and does nothing with them.
+    hedgeOnPerTryTimeout: (action.hedgePolicy ?? scope.virtualHost.hedgePolicy)?.hedgeOnPerTryTimeout ?? false,
     priority: action.priority === RoutingPriority.HIGH ? 1 : 0,
     ...compileUpgrades(action, at),
     internalRedirect: compileInternalRedirect(action, at),

@@ -24,6 +24,7 @@ export class ForwardAction implements RouteAction {
   readonly maxGrpcTimeoutMs: number | null;
   readonly grpcTimeoutOffsetMs: number;
   readonly retryPolicy: RetryPolicySettings | null;
+  readonly hedgeOnPerTryTimeout: boolean;
   readonly priority: 0 | 1;
   readonly autoHostRewrite: boolean;
   readonly appendXForwardedHost: boolean;
@@ -46,6 +47,7 @@ export class ForwardAction implements RouteAction {
     this.maxGrpcTimeoutMs = settings.maxGrpcTimeoutMs;
     this.grpcTimeoutOffsetMs = settings.grpcTimeoutOffsetMs;
     this.retryPolicy = settings.retryPolicy;
+    this.hedgeOnPerTryTimeout = settings.hedgeOnPerTryTimeout;
     this.priority = settings.priority;
     this.autoHostRewrite = settings.rewrite.autoHost;
     this.appendXForwardedHost = settings.rewrite.appendXForwardedHost;

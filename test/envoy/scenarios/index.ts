@@ -4,6 +4,7 @@ import { admin } from './admin.ts';
 import { edge } from './edge.ts';
 import { framing } from './framing.ts';
 import { headers } from './headers.ts';
+import { hedging } from './hedging.ts';
 import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
 import { paths } from './paths.ts';
@@ -20,6 +21,7 @@ export const areas: readonly Area[] = [
   rewriting,
   headers,
   retries,
+  hedging,
   timeouts,
   resilience,
   framing,

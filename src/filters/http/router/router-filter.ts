@@ -9,60 +9,30 @@ import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/h
 import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import { HostResult } from '../../../lb/host.ts';
-import { createRetryState, type RetryState, RetryStatus } from '../../../resilience/retry-state.ts';
+import { createRetryState } from '../../../resilience/retry-state.ts';
 import { updateAuthority } from '../../../route/action/rewrite/rewrite.ts';
-import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import { type HttpStream, Status, type TerminalHttpStream, type WatermarkListener } from '../../api.ts';
-import { chargeAbort, chargeHost, chargeResponse, chargeTimeout, recordTime } from './accounting.ts';
+import { chargeAbort, chargeHost, chargeResponse, recordTime } from './accounting.ts';
 import { answerDirectly, answerRefusedUpgrade, hasEnvoyHeaders, isWebSocketUpgrade } from './answers.ts';
-import { logReset, logRetry } from './debug-lines.ts';
+import { logReset } from './debug-lines.ts';
 import { grpcToHttpStatus, readGrpcStatus } from './grpc.ts';
 import { followRedirect } from './internal-redirect.ts';
 import { RequestBody } from './request-body.ts';
 import { resetBody, resetDetails, resetFlag, resetStatus } from './reset-replies.ts';
+import { RouterAttempts, Verdict } from './router-attempts.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
-import { RouterRequest } from './router-request.ts';
 import { readTimeouts, setTimeoutHeaders } from './timeouts.ts';
-import { type AttemptParent, acceptsTunnel, UpstreamAttempt } from './upstream-attempt.ts';
+import { acceptsTunnel, UpstreamAttempt } from './upstream-attempt.ts';
 import { recordReady } from './upstream-timing.ts';
 
-const GLOBAL_TIMEOUT = 0;
-const BACK_OFF = 1;
 const CLOSED_PREMATURELY = 'upstream is closed prematurely during decoding data from downstream';
 
-export class RouterFilter extends RouterRequest implements AttemptParent, TimerTarget, WatermarkListener {
-  requestComplete: boolean;
-  responseStarted: boolean;
-  isWebSocket: boolean;
-  #requestCompleteMs: number;
-  #attempt: UpstreamAttempt | null;
-  #attempts: number;
-  /** The request is on its way upstream: from here on answers carry the attempt count. */
-  #forwarding: boolean;
-  #retry: RetryState | null;
-  #body: RequestBody | null;
+export class RouterFilter extends RouterAttempts implements WatermarkListener {
   #bodyOverflowed: boolean;
-  #trailers: HeaderMap | null;
-  #timeoutRetry: boolean;
-  #globalTimer: Timer | null;
-  #backOffTimer: Timer | null;
 
   constructor(factory: RouterFilterFactory) {
     super(factory);
-    this.requestComplete = false;
-    this.responseStarted = false;
-    this.isWebSocket = false;
-    this.#requestCompleteMs = -1;
-    this.#attempt = null;
-    this.#attempts = 1;
-    this.#forwarding = false;
-    this.#retry = null;
-    this.#body = null;
     this.#bodyOverflowed = false;
-    this.#trailers = null;
-    this.#timeoutRetry = false;
-    this.#globalTimer = null;
-    this.#backOffTimer = null;
   }
 
   // ── the request, from the filters before ──
@@ -96,16 +66,16 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
   }
 
   override onRequestData(stream: HttpStream, chunk: Buffer, end: boolean): Status {
-    const body = this.#body;
+    const body = this.body;
     if (body !== null) {
       if (body.fits(chunk)) body.add(chunk);
       else if (!this.#abandonBody()) return Status.Stop;
     }
-    if (this.#attempt !== null) {
+    if (this.attempt !== null) {
       if (stream.isTunnel && !this.responseStarted && this.#rejectsEarlyData(chunk)) return Status.Stop;
-      this.#attempt.sendData(chunk, end);
-    } else if (this.#backOffTimer === null || !this.#backOffTimer.armed) {
-      this.#abort(503, CLOSED_PREMATURELY, 0, 'upstream_reset_before_response_started', false);
+      this.attempt.sendData(chunk, end);
+    } else if (!this.waitsForRetry) {
+      this.abort(503, CLOSED_PREMATURELY, 0, 'upstream_reset_before_response_started', false);
       return Status.Stop;
     }
     if (end) this.#onRequestComplete();
@@ -113,24 +83,18 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
   }
 
   override onRequestTrailers(_stream: HttpStream, trailers: HeaderMap): Status {
-    this.#trailers = trailers;
-    this.#attempt?.sendTrailers(trailers);
+    this.trailers = trailers;
+    this.attempt?.sendTrailers(trailers);
     this.#onRequestComplete();
     return Status.Stop;
   }
 
   override onStreamEnd(_stream: HttpStream): void {
-    const attempt = this.#attempt;
-    this.#attempt = null;
-    this.#cleanUp();
-    attempt?.reset();
+    this.cleanUp();
+    this.resetAll();
   }
 
   // ── the attempt reports ──
-
-  maxStreamDurationMs(): number {
-    return this.upstreamStreamDurationMs >= 0 ? this.upstreamStreamDurationMs : this.cluster.settings.http.maxStreamDurationMs;
-  }
 
   onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder, opened: ConnectionTimes | null): void {
     const host = attempt.host!;
@@ -143,9 +107,9 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
   }
 
   onAttemptRefusesUpgrade(attempt: UpstreamAttempt, headers: ResponseHeaders): void {
-    this.#attempt = null;
+    this.cleanUp();
     attempt.reset();
-    this.#cleanUp();
+    this.resetAll();
     answerRefusedUpgrade(this.stream, headers);
   }
 
@@ -153,7 +117,7 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     chargeResponse(this, headers.status, headers, attempt.host);
     // The client has seen something of this attempt: there can be no other one.
     this.responseStarted = true;
-    this.#dropRetry();
+    this.dropRetry();
     this.stream.respond1xx(headers);
   }
 
@@ -162,15 +126,23 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     const info = stream.info;
     const now = stream.clock.nowMs();
     info.firstUpstreamRxMs = now;
-    if (this.#retry !== null && this.#retriesResponse(attempt, headers)) return;
-    if (this.action.internalRedirect !== null && this.#redirects(attempt, headers)) return;
-    this.#dropRetry();
-    this.#body = null;
+    const verdict = this.retry === null ? Verdict.Pass : this.judgeResponse(attempt, headers);
+    if (verdict === Verdict.Retried) return;
+    if (this.action.internalRedirect !== null && this.#redirects(headers)) return;
+    if (verdict === Verdict.Unwanted && this.othersMayAnswer) {
+      attempt.countResult(HostResult.Error);
+      this.forget(attempt);
+      attempt.reset();
+      return;
+    }
+    this.settleOn(attempt);
+    this.dropRetry();
+    this.body = null;
 
     const status = headers.status;
     const grpcStatus = this.grpc ? readGrpcStatus(headers) : -1;
-    if (this.#requestCompleteMs >= 0 && !this.factory.settings.suppressEnvoyHeaders) {
-      headers.set('x-envoy-upstream-service-time', String(Math.floor(now - this.#requestCompleteMs)));
+    if (this.requestCompleteMs >= 0 && !this.factory.settings.suppressEnvoyHeaders) {
+      headers.set('x-envoy-upstream-service-time', String(Math.floor(now - this.requestCompleteMs)));
     }
     attempt.canary = headers.get('x-envoy-upstream-canary') === 'true' || attempt.host!.canary;
     chargeResponse(this, status, headers, attempt.host);
@@ -179,12 +151,12 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     info.responseCode = status;
     info.responseCodeDetails = 'via_upstream';
     this.route.finalizeResponseHeaders(headers, info);
-    if (this.route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
+    if (this.route.virtualHost.includeAttemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.attempts));
     this.responseStarted = true;
     if (stream.isTunnel && acceptsTunnel(this.headers, status)) {
       // Nor does the client's half-close start it again.
       this.globalTimeoutMs = 0;
-      this.#disarmGlobal();
+      this.disarmGlobal();
     }
     if (end) this.#complete(attempt, now);
     else stream.setWatermarkListener(this);
@@ -217,56 +189,25 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     info.upstreamHost = attempt.host;
     if (transportFailure !== '') info.upstreamTransportFailureReason = transportFailure;
     if (this.factory.log.debugEnabled) logReset(this.factory.log, this, reason, transportFailure);
-    this.#attempt = null;
-    if (this.#retriesReset(attempt, reason, false)) return;
+    this.forget(attempt);
+    if (this.retriesReset(attempt, reason, false)) return;
     const dropped = reason === ResetReason.Overflow;
     const status = resetStatus(reason);
     chargeAbort(this, status, attempt, this.responseStarted);
+    if (!this.responseStarted && this.othersMayAnswer) return;
     const details = resetDetails(reason, transportFailure, this.responseStarted);
-    this.#abort(status, resetBody(reason, this.#attempts > 1), resetFlag(reason), details, dropped);
+    this.abort(status, resetBody(reason, this.attempts > 1), resetFlag(reason), details, dropped);
   }
 
-  onAttemptTimeout(attempt: UpstreamAttempt, idle: boolean): void {
-    const stats = this.cluster.stats;
-    if (idle) stats.upstreamRqPerTryIdleTimeout.inc();
-    else stats.upstreamRqPerTryTimeout.inc();
-    attempt.countResult(HostResult.Timeout);
-    this.#attempt = null;
-    attempt.reset();
-    if (this.#retriesReset(attempt, ResetReason.LocalReset, true)) return;
-    chargeAbort(this, this.timeoutStatus, attempt, this.responseStarted);
-    this.#abortTimeout(idle ? 'upstream_per_try_idle_timeout' : 'upstream_per_try_timeout');
-  }
-
-  onAttemptMaxDuration(attempt: UpstreamAttempt): void {
-    this.cluster.stats.upstreamRqMaxDurationReached.inc();
-    this.#attempt = null;
-    attempt.reset();
-    if (this.#retriesReset(attempt, ResetReason.LocalReset, false)) return;
-    const status = this.requestComplete ? 504 : 408;
-    this.#abort(status, 'upstream max stream duration reached', Flag.UMSDR, 'upstream_max_stream_duration_reached', false);
-  }
-
-  onUpstreamBackedUp(): void {
-    this.cluster.stats.upstreamFlowControlBackedUp.inc();
-  }
-  onUpstreamDrained(): void {
-    this.cluster.stats.upstreamFlowControlDrained.inc();
-  }
   onDownstreamAboveHighWatermark(): void {
-    if (this.#attempt === null) return;
+    if (this.attempt === null) return;
     this.cluster.stats.upstreamFlowControlPausedReading.inc();
-    this.#attempt.readDisable(true);
+    this.attempt.readDisable(true);
   }
   onDownstreamBelowLowWatermark(): void {
-    if (this.#attempt === null) return;
+    if (this.attempt === null) return;
     this.cluster.stats.upstreamFlowControlResumedReading.inc();
-    this.#attempt.readDisable(false);
-  }
-
-  onTimer(timer: Timer): void {
-    if (timer.kind === BACK_OFF) this.#tryAgain();
-    else this.#onGlobalTimeout();
+    this.attempt.readDisable(false);
   }
 
   // ── inside ──
@@ -289,137 +230,62 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
     setTimeoutHeaders(this, action, headers, this.grpc, 0, settings.suppressEnvoyHeaders);
     if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1');
     info.attemptCount = 1;
-    this.#forwarding = true;
+    this.forwarding = true;
     route.finalizeRequestHeaders(headers, info, settings.suppressEnvoyHeaders);
     if (headers.scheme === '') headers.scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
     // Balancing sees the headers as they go upstream.
     const host = cluster.chooseHost(this);
     const pool = host === null ? null : this.poolOf(cluster, host);
     if (host === null || pool === null) {
-      this.#answerNoHost();
+      this.answerNoHost();
       return;
     }
-    this.#retry = createRetryState(
+    this.retry = createRetryState(
       action.retryPolicy,
       headers,
       cluster.circuitBreaker(action.priority).retries,
       cluster.stats,
       factory.deps,
     );
-    if (!end && (action.internalRedirect !== null || this.#retry?.enabled === true)) {
-      this.#body = new RequestBody(action.requestBufferLimit ?? (stream.bufferLimit || Number.POSITIVE_INFINITY));
+    if (!end && (action.internalRedirect !== null || this.retry?.enabled === true)) {
+      this.body = new RequestBody(action.requestBufferLimit ?? (stream.bufferLimit || Number.POSITIVE_INFINITY));
     }
     if (stream.isTunnel && isWebSocketUpgrade(headers)) {
       this.isWebSocket = true;
-      this.#armGlobal();
+      this.armGlobal();
     }
-    this.#start(new UpstreamAttempt(this, stream, headers, pool, host), end);
+    this.start(new UpstreamAttempt(this, stream, headers, pool, host), end);
     if (end && !stream.ended) this.#onRequestComplete();
-  }
-
-  #start(attempt: UpstreamAttempt, end: boolean): void {
-    this.#attempt = attempt;
-    this.stream.info.upstreamHost = attempt.picked;
-    attempt.start(end);
   }
 
   #onRequestComplete(): void {
     this.requestComplete = true;
-    this.#requestCompleteMs = this.stream.clock.nowMs();
+    this.requestCompleteMs = this.stream.clock.nowMs();
     // Nothing to bound any more if the answer has been given already.
-    if (this.#attempt === null && (this.#backOffTimer === null || !this.#backOffTimer.armed)) return;
-    this.#armGlobal();
-    this.#attempt?.onRequestComplete();
+    if (this.attempt === null && !this.waitsForRetry) return;
+    this.armGlobal();
+    this.attempt?.onRequestComplete();
   }
 
   /** The body has become too large to keep: no retry and no redirect any more. False if the request cannot go on without them. */
   #abandonBody(): boolean {
     this.cluster.stats.retryOrShadowAbandoned.inc();
-    this.#body = null;
+    this.body = null;
     this.#bodyOverflowed = true;
-    this.#dropRetry();
-    if (this.#attempt !== null) return true;
-    this.#abort(507, 'exceeded request buffer limit while retrying upstream', 0, 'request_payload_exceeded_retry_buffer_limit', false);
+    this.dropRetry();
+    if (this.attempt !== null) return true;
+    this.abort(507, 'exceeded request buffer limit while retrying upstream', 0, 'request_payload_exceeded_retry_buffer_limit', false);
     return false;
   }
 
   #rejectsEarlyData(chunk: Buffer): boolean {
     if (!this.factory.settings.rejectConnectRequestEarlyData || this.headers.method !== 'CONNECT' || chunk.length === 0) return false;
-    const attempt = this.#attempt;
-    this.#attempt = null;
-    attempt?.reset();
-    this.#abort(400, '', 0, 'early_connect_data', false);
+    this.resetAll();
+    this.abort(400, '', 0, 'early_connect_data', false);
     return true;
   }
 
-  #retriesResponse(attempt: UpstreamAttempt, headers: ResponseHeaders): boolean {
-    const status = this.#judge(this.#retry!.retrying, this.#retry!.onResponseHeaders(headers));
-    if (status !== RetryStatus.Yes) return false;
-    attempt.countResult(HostResult.Error);
-    this.cluster.stats.recordRetriedResponse(headers.status);
-    this.#attempt = null;
-    attempt.reset();
-    this.#waitForRetry(false);
-    return true;
-  }
-
-  #retriesReset(attempt: UpstreamAttempt, reason: ResetReason, timeout: boolean): boolean {
-    if (this.responseStarted || this.#retry === null) return false;
-    const status = this.#judge(this.#retry.retrying, this.#retry.onReset(reason, attempt.requestStarted));
-    if (status !== RetryStatus.Yes) return false;
-    attempt.countResult(HostResult.Error);
-    this.#waitForRetry(timeout);
-    return true;
-  }
-
-  /** @param retrying this was a retry already */
-  #judge(retrying: boolean, status: RetryStatus): RetryStatus {
-    const info = this.stream.info;
-    if (status === RetryStatus.NoOverflow) info.flags |= Flag.UO;
-    else if (status === RetryStatus.NoRetryLimitExceeded) info.flags |= Flag.URX;
-    if (this.routeStats !== null) this.routeStats.countRetry(status, retrying);
-    if (this.virtualClusterStats !== null) this.virtualClusterStats.countRetry(status, retrying);
-    return status;
-  }
-
-  #waitForRetry(timeout: boolean): void {
-    this.#timeoutRetry = timeout;
-    this.#backOffTimer ??= new Timer(this, BACK_OFF);
-    this.stream.clock.arm(this.#backOffTimer, this.#retry!.delayMs);
-  }
-
-  #tryAgain(): void {
-    const { stream, headers, action } = this;
-    this.#retry!.onRetryStart();
-    if (this.routeStats !== null) this.routeStats.upstreamRqRetry.inc();
-    if (this.virtualClusterStats !== null) this.virtualClusterStats.upstreamRqRetry.inc();
-    this.#attempts++;
-    stream.info.attemptCount = this.#attempts;
-    stream.info.retried();
-    if (this.factory.log.debugEnabled) logRetry(this.factory.log, this, this.#attempts);
-    // The cluster may have been removed or replaced meanwhile.
-    const cluster = stream.clusters.get(this.cluster.name);
-    if (cluster !== null) this.cluster = cluster;
-    const host = cluster === null ? null : cluster.chooseHost(this);
-    const pool = host === null ? null : this.poolOf(this.cluster, host);
-    if (host === null || pool === null) {
-      this.#answerNoHost();
-      return;
-    }
-    const virtualHost = this.route.virtualHost;
-    if (virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', String(this.#attempts));
-    if (virtualHost.includeIsTimeoutRetryHeader) headers.set('x-envoy-is-timeout-retry', this.#timeoutRetry ? 'true' : 'false');
-    const elapsedMs = this.#requestCompleteMs < 0 ? 0 : Math.floor(stream.clock.nowMs() - this.#requestCompleteMs);
-    setTimeoutHeaders(this, action, headers, this.grpc, elapsedMs, this.factory.settings.suppressEnvoyHeaders);
-
-    const body = this.#body;
-    const attempt = new UpstreamAttempt(this, stream, headers, pool, host);
-    this.#start(attempt, this.requestComplete && this.#trailers === null && (body === null || body.empty));
-    if (body !== null) body.replay(attempt, this.requestComplete, this.#trailers);
-    if (this.#trailers !== null) attempt.sendTrailers(this.#trailers);
-  }
-
-  #redirects(attempt: UpstreamAttempt, headers: ResponseHeaders): boolean {
+  #redirects(headers: ResponseHeaders): boolean {
     const settings = this.action.internalRedirect!;
     if (!settings.responseCodes.includes(headers.status)) return false;
     const stats = this.cluster.stats;
@@ -427,72 +293,21 @@ export class RouterFilter extends RouterRequest implements AttemptParent, TimerT
       stats.upstreamInternalRedirectFailed.inc();
       return false;
     }
-    const body = headers.status === 303 || this.#body === null ? null : this.#body.chunks;
-    this.#attempt = null;
-    attempt.reset();
+    const body = headers.status === 303 || this.body === null ? null : this.body.chunks;
+    this.resetAll();
     stats.upstreamInternalRedirectSucceeded.inc();
     this.stream.info.responseCode = headers.status;
     this.stream.info.responseCodeDetails = 'internal_redirect';
-    this.stream.recreate(this.headers, body, this.#trailers);
+    this.stream.recreate(this.headers, body, this.trailers);
     return true;
   }
 
   #complete(attempt: UpstreamAttempt, now: number): void {
-    this.#attempt = null;
+    this.attempt = null;
     this.stream.info.lastUpstreamRxMs = now;
     // Takes the stream back only if a part of the request is still to be sent.
     attempt.reset();
-    if (this.#requestCompleteMs >= 0) recordTime(this, Math.floor(now - this.#requestCompleteMs), attempt.canary);
-    this.#cleanUp();
-  }
-
-  #onGlobalTimeout(): void {
-    const attempt = this.#attempt;
-    if (attempt !== null) {
-      this.#attempt = null;
-      chargeTimeout(this, attempt);
-      if (attempt.awaitingHeaders) chargeAbort(this, this.timeoutStatus, attempt, this.responseStarted);
-      attempt.reset();
-    }
-    this.#abortTimeout('response_timeout');
-  }
-
-  #abortTimeout(details: string): void {
-    this.#abort(this.timeoutStatus, this.timeoutStatus === 504 ? 'upstream request timeout' : '', Flag.UT, details, false);
-  }
-
-  /** Answers in the upstream's place; a response that has started is cut off. */
-  #abort(status: number, body: string, flag: number, details: string, dropped: boolean): void {
-    this.#cleanUp();
-    const attempts = this.#forwarding ? this.#attempts : 0;
-    this.stream.localReply(status, body, flag, details, this.replyEditor(dropped, attempts));
-  }
-
-  #answerNoHost(): void {
-    chargeResponse(this, 503, null, null);
-    this.#abort(503, 'no healthy upstream', Flag.UH, 'no_healthy_upstream', false);
-  }
-
-  #armGlobal(): void {
-    if (this.globalTimeoutMs === 0) return;
-    this.#globalTimer ??= new Timer(this, GLOBAL_TIMEOUT);
-    this.stream.clock.arm(this.#globalTimer, this.globalTimeoutMs);
-  }
-
-  #disarmGlobal(): void {
-    if (this.#globalTimer !== null) this.stream.clock.disarm(this.#globalTimer);
-  }
-
-  #dropRetry(): void {
-    if (this.#retry === null) return;
-    this.#retry.dispose();
-    this.#retry = null;
-    if (this.#backOffTimer !== null) this.stream.clock.disarm(this.#backOffTimer);
-  }
-
-  #cleanUp(): void {
-    this.#dropRetry();
-    this.#disarmGlobal();
-    this.#body = null;
+    if (this.requestCompleteMs >= 0) recordTime(this, Math.floor(now - this.requestCompleteMs), attempt.canary);
+    this.cleanUp();
   }
 }

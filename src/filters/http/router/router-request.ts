@@ -29,6 +29,7 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
   perTryTimeoutMs: number;
   perTryIdleTimeoutMs: number;
   upstreamStreamDurationMs: number;
+  hedges: boolean;
   timeoutStatus: number;
   grpc: boolean;
   /** `x-envoy-internal`: counted apart. */
@@ -54,6 +55,7 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
     this.perTryTimeoutMs = 0;
     this.perTryIdleTimeoutMs = 0;
     this.upstreamStreamDurationMs = -1;
+    this.hedges = false;
     this.timeoutStatus = 504;
     this.grpc = false;
     this.internal = false;

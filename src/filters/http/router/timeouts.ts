@@ -14,6 +14,8 @@ export interface Timeouts {
   perTryIdleTimeoutMs: number;
   /** From `x-envoy-upstream-stream-duration-ms`; -1 = header absent, the cluster's value holds. */
   upstreamStreamDurationMs: number;
+  /** A try that takes too long goes on, and another one is made beside it. */
+  hedges: boolean;
   /** 504, or 204 when the client asked for the alternative answer. */
   timeoutStatus: number;
 }
@@ -28,6 +30,7 @@ export function readTimeouts(
   respectExpectedTimeout: boolean,
 ): void {
   to.globalTimeoutMs = routeTimeoutMs(action, headers, grpc);
+  to.hedges = action.hedgeOnPerTryTimeout;
   const policy = action.retryPolicy;
   if (policy !== null) {
     to.perTryTimeoutMs = policy.perTryTimeoutMs;
@@ -39,6 +42,8 @@ export function readTimeouts(
     else to.globalTimeoutMs = take(headers, 'x-envoy-upstream-rq-timeout-ms', to.globalTimeoutMs);
     to.perTryTimeoutMs = take(headers, 'x-envoy-upstream-rq-per-try-timeout-ms', to.perTryTimeoutMs);
     to.upstreamStreamDurationMs = take(headers, 'x-envoy-upstream-stream-duration-ms', -1);
+    const hedge = headers.get('x-envoy-hedge-on-per-try-timeout');
+    if (hedge === 'true' || hedge === 'false') to.hedges = hedge === 'true';
     if (headers.remove('x-envoy-upstream-rq-timeout-alt-response')) to.timeoutStatus = 204;
   }
   // A try that may last as long as the whole request needs no timer of its own.
@@ -55,7 +60,7 @@ export function setTimeoutHeaders(
   suppressEnvoyHeaders: boolean,
 ): void {
   const global = timeouts.globalTimeoutMs;
-  let expected = timeouts.perTryTimeoutMs === 0 ? global : timeouts.perTryTimeoutMs;
+  let expected = timeouts.perTryTimeoutMs === 0 || timeouts.hedges ? global : timeouts.perTryTimeoutMs;
   if (expected === 0) return;
   // 0 would mean "no limit": a request that is out of time says 1 ms, and its timer is about to fire.
   if (global > 0) expected = elapsedMs >= global ? 1 : Math.min(expected, global - elapsedMs);

@@ -61,6 +61,8 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
   /** gRPC: whether the host did well is known when its trailers come. */
   grpcResultPending: boolean;
   canary: boolean;
+  /** It was slow, and another try was made beside it. */
+  hedged: boolean;
   #encoder: RequestEncoder | null;
   #inPool: boolean;
   #over: boolean;
@@ -95,6 +97,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.awaitingHeaders = true;
     this.grpcResultPending = false;
     this.canary = false;
+    this.hedged = false;
     this.#encoder = null;
     this.#inPool = false;
     this.#over = false;
@@ -122,6 +125,11 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
 
   get over(): boolean {
     return this.#over;
+  }
+
+  /** Of the upstream connection that carries it; 0 = none. */
+  get connectionId(): number {
+    return this.#encoder === null ? 0 : this.#encoder.connection.id;
   }
 
   countResult(result: HostResult): void {

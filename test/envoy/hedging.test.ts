@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { hedging } from './scenarios/hedging.ts';
+
+testArea(hedging);
