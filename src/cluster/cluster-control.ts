@@ -96,10 +96,12 @@ export class ClusterControl {
     name: string,
     localities: readonly LocalitySettings[],
     overprovisioningFactor = DEFAULT_CLUSTER.overprovisioningFactor,
+    weightedPriorityHealth = false,
   ): boolean {
     const cluster = this.#discovered.get(name);
     if (cluster === undefined || cluster.settings.type !== 'EDS') return false;
     cluster.book.overprovisioningFactor = overprovisioningFactor;
+    cluster.book.weightedPriorityHealth = weightedPriorityHealth;
     const priorities: KeyedHost[][] = [];
     for (const locality of localities) {
       while (priorities.length <= locality.priority) priorities.push([]);
@@ -168,7 +170,7 @@ export class ClusterControl {
     const settings = unpackSettings(packed.json);
     if (settings.type === 'ORIGINAL_DST') this.#ownHosts.add(settings.name);
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return;
-    const book = new HostBook(settings.name, packed.id, settings.overprovisioningFactor, this.#slots);
+    const book = new HostBook(settings.name, packed.id, settings.overprovisioningFactor, this.#slots, settings.weightedPriorityHealth);
     if (settings.type === 'EDS') {
       this.#discovered.set(settings.name, { settings, book, source: null });
       return;

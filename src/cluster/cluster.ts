@@ -1,10 +1,11 @@
 /** One cluster on one worker, made when it is first used: its hosts, balancer, limits, statistics and pools. */
 import { Http1ClientConnection } from '../http/h1/client-connection.ts';
 import { Http1Stats } from '../http/h1/stats.ts';
-import { HOST_CELLS, Host } from '../lb/host.ts';
-import { type HostSet, makeHostSet } from '../lb/host-set.ts';
+import { HOST_CELLS, Host, type Locality } from '../lb/host.ts';
+import { type HostSet, type HostSetOptions, makeHostSet } from '../lb/host-set.ts';
 import { LeastRequestBalancer } from '../lb/least-request.ts';
 import type { BalancerDeps, LoadBalancer } from '../lb/load-balancer.ts';
+import type { LocalCluster } from '../lb/locality/zone-routing.ts';
 import { RandomBalancer } from '../lb/random.ts';
 import { RoundRobinBalancer } from '../lb/round-robin.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
@@ -36,6 +37,17 @@ export interface ClusterDeps {
   readonly connect?: Connector;
 }
 
+/** Where a cluster stands among localities. */
+export interface ClusterPlace {
+  /** The proxy's own locality; null = not told. */
+  readonly locality: Locality | null;
+  /** The cluster of this proxy and its siblings; null = none, or this is the one. */
+  readonly localCluster: LocalCluster | null;
+  readonly isLocal: boolean;
+}
+
+const NO_PLACE: ClusterPlace = Object.freeze({ locality: null, localCluster: null, isLocal: false });
+
 export { CLUSTER_CELLS, clusterBlockCells };
 
 /** A host with this worker's pools to it, by routing priority. */
@@ -65,10 +77,12 @@ export class WorkerCluster implements Cluster, PoolOwner {
   readonly #highBreaker: CircuitBreaker;
   readonly #balancer: LoadBalancer;
   readonly #pools: Set<Http1Pool>;
+  readonly #setOptions: HostSetOptions;
   #sets: readonly HostSet[];
   #http1Stats: Http1Stats | null = null;
 
-  constructor(settings: ClusterSettings, id: number, deps: ClusterDeps) {
+  /** @param place where the cluster stands among localities */
+  constructor(settings: ClusterSettings, id: number, deps: ClusterDeps, place: ClusterPlace = NO_PLACE) {
     this.name = settings.name;
     this.id = id;
     this.settings = settings;
@@ -112,6 +126,11 @@ export class WorkerCluster implements Cluster, PoolOwner {
     this.#highBreaker = breaker(1);
     this.#pools = new Set();
     this.#sets = [];
+    this.#setOptions = {
+      weightedPriorityHealth: settings.weightedPriorityHealth,
+      byLocality: settings.balancer.locality.weighted || place.localCluster !== null || place.isLocal,
+      local: place.locality,
+    };
     this.#balancer =
       settings.type === 'ORIGINAL_DST'
         ? new OriginalDstBalancer(
@@ -126,8 +145,10 @@ export class WorkerCluster implements Cluster, PoolOwner {
             random: deps.random,
             runtime: deps.runtime,
             panicThreshold: settings.panicThreshold,
-            failTrafficOnPanic: settings.failTrafficOnPanic,
+            locality: settings.balancer.locality,
+            localCluster: place.localCluster,
             healthyPanic: this.stats.lbHealthyPanic,
+            scope: this.stats.scope,
           });
     // Without hosts yet there is one empty priority, as in Envoy.
     if (settings.type === 'STATIC') this.#setHosts(staticHosts(settings, id, base + CLUSTER_CELLS, HOST_CELLS), this.#cells);
@@ -171,7 +192,16 @@ export class WorkerCluster implements Cluster, PoolOwner {
 
   /** Health words in the slab have changed: the lists are sorted again. */
   refreshHealth(): void {
-    this.#sets = this.#sets.map((set) => makeHostSet(set.priority, set.hosts, set.overprovisioningFactor));
+    this.#update(
+      this.#sets.map((set) => {
+        const { priority, hosts, overprovisioningFactor, weightedPriorityHealth } = set;
+        return makeHostSet(priority, hosts, overprovisioningFactor, { ...this.#setOptions, weightedPriorityHealth });
+      }),
+    );
+  }
+
+  /** The hosts of the local cluster have changed. */
+  refreshZones(): void {
     this.#balancer.update(this.#sets);
   }
 
@@ -197,6 +227,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
       }
     }
     let changed = unnamed.length > 0;
+    const options = { ...this.#setOptions, weightedPriorityHealth: update.weightedPriorityHealth };
     const sets = update.priorities.map(({ hosts }, priority) =>
       makeHostSet(
         priority,
@@ -207,14 +238,19 @@ export class WorkerCluster implements Cluster, PoolOwner {
           return placeHost(known ?? newHost(record, cells, this.#ledgerOf(cells)), record, priority);
         }),
         update.overprovisioningFactor,
+        options,
       ),
     );
     changed ||= before.size > 0;
-    this.#sets = sets;
-    this.#balancer.update(sets);
+    this.#update(sets);
     for (const host of before.values()) this.#dropHost(host);
     for (const host of unnamed) this.#dropHost(host);
     if (changed && this.settings.closeConnectionsOnHostSetChange) for (const pool of [...this.#pools]) pool.drainConnections();
+  }
+
+  #update(sets: readonly HostSet[]): void {
+    this.#sets = sets;
+    this.#balancer.update(sets);
   }
 
   #ledgerOf(cells: Int32Array): Int32Array | null {
@@ -269,6 +305,7 @@ function placeHost(host: PooledHost, record: HostRecord, priority: number): Pool
   host.weight = record.weight;
   host.metadata = record.metadata;
   host.locality = record.locality;
+  host.localityWeight = record.localityWeight;
   host.endpointHealth = record.health;
   host.priority = priority;
   return host;

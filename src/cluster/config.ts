@@ -47,9 +47,9 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     balancer,
     // Envoy rounds the percentage to an integer.
     panicThreshold: Math.round(common?.healthyPanicThreshold?.value ?? DEFAULT_CLUSTER.panicThreshold),
-    failTrafficOnPanic: DEFAULT_CLUSTER.failTrafficOnPanic,
     closeConnectionsOnHostSetChange: common?.closeConnectionsOnHostSetChange ?? false,
     overprovisioningFactor: message.loadAssignment?.policy?.overprovisioningFactor ?? DEFAULT_CLUSTER.overprovisioningFactor,
+    weightedPriorityHealth: message.loadAssignment?.policy?.weightedPriorityHealth ?? false,
     localities: type === 'ORIGINAL_DST' || type === 'EDS' ? [] : compileLoadAssignment(message.loadAssignment, type, assignmentAt),
     breakers: [compileThresholds(message, RoutingPriority.DEFAULT), compileThresholds(message, RoutingPriority.HIGH)],
     perHostMaxConnections: compilePerHost(message, at),

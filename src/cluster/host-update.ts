@@ -26,6 +26,7 @@ export interface HostUpdate {
   /** Index = priority. */
   readonly priorities: readonly { readonly hosts: readonly HostRecord[] }[];
   readonly overprovisioningFactor: number;
+  readonly weightedPriorityHealth: boolean;
 }
 
 export function recordAddress(record: HostRecord): Address {
@@ -44,7 +45,8 @@ export function staticHosts(settings: ClusterSettings, id: number, firstSlot: nu
       if (slot >= 0) slot += slotSize;
     }
   }
-  return { cluster: settings.name, id, priorities, overprovisioningFactor: settings.overprovisioningFactor };
+  const { name, overprovisioningFactor, weightedPriorityHealth } = settings;
+  return { cluster: name, id, priorities, overprovisioningFactor, weightedPriorityHealth };
 }
 
 /** @param ip what `endpoint.host` stands for */

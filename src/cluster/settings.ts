@@ -1,6 +1,7 @@
 /** What a cluster is told: plain data, made from the Cluster message on the control thread. Every default is stated here, once. */
 import { DEFAULT_HTTP1_CLIENT_SETTINGS, type Http1Settings } from '../http/h1/settings.ts';
 import type { LeastRequestSettings } from '../lb/least-request.ts';
+import { DEFAULT_LOCALITY_POLICY, type LocalityPolicy } from '../lb/locality/policy.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
 
 export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'ORIGINAL_DST';
@@ -8,6 +9,7 @@ export type DnsLookupFamily = 'AUTO' | 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED' | 
 
 export interface BalancerSettings extends LeastRequestSettings {
   readonly policy: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'CLUSTER_PROVIDED';
+  readonly locality: LocalityPolicy;
 }
 
 /** One `lb_endpoint`. Exactly one of `host` and `path` is set. */
@@ -87,9 +89,10 @@ export interface ClusterSettings {
   readonly balancer: BalancerSettings;
   /** Percent. */
   readonly panicThreshold: number;
-  readonly failTrafficOnPanic: boolean;
   readonly closeConnectionsOnHostSetChange: boolean;
   readonly overprovisioningFactor: number;
+  /** A priority's health is that of its hosts' weights. */
+  readonly weightedPriorityHealth: boolean;
   readonly localities: readonly LocalitySettings[];
   /** By routing priority: default, high. */
   readonly breakers: readonly [ThresholdSettings, ThresholdSettings];
@@ -129,6 +132,7 @@ export const DEFAULT_BALANCER: BalancerSettings = Object.freeze({
   activeRequestBias: 1,
   activeRequestBiasKey: '',
   fullScan: false,
+  locality: DEFAULT_LOCALITY_POLICY,
 });
 
 export const DEFAULT_UPSTREAM_HTTP: UpstreamHttpSettings = Object.freeze({
@@ -168,9 +172,9 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   perConnectionBufferLimit: 1 << 20,
   balancer: DEFAULT_BALANCER,
   panicThreshold: 50,
-  failTrafficOnPanic: false,
   closeConnectionsOnHostSetChange: false,
   overprovisioningFactor: 140,
+  weightedPriorityHealth: false,
   localities: [],
   breakers: [DEFAULT_THRESHOLDS, DEFAULT_THRESHOLDS] as const,
   perHostMaxConnections: UNLIMITED,

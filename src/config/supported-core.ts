@@ -285,8 +285,12 @@ envoy.config.cluster.v3.Cluster.LeastRequestLbConfig
   + choice_count active_request_bias
 envoy.config.cluster.v3.Cluster.RoundRobinLbConfig
 envoy.config.cluster.v3.Cluster.CommonLbConfig
-  + healthy_panic_threshold close_connections_on_host_set_change
+  + healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config close_connections_on_host_set_change
   ~ update_merge_window
+envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig
+  + *
+envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig
+  + *
 envoy.config.cluster.v3.LoadBalancingPolicy
   + *
 envoy.config.cluster.v3.LoadBalancingPolicy.Policy
@@ -305,7 +309,7 @@ envoy.config.core.v3.UpstreamHttpProtocolOptions
 envoy.config.endpoint.v3.ClusterLoadAssignment
   + cluster_name endpoints policy
 envoy.config.endpoint.v3.ClusterLoadAssignment.Policy
-  + overprovisioning_factor
+  + overprovisioning_factor weighted_priority_health
 envoy.config.endpoint.v3.LocalityLbEndpoints
   + locality metadata lb_endpoints load_balancing_weight priority
   ~ proximity

@@ -122,9 +122,19 @@ envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig
 envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
   + *
 envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest
-  + choice_count active_request_bias enable_full_scan selection_method
+  + choice_count active_request_bias enable_full_scan selection_method locality_lb_config
 envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin
+  + locality_lb_config
 envoy.extensions.load_balancing_policies.random.v3.Random
+  + locality_lb_config
+envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig
+  + *
+envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig
+  + *
+envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig.ForceLocalZone
+  + *
+envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig
+  + *
 envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided
   + *
 envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig

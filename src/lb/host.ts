@@ -160,6 +160,8 @@ export class Host {
   readonly hostname: string;
   metadata: Readonly<Record<string, unknown>> | null;
   locality: Locality;
+  /** `load_balancing_weight` of its locality; 0 = none given. */
+  localityWeight: number;
   priority: number;
   weight: number;
   /** Health as the endpoint list says it, or'ed with the slab's word. */
@@ -176,6 +178,7 @@ export class Host {
     this.hostname = hostname;
     this.metadata = null;
     this.locality = NO_LOCALITY;
+    this.localityWeight = 0;
     this.priority = 0;
     this.weight = 1;
     this.endpointHealth = 0;

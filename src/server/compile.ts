@@ -202,7 +202,11 @@ export class Compiler implements NetworkCompilers {
 
   endpoints(message: ClusterLoadAssignment, at: CompileContext): EndpointsSettings {
     const policy = message.policy;
-    return { localities: compileLoadAssignment(message, 'EDS', at), overprovisioningFactor: policy?.overprovisioningFactor ?? 140 };
+    return {
+      localities: compileLoadAssignment(message, 'EDS', at),
+      overprovisioningFactor: policy?.overprovisioningFactor ?? 140,
+      weightedPriorityHealth: policy?.weightedPriorityHealth ?? false,
+    };
   }
 
   rds(message: Rds, statPrefix: string, at: CompileContext): void {

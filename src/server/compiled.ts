@@ -48,6 +48,7 @@ export interface EndpointsSettings {
   readonly localities: readonly LocalitySettings[];
   /** Percent. */
   readonly overprovisioningFactor: number;
+  readonly weightedPriorityHealth: boolean;
 }
 
 export interface DynamicSettings {

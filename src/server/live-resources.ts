@@ -187,8 +187,8 @@ export class LiveResources {
     if (endpoints !== undefined) this.#apply(settings.name, endpoints);
   }
 
-  #apply(cluster: string, { localities, overprovisioningFactor }: EndpointsSettings): void {
-    this.#clusters.setEndpoints(cluster, localities, overprovisioningFactor);
+  #apply(cluster: string, { localities, overprovisioningFactor, weightedPriorityHealth }: EndpointsSettings): void {
+    this.#clusters.setEndpoints(cluster, localities, overprovisioningFactor, weightedPriorityHealth);
   }
 
   #hostsOf(packed: PackedCluster): HostUpdate[] {

@@ -1,6 +1,7 @@
 /** What the control thread and a worker say to each other. Everything is plain data; calls carry an id and are answered by `done`. */
 
 import type { PackedCluster } from '../cluster/catalog.ts';
+import type { OwnPlace } from '../cluster/cluster-manager.ts';
 import type { HostUpdate } from '../cluster/host-update.ts';
 import type { LocalInfo } from '../filters/api.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
@@ -31,7 +32,7 @@ export interface WorkerData {
 export interface WorkerConfiguration {
   readonly localInfo: LocalInfo;
   readonly runtime: Readonly<Record<string, string>>;
-  readonly localClusterName: string;
+  readonly place: OwnPlace;
   readonly clusters: SharedArrayBuffer;
   readonly stats: StatsSettings;
   readonly routeTables: Readonly<Record<string, RouteTableSettings>>;

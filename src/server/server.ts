@@ -22,7 +22,7 @@ import type { ConfigCompiler } from './config-compiler.ts';
 import { explainEndpoint } from './explain/endpoint.ts';
 import { FileSubscriptions } from './file-subscriptions.ts';
 import { LiveResources } from './live-resources.ts';
-import { localInfo } from './local-info.ts';
+import { localInfo, ownPlace } from './local-info.ts';
 import type { WorkerCall } from './messages.ts';
 import { configRequest, type ServerOptions } from './options.ts';
 import { Reload } from './reload.ts';
@@ -149,7 +149,7 @@ export class Server {
     await this.workers.configure({
       localInfo: localInfo(compiled.node, this.options.localAddressIpVersion),
       runtime: this.runtime.values(),
-      localClusterName: compiled.localClusterName,
+      place: ownPlace(compiled.node, compiled.localClusterName),
       clusters: compiled.clusters.block,
       stats: compiled.stats,
       routeTables: {},

@@ -164,7 +164,11 @@ export class WorkerServer {
     const localInfo = configuration.localInfo;
     const format: FormatEnvironment = { clock, random, hostname: localInfo.hostname, variable: environmentVariable };
     this.#accessLogs = new AccessLogs({ clock, random, runtime, rootScope, format, flushIntervalMs: this.#data.fileFlushIntervalMs });
-    this.#clusters = new WorkerClusterManager({ clock, random, runtime, rootScope, slab: this.#slab }, configuration.clusters);
+    this.#clusters = new WorkerClusterManager(
+      { clock, random, runtime, rootScope, slab: this.#slab },
+      configuration.clusters,
+      configuration.place,
+    );
     const deps: FilterDeps = { clock, random, runtime, logger, clusters: this.#clusters, scope: rootScope, rootScope, localInfo, format };
     this.#deps = deps;
     for (const [name, settings] of Object.entries(configuration.routeTables)) this.#routeTables.set(name, this.#routeTable(settings));

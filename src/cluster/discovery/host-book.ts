@@ -40,6 +40,7 @@ export class HostBook {
   readonly #id: number;
   /** Percent; an endpoint list may bring its own. */
   overprovisioningFactor: number;
+  weightedPriorityHealth: boolean;
   /** Hosts made since the start. */
   made = 0;
   readonly #slots: SlotPool;
@@ -47,12 +48,13 @@ export class HostBook {
   #update: HostUpdate;
   #json: string;
 
-  constructor(cluster: string, id: number, overprovisioningFactor: number, slots: SlotPool) {
+  constructor(cluster: string, id: number, overprovisioningFactor: number, slots: SlotPool, weightedPriorityHealth = false) {
     this.#cluster = cluster;
     this.#id = id;
     this.overprovisioningFactor = overprovisioningFactor;
+    this.weightedPriorityHealth = weightedPriorityHealth;
     this.#slots = slots;
-    this.#update = { cluster, id, priorities: [{ hosts: [] }], overprovisioningFactor };
+    this.#update = { cluster, id, priorities: [{ hosts: [] }], overprovisioningFactor, weightedPriorityHealth };
     this.#json = JSON.stringify(this.#update);
   }
 
@@ -82,6 +84,7 @@ export class HostBook {
       id: this.#id,
       priorities: priorities.map((hosts) => ({ hosts: inOrder(unique(hosts), place).map(take) })),
       overprovisioningFactor: this.overprovisioningFactor,
+      weightedPriorityHealth: this.weightedPriorityHealth,
     };
     let went = false;
     for (const [key, slot] of this.#slotOf) {

@@ -2,7 +2,7 @@
 import { SharedSlab } from '../../lb/shared-slab.ts';
 import type { FilterChainSettings, ListenerSettings } from '../../listener/settings.ts';
 import type { CompiledConfig } from '../compiled.ts';
-import { localInfo } from '../local-info.ts';
+import { localInfo, ownPlace } from '../local-info.ts';
 import type { ToWorker, WorkerCall, WorkerData } from '../messages.ts';
 import { RuntimeLayers } from '../runtime-layers.ts';
 import { WorkerServer } from '../worker-server.ts';
@@ -36,7 +36,7 @@ export async function explainOffline(
     configuration: {
       localInfo: localInfo(compiled.node, 'v4'),
       runtime: new RuntimeLayers(compiled.runtimeLayers, compiled.node.cluster).values(),
-      localClusterName: compiled.localClusterName,
+      place: ownPlace(compiled.node, compiled.localClusterName),
       clusters: whole.clusters,
       stats: compiled.stats,
       routeTables: whole.routeTables,
