@@ -48,6 +48,22 @@ envoy.extensions.filters.http.router.v3.Router
   + suppress_envoy_headers strict_check_headers respect_expected_rq_timeout suppress_grpc_request_failure_code_stats
   + reject_connect_request_early_data
   ~ dynamic_stats
+envoy.extensions.filters.http.fault.v3.HTTPFault
+  + *
+envoy.extensions.filters.http.fault.v3.FaultAbort
+  + *
+envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort
+  + *
+envoy.extensions.filters.common.fault.v3.FaultDelay
+  + *
+envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay
+  + *
+envoy.extensions.filters.common.fault.v3.FaultRateLimit
+  + *
+envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit
+  + *
+envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit
+  + *
 envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
   + stat_prefix cluster weighted_clusters idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration
   + access_log_flush_interval flush_access_log_on_connected access_log_options metadata_match backoff_options

@@ -174,7 +174,7 @@ export class Compiler implements NetworkCompilers {
       at.unsupported(other);
       return null;
     }
-    return compileListener(message, at, {
+    return compileListener(message, at.anchored(`listener ${message.name}`), {
       networkFilter: (any, here) => this.#networkFilter(any, here),
       listenerFilter: (any, here) => this.#compileKnown(this.#listener, 'listener filter', any, here),
       accessLog: (log, here) => compileAccessLog(log, here),
@@ -183,7 +183,8 @@ export class Compiler implements NetworkCompilers {
 
   /** @param filterNames of the chain that the routes belong to; null for RDS, where it is not known */
   routes(message: RouteConfiguration, filterNames: readonly string[] | null, at: CompileContext): RouteTableSettings {
-    return compileRouteConfiguration(message, at, this.#routeDeps(filterNames));
+    const here = filterNames === null ? at.anchored(`routes ${message.name}`) : at;
+    return compileRouteConfiguration(message, here, this.#routeDeps(filterNames));
   }
 
   scopedRoutes(message: ScopedRoutes, filterNames: readonly string[], at: CompileContext): ScopedRoutesSettings {

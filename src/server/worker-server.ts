@@ -3,6 +3,7 @@ import { AccessLogs } from '../access-log/access-logs.ts';
 import { WorkerClusterManager } from '../cluster/cluster-manager.ts';
 import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterFactory } from '../filters/api.ts';
 import type { FormatEnvironment } from '../http/format/operator.ts';
+import { SharedBlocks } from '../lb/shared-blocks.ts';
 import { SharedSlab } from '../lb/shared-slab.ts';
 import { SharedConnectionCount } from '../listener/connection-count.ts';
 import { ListenerManager } from '../listener/listener-manager.ts';
@@ -169,7 +170,9 @@ export class WorkerServer {
       configuration.clusters,
       configuration.place,
     );
-    const deps: FilterDeps = { clock, random, runtime, logger, clusters: this.#clusters, scope: rootScope, rootScope, localInfo, format };
+    const clusters = this.#clusters;
+    const shared = new SharedBlocks(this.#slab);
+    const deps: FilterDeps = { clock, random, runtime, logger, clusters, scope: rootScope, rootScope, localInfo, format, shared };
     this.#deps = deps;
     for (const [name, settings] of Object.entries(configuration.routeTables)) this.#routeTables.set(name, this.#routeTable(settings));
     const accessLogs = this.#accessLogs;

@@ -195,6 +195,10 @@ class FakeStream implements TerminalHttpStream {
   }
   continueRequest(): void {}
   continueResponse(): void {}
+  injectRequestData(): void {}
+  injectResponseData(): void {}
+  holdRequest(): void {}
+  holdResponse(): void {}
   localReply(status: number, body: string, flag: number, details: string, edit: ((headers: ResponseHeaders) => void) | null = null): void {
     if (this.ended) return;
     this.info.flags |= flag;
@@ -281,7 +285,7 @@ export class RouterRig {
       scope: this.stats.scope('http.test'),
       rootScope: this.stats,
     } as unknown as FilterDeps;
-    this.stream.filter = createRouter({ ...ROUTER_SETTINGS, ...options.settings }, deps).newFilter();
+    this.stream.filter = createRouter({ ...ROUTER_SETTINGS, ...options.settings }, deps).newFilter(null, '');
   }
 
   /** Sends a request; by default a complete GET. */

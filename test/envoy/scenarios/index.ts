@@ -2,6 +2,7 @@
 import type { Area } from '../harness/scenario.ts';
 import { admin } from './admin.ts';
 import { edge } from './edge.ts';
+import { fault } from './fault.ts';
 import { framing } from './framing.ts';
 import { headers } from './headers.ts';
 import { hedging } from './hedging.ts';
@@ -32,4 +33,5 @@ export const areas: readonly Area[] = [
   tunnels,
   tcp,
   admin,
+  fault,
 ];

@@ -79,8 +79,9 @@ export class HttpConnectionManager {
     for (let i = 0; i < configured.length; i++) {
       const entry = configured[i]!;
       if (route === null ? entry.disabled : (route.filterDisabled(entry.name) ?? entry.disabled)) continue;
-      const filter = entry.factory.newFilter();
-      filter.name = this.#names[i]!;
+      const name = this.#names[i]!;
+      const filter = entry.factory.newFilter(route, name);
+      filter.name = name;
       filters.push(filter);
     }
     return filters;

@@ -27,6 +27,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   responseStarted: boolean;
   ended: boolean;
   isTunnel: boolean;
+  bufferLimit: number;
   /** HTTP/1: the connection ends with this response. */
   closeAfter: boolean;
   /** Last time anything moved in either direction. */
@@ -66,6 +67,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.responseStarted = false;
     this.ended = false;
     this.isTunnel = false;
+    this.bufferLimit = connection.bufferLimit;
     this.closeAfter = false;
     this.lastActivityMs = now;
     this.ownIdleTimeout = false;
@@ -109,9 +111,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   }
   get responseHeaders(): ResponseHeaders | null {
     return this.#responseHeaders;
-  }
-  get bufferLimit(): number {
-    return this.connection.bufferLimit;
   }
   get clusterName(): string {
     if (!this.#routePicked) this.#pickRoute();
@@ -205,6 +204,14 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
 
   continueResponse(filter: HttpFilter): void {
     if (!this.ended) this.#response?.continue(filter);
+  }
+
+  injectRequestData(filter: HttpFilter, chunk: Buffer, end: boolean): void {
+    if (!this.ended) this.#request?.inject(filter, chunk, end);
+  }
+
+  injectResponseData(filter: HttpFilter, chunk: Buffer, end: boolean): void {
+    if (!this.ended) this.#response?.inject(filter, chunk, end);
   }
 
   localReply(
