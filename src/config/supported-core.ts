@@ -182,11 +182,11 @@ envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet
 envoy.config.route.v3.RouteConfiguration
   + name virtual_hosts internal_only_headers response_headers_to_add response_headers_to_remove request_headers_to_add
   + request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes
-  + ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata
+  + ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata request_mirror_policies
 envoy.config.route.v3.VirtualHost
   + name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove
   + typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy include_is_timeout_retry_header
-  + per_request_buffer_limit_bytes request_body_buffer_limit metadata virtual_clusters
+  + per_request_buffer_limit_bytes request_body_buffer_limit metadata virtual_clusters request_mirror_policies
 envoy.config.route.v3.VirtualCluster
   + *
 envoy.config.route.v3.Route
@@ -210,7 +210,14 @@ envoy.config.route.v3.RouteAction
   + cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal
   + auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy hedge_policy priority
   + hash_policy upgrade_configs internal_redirect_policy internal_redirect_action max_internal_redirects max_grpc_timeout
-  + grpc_timeout_offset max_stream_duration metadata_match path_rewrite_policy
+  + grpc_timeout_offset max_stream_duration metadata_match path_rewrite_policy request_mirror_policies
+envoy.config.route.v3.RouteAction.RequestMirrorPolicy
+  + cluster cluster_header runtime_fraction disable_shadow_host_suffix_append request_headers_mutations host_rewrite_literal
+  ~ trace_sampled
+envoy.config.common.mutation_rules.v3.HeaderMutation
+  + *
+envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch
+  + *
 envoy.config.route.v3.RouteAction.HashPolicy
   + *
 envoy.config.route.v3.RouteAction.HashPolicy.Header

@@ -284,6 +284,7 @@ export class RouterRig {
       clusters,
       scope: this.stats.scope('http.test'),
       rootScope: this.stats,
+      localInfo: { addressIp: '10.9.9.9' },
     } as unknown as FilterDeps;
     this.stream.filter = createRouter({ ...ROUTER_SETTINGS, ...options.settings }, deps).newFilter(null, '');
   }

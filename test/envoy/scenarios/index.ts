@@ -8,6 +8,7 @@ import { headers } from './headers.ts';
 import { hedging } from './hedging.ts';
 import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
+import { mirroring } from './mirroring.ts';
 import { paths } from './paths.ts';
 import { resilience } from './resilience.ts';
 import { retries } from './retries.ts';
@@ -23,6 +24,7 @@ export const areas: readonly Area[] = [
   headers,
   retries,
   hedging,
+  mirroring,
   timeouts,
   resilience,
   framing,
