@@ -161,6 +161,10 @@ class ShadowStream implements TerminalHttpStream {
   }
   continueRequest(): void {}
   continueResponse(): void {}
+  injectRequestData(): void {}
+  injectResponseData(): void {}
+  holdRequest(): void {}
+  holdResponse(): void {}
   recreate(): boolean {
     return false;
   }
