@@ -171,6 +171,7 @@ function hostsOf(cluster: WorkerCluster, slab: SharedSlab): HostUpdate {
       metadata: host.metadata,
       locality: host.locality,
       localityWeight: host.localityWeight,
+      check: null,
       slot: host.cells === slab.cells ? host.base : -1,
     })),
   }));

@@ -9,6 +9,7 @@ import { compileBalancer } from '../lb/config.ts';
 import { isIp } from '../net/address.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings } from '../resilience/circuit-breaker.ts';
 import { compileDiscoveryType, compileDns, compileLoadAssignment, compileMetadata, compileOriginalDst } from './discovery/config.ts';
+import { compileHealthCheck } from './health-check/config.ts';
 import { compileProtocolOptions } from './pool/config.ts';
 import { type ClusterSettings, DEFAULT_BALANCER, DEFAULT_CLUSTER, type TcpKeepAliveSettings } from './settings.ts';
 
@@ -48,6 +49,10 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     // Envoy rounds the percentage to an integer.
     panicThreshold: Math.round(common?.healthyPanicThreshold?.value ?? DEFAULT_CLUSTER.panicThreshold),
     closeConnectionsOnHostSetChange: common?.closeConnectionsOnHostSetChange ?? false,
+    closeConnectionsOnHostHealthFailure: message.closeConnectionsOnHostHealthFailure,
+    ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,
+    ignoreNewHostsUntilFirstCheck: common?.ignoreNewHostsUntilFirstHc ?? false,
+    healthCheck: compileHealthCheck(message, at),
     overprovisioningFactor: message.loadAssignment?.policy?.overprovisioningFactor ?? DEFAULT_CLUSTER.overprovisioningFactor,
     weightedPriorityHealth: message.loadAssignment?.policy?.weightedPriorityHealth ?? false,
     localities: type === 'ORIGINAL_DST' || type === 'EDS' ? [] : compileLoadAssignment(message.loadAssignment, type, assignmentAt),

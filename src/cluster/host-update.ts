@@ -1,6 +1,7 @@
 /** The hosts of a cluster as the control thread tells them to workers: plain data. */
 import { type Locality, NO_LOCALITY } from '../lb/host.ts';
 import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
+import type { EndpointCheckSettings } from './health-check/settings.ts';
 import type { ClusterSettings, EndpointSettings } from './settings.ts';
 
 export interface HostRecord {
@@ -15,6 +16,7 @@ export interface HostRecord {
   readonly metadata: Readonly<Record<string, unknown>> | null;
   readonly locality: Locality;
   readonly localityWeight: number;
+  readonly check: EndpointCheckSettings | null;
   /** Offset of the host's cells in the shared slab. It is the host's identity: an update that names it again keeps the host. Negative: counted per thread. */
   readonly slot: number;
 }
@@ -67,6 +69,7 @@ export function hostRecord(
     metadata: endpoint.metadata,
     locality: locality ?? NO_LOCALITY,
     localityWeight,
+    check: endpoint.check,
     slot,
   };
 }

@@ -3,6 +3,7 @@ import { DEFAULT_HTTP1_CLIENT_SETTINGS, type Http1Settings } from '../http/h1/se
 import type { LeastRequestSettings } from '../lb/least-request.ts';
 import { DEFAULT_LOCALITY_POLICY, type LocalityPolicy } from '../lb/locality/policy.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
+import type { EndpointCheckSettings, HealthCheckSettings } from './health-check/settings.ts';
 
 export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'ORIGINAL_DST';
 export type DnsLookupFamily = 'AUTO' | 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED' | 'ALL';
@@ -24,6 +25,8 @@ export interface EndpointSettings {
   /** HealthFlag bits that the endpoint's health_status stands for. */
   readonly health: number;
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** How it is health-checked if not as the cluster says; null. */
+  readonly check: EndpointCheckSettings | null;
 }
 
 export interface LocalitySettings {
@@ -90,6 +93,14 @@ export interface ClusterSettings {
   /** Percent. */
   readonly panicThreshold: number;
   readonly closeConnectionsOnHostSetChange: boolean;
+  /** TCP connections end when their host fails a health check or is ejected. */
+  readonly closeConnectionsOnHostHealthFailure: boolean;
+  /** A host that discovery removes goes at once, however healthy it is. */
+  readonly ignoreHealthOnHostRemoval: boolean;
+  /** A host that has not been checked yet does not count in shares of healthy hosts. */
+  readonly ignoreNewHostsUntilFirstCheck: boolean;
+  /** null: hosts are not checked. */
+  readonly healthCheck: HealthCheckSettings | null;
   readonly overprovisioningFactor: number;
   /** A priority's health is that of its hosts' weights. */
   readonly weightedPriorityHealth: boolean;
@@ -115,6 +126,7 @@ export const DEFAULT_ENDPOINT: EndpointSettings = Object.freeze({
   weight: 1,
   health: 0,
   metadata: null,
+  check: null,
 });
 
 export const DEFAULT_LOCALITY: LocalitySettings = Object.freeze({
@@ -173,6 +185,10 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   balancer: DEFAULT_BALANCER,
   panicThreshold: 50,
   closeConnectionsOnHostSetChange: false,
+  closeConnectionsOnHostHealthFailure: false,
+  ignoreHealthOnHostRemoval: false,
+  ignoreNewHostsUntilFirstCheck: false,
+  healthCheck: null,
   overprovisioningFactor: 140,
   weightedPriorityHealth: false,
   localities: [],

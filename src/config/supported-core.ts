@@ -276,8 +276,9 @@ envoy.config.cluster.v3.Cluster
   + upstream_http_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_lookup_family dns_resolvers
   + dns_jitter dns_resolution_config typed_dns_resolver_config wait_for_warm_on_init cleanup_interval upstream_bind_config
   + original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata
-  + upstream_connection_options load_balancing_policy
-  ~ track_cluster_stats ignore_health_on_host_removal close_connections_on_host_health_failure
+  + upstream_connection_options load_balancing_policy health_checks ignore_health_on_host_removal
+  + close_connections_on_host_health_failure
+  ~ track_cluster_stats
 envoy.config.cluster.v3.Cluster.EdsClusterConfig
   + *
 envoy.config.cluster.v3.Cluster.RefreshRate
@@ -293,6 +294,7 @@ envoy.config.cluster.v3.Cluster.LeastRequestLbConfig
 envoy.config.cluster.v3.Cluster.RoundRobinLbConfig
 envoy.config.cluster.v3.Cluster.CommonLbConfig
   + healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config close_connections_on_host_set_change
+  + ignore_new_hosts_until_first_hc
   ~ update_merge_window
 envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig
   + *
@@ -323,8 +325,27 @@ envoy.config.endpoint.v3.LocalityLbEndpoints
 envoy.config.endpoint.v3.LbEndpoint
   + endpoint health_status metadata load_balancing_weight
 envoy.config.endpoint.v3.Endpoint
-  + address hostname
+  + address hostname health_check_config
   ~ observability_name
+envoy.config.endpoint.v3.Endpoint.HealthCheckConfig
+  + *
+envoy.config.core.v3.HealthCheck
+  + timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold reuse_connection
+  + http_health_check tcp_health_check grpc_health_check custom_health_check no_traffic_interval no_traffic_healthy_interval
+  + unhealthy_interval unhealthy_edge_interval healthy_edge_interval event_log_path event_logger always_log_health_check_failures
+  + always_log_health_check_success
+  ~ alt_port event_service
+envoy.config.core.v3.HealthCheck.HttpHealthCheck
+  + host path send receive response_buffer_size request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses
+  + codec_client_type service_name_matcher method
+envoy.config.core.v3.HealthCheck.TcpHealthCheck
+  + send receive
+envoy.config.core.v3.HealthCheck.GrpcHealthCheck
+  + *
+envoy.config.core.v3.HealthCheck.CustomHealthCheck
+  + *
+envoy.config.core.v3.HealthCheck.Payload
+  + *
 
 envoy.config.accesslog.v3.AccessLog
   + *

@@ -153,6 +153,10 @@ envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeig
   + *
 envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided
   + *
+envoy.extensions.health_checkers.redis.v3.Redis
+  + key
+envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink
+  + *
 envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig
   + resolvers
   ~ filter_unroutable_families udp_max_queries query_timeout_seconds query_tries rotate_nameservers

@@ -140,6 +140,16 @@ export function readHostCounts(cells: Int32Array, base: number): HostCounts {
   };
 }
 
+/** The slab's part of a host's health word. @param base negative: nobody has used the host yet */
+export function readHostHealth(cells: Int32Array, base: number): number {
+  return base < 0 ? 0 : Atomics.load(cells, base + HEALTH);
+}
+
+/** A connection to the host has been made for traffic. */
+export function hostHasConnected(cells: Int32Array, base: number): boolean {
+  return base >= 0 && Atomics.load(cells, base + CX_TOTAL) !== 0;
+}
+
 /** Requests that wait for a connection to the host. */
 export function readHostPending(cells: Int32Array, base: number): number {
   return base < 0 ? 0 : Atomics.load(cells, base + RQ_PENDING);

@@ -1,4 +1,5 @@
 /** The control thread: brings a configuration to life, keeps the process's state, ends it in order. */
+import { hostname } from 'node:os';
 import { AdminServer } from '../admin/admin-server.ts';
 import type { DrainOptions, JsonObject } from '../admin/api.ts';
 import { ClusterControl } from '../cluster/cluster-control.ts';
@@ -9,6 +10,7 @@ import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import { ipAddress, pipeAddress } from '../net/address.ts';
 import { type Clock, Timer } from '../runtime/clock.ts';
+import { environmentVariable } from '../runtime/environment.ts';
 import { LOG_COMPONENTS } from '../runtime/log-components.ts';
 import type { Logger, Loggers } from '../runtime/logger.ts';
 import { fs } from '../runtime/node-module.ts';
@@ -19,6 +21,7 @@ import type { AdminAccessLogs } from './admin-access-log.ts';
 import { ServerAdmin } from './admin-deps.ts';
 import type { CompiledConfig } from './compiled.ts';
 import type { ConfigCompiler } from './config-compiler.ts';
+import { EventLogs } from './event-logs.ts';
 import { explainEndpoint } from './explain/endpoint.ts';
 import { FileSubscriptions } from './file-subscriptions.ts';
 import { LiveResources } from './live-resources.ts';
@@ -63,6 +66,7 @@ export class Server {
   #bootstrapFile: WatchedFile | null = null;
   #admin: AdminServer | null = null;
   #adminLogs: AdminAccessLogs | null = null;
+  readonly #eventLogs: EventLogs;
   #termination: Termination | null = null;
   #waitingFor: string[] = [];
   #healthCheckFailed = false;
@@ -97,6 +101,7 @@ export class Server {
     loggers.onChange = (component, level) =>
       this.#tell('set-log-levels', this.workers.tell({ kind: 'set-log-levels', levels: { [component]: level } }));
     this.#serverStats = new ServerStats(this);
+    this.#eventLogs = new EventLogs(clock, this.stats.local.root, options.fileFlushIntervalMs);
   }
 
   /** @returns false if the configuration has errors; they have been written to `report` and nothing runs */
@@ -122,6 +127,9 @@ export class Server {
       rootScope: this.stats.local.root,
       newResolver: (servers) => new SystemResolver(servers),
       publish: (update) => this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update })),
+      format: { clock: this.clock, random: this.#random, hostname: hostname(), variable: environmentVariable },
+      openEventLog: (path) => this.#eventLogs.open(path),
+      onException: (error) => this.logger.error('unexpected exception in a health check', { stack: (error as Error).stack }),
       publishHealth: (cluster) => this.#tell('refresh-health', this.workers.tell({ kind: 'refresh-health', cluster })),
     });
     const resources = new LiveResources(
@@ -162,6 +170,8 @@ export class Server {
     await this.clusters.start();
     this.#waitingFor = ['dynamic resources'];
     await this.#subscriptions.start(compiled.dynamic);
+    this.#waitingFor = ['health checks'];
+    await this.clusters.firstHealthRound();
     await this.workers.serveConnections();
     if (isStatic(compiled)) this.#compiler.close();
     this.#waitingFor = [];
@@ -251,6 +261,7 @@ export class Server {
   reopenLogs(): void {
     this.#reopenLog();
     this.#adminLogs?.reopen();
+    this.#eventLogs.reopen();
     this.#tell('reopen-logs', this.workers.tell({ kind: 'reopen-logs' }));
   }
 
@@ -289,6 +300,7 @@ export class Server {
     await this.workers.stop();
     await this.#admin?.stop();
     await this.#adminLogs?.close();
+    await this.#eventLogs.close();
   }
 
   async #startAdmin(compiled: CompiledConfig): Promise<void> {

@@ -58,6 +58,11 @@ export class HostBook {
     this.#json = JSON.stringify(this.#update);
   }
 
+  /** Where the host's cells are; -1 if there is no such host. */
+  slotOf(key: string): number {
+    return this.#slotOf.get(key) ?? -1;
+  }
+
   /** The hosts as they are now. */
   get current(): HostUpdate {
     return this.#update;
