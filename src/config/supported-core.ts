@@ -2,6 +2,7 @@
 export const CORE_FIELDS = `
 envoy.config.bootstrap.v3.Bootstrap
   + node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval layered_runtime admin dns_resolution_config
+  + overload_manager
   ~ deferred_stat_options stats_flush_on_admin watchdog watchdogs enable_dispatcher_stats default_socket_interface perf_tracing_file_path
   ~ default_regex_engine grpc_async_client_manager_config memory_allocator_manager stats_eviction_interval enable_worker_cpu_affinity
   ~ inline_headers listener_manager application_log_config
@@ -22,6 +23,24 @@ envoy.config.bootstrap.v3.RuntimeLayer
 envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer
   + *
 envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer
+  + *
+envoy.config.overload.v3.OverloadManager
+  + *
+envoy.config.overload.v3.ResourceMonitor
+  + *
+envoy.config.overload.v3.OverloadAction
+  + *
+envoy.config.overload.v3.LoadShedPoint
+  + *
+envoy.config.overload.v3.Trigger
+  + *
+envoy.config.overload.v3.ThresholdTrigger
+  + *
+envoy.config.overload.v3.ScaledTrigger
+  + *
+envoy.config.overload.v3.BufferFactoryConfig
+  + *
+envoy.config.core.v3.RuntimeUInt64
   + *
 envoy.service.discovery.v3.DiscoveryResponse
   + version_info resources type_url nonce
@@ -156,7 +175,8 @@ envoy.config.listener.v3.Listener
   + metadata deprecated_v1 drain_type listener_filters listener_filters_timeout continue_on_listener_filters_timeout transparent freebind
   + traffic_direction connection_balance_config reuse_port enable_reuse_port access_log tcp_backlog_size bind_to_port tcp_keepalive
   + socket_options tcp_fast_open_queue_length ignore_global_conn_limit
-  ~ max_connections_to_accept_per_socket_event bypass_overload_manager
+  + bypass_overload_manager
+  ~ max_connections_to_accept_per_socket_event
 envoy.config.listener.v3.Listener.DeprecatedV1
   + *
 envoy.config.listener.v3.Listener.ConnectionBalanceConfig

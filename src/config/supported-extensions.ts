@@ -26,8 +26,7 @@ envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManage
   + generate_request_id preserve_external_request_id always_set_request_id_in_response proxy_100_continue
   + represent_ipv4_remote_address_as_ipv4_mapped_ipv6 upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action
   + request_id_extension local_reply_config strip_matching_host_port strip_any_host_port stream_error_on_invalid_http_message
-  + strip_trailing_host_dot append_x_forwarded_port forward_client_cert_details
-  ~ append_local_overload
+  + strip_trailing_host_dot append_x_forwarded_port forward_client_cert_details append_local_overload
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions
   + *
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
@@ -101,6 +100,23 @@ envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule
   + *
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair
   + metadata_namespace key
+envoy.config.overload.v3.ScaleTimersOverloadActionConfig
+  + *
+envoy.config.overload.v3.ScaleTimersOverloadActionConfig.ScaleTimer
+  + *
+envoy.config.overload.v3.ShrinkHeapConfig
+  + timer_interval
+  ~ max_unfreed_memory_bytes
+envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig
+  + *
+envoy.extensions.resource_monitors.cgroup_memory.v3.CgroupMemoryConfig
+  + *
+envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig
+  + *
+envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig
+  + *
+envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
+  + *
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions

@@ -10,6 +10,7 @@ import type { CloseType, Connection } from '../net/connection.ts';
 import type { Route } from '../route/route.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { OverloadState } from '../runtime/overload.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
@@ -142,6 +143,8 @@ export interface FilterDeps {
   readonly random: Random;
   readonly runtime: RuntimeSnapshot;
   readonly logger: Logger;
+  /** Absent = no overload manager. */
+  readonly overload?: OverloadState;
   readonly clusters: ClusterManager;
   /** `http.<stat_prefix>.` for HTTP filters; the root scope for network and listener filters. */
   readonly scope: StatsScope;
@@ -176,6 +179,10 @@ export interface NetworkFilter {
   onClose(remote: boolean): void;
   onAboveWriteBufferHighWatermark?(): void;
   onBelowWriteBufferLowWatermark?(): void;
+  /** Bytes that its streams keep in memory; asked only under memory pressure. */
+  bufferedBytes?(): number;
+  /** Ends those streams (reset_high_memory_stream). */
+  resetForMemory?(): void;
 }
 
 export interface NetworkFilterCallbacks {

@@ -45,6 +45,7 @@ import {
   NETWORK_FILTERS,
   type NetworkExtension,
 } from './extensions.ts';
+import { compileOverloadManager } from './overload/config.ts';
 import { compileRuntimeLayers } from './runtime-config.ts';
 
 export interface CompileFlags {
@@ -150,6 +151,7 @@ export class Compiler implements NetworkCompilers {
       statsFlushIntervalMs: durationMs(message.statsFlushInterval) ?? 5000,
       stats: compileStatsConfig(message.statsConfig, at.field('stats_config')),
       dynamic: this.#dynamic as DynamicSettings,
+      overload: compileOverloadManager(message.overloadManager, at.field('overload_manager')),
       localClusterName,
     };
   }

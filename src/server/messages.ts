@@ -7,6 +7,7 @@ import type { LocalInfo } from '../filters/api.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import type { LogLevel, LogRecord } from '../runtime/logger.ts';
+import type { OverloadReaderSettings } from '../runtime/overload.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { StatsSettings } from '../stats/config.ts';
 import type { ExplainQuestion } from './explain/question.ts';
@@ -21,6 +22,8 @@ export interface WorkerData {
   readonly connectionCounts: SharedArrayBuffer;
   /** This worker's share of them. */
   readonly connectionLedger: SharedArrayBuffer;
+  /** newOverloadCells: what the overload manager has decided. */
+  readonly overload: SharedArrayBuffer;
   readonly drainStrategy: 'gradual' | 'immediate';
   readonly drainTimeMs: number;
   readonly fileFlushIntervalMs: number;
@@ -36,6 +39,13 @@ export interface WorkerConfiguration {
   readonly clusters: SharedArrayBuffer;
   readonly stats: StatsSettings;
   readonly routeTables: Readonly<Record<string, RouteTableSettings>>;
+  /** null = there is no overload manager. */
+  readonly overload: WorkerOverloadSettings | null;
+}
+
+export interface WorkerOverloadSettings extends OverloadReaderSettings {
+  /** The monitor that counts all connections; null = the runtime key's number is the limit. */
+  readonly connections: { readonly monitor: string; readonly max: number } | null;
 }
 
 export type WorkerCall =
@@ -57,6 +67,9 @@ export type WorkerCall =
   | { readonly kind: 'serve-connections' }
   | { readonly kind: 'terminate' }
   | { readonly kind: 'set-health-check-failed'; readonly failed: boolean }
+  | { readonly kind: 'hold-connections'; readonly hold: boolean }
+  | { readonly kind: 'shrink-heap' }
+  | { readonly kind: 'reset-streams'; readonly minBytes: number }
   | { readonly kind: 'reopen-logs' }
   | { readonly kind: 'set-log-levels'; readonly levels: Readonly<Record<string, LogLevel>> }
   | { readonly kind: 'listener-status' }

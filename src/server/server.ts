@@ -28,6 +28,8 @@ import { LiveResources } from './live-resources.ts';
 import { localInfo, ownPlace } from './local-info.ts';
 import type { WorkerCall } from './messages.ts';
 import { configRequest, type ServerOptions } from './options.ts';
+import type { OverloadManager } from './overload/overload-manager.ts';
+import { startOverloadManager, workerOverload } from './overload/start.ts';
 import { Reload } from './reload.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
 import { ServerStats } from './server-stats.ts';
@@ -68,6 +70,7 @@ export class Server {
   #adminLogs: AdminAccessLogs | null = null;
   readonly #eventLogs: EventLogs;
   #termination: Termination | null = null;
+  #overload: OverloadManager | null = null;
   #waitingFor: string[] = [];
   #healthCheckFailed = false;
   #stopped = false;
@@ -161,7 +164,15 @@ export class Server {
       clusters: compiled.clusters.block,
       stats: compiled.stats,
       routeTables: {},
+      overload: workerOverload(compiled.overload),
     });
+    if (compiled.overload !== null) {
+      const { clock, workers } = this;
+      this.#overload = startOverloadManager(compiled.overload, {
+        ...{ clock, workers, runtime: this.#runtimeValues, rootScope: this.stats.local.root, logger: this.logger },
+        tell: (call) => this.#tell(call.kind, workers.tell(call)),
+      });
+    }
     // A port that is taken is said at once; connections wait, where Envoy refuses them, until there is something to serve them with.
     const refused = await resources.setListeners('static', compiled.listeners);
     if (refused.size > 0) throw new Error([...refused].map(([name, reason]) => `listener '${name}': ${reason}`).join('\n'));
@@ -292,6 +303,7 @@ export class Server {
     this.#stopped = true;
     this.#termination?.cancel();
     this.#serverStats.stop();
+    this.#overload?.stop();
     this.clusters?.stop();
     this.#subscriptions?.close();
     this.#reload?.stop();
@@ -332,6 +344,7 @@ export class Server {
       { kind: 'set-log-levels', levels: this.#loggers.levels() },
       ...this.#standing,
     ];
+    if (this.#overload?.holdsConnections === true) calls.push({ kind: 'hold-connections', hold: true });
     if (this.#healthCheckFailed) calls.push({ kind: 'set-health-check-failed', failed: true });
     if (this.#termination !== null) calls.push({ kind: 'terminate' });
     return calls;

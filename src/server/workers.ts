@@ -4,6 +4,7 @@ import { SharedConnectionCount } from '../listener/connection-count.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { Logger, Loggers } from '../runtime/logger.ts';
+import { newOverloadCells } from '../runtime/overload.ts';
 import type { StatsAggregate } from '../stats/aggregate.ts';
 import type { WorkerCall, WorkerConfiguration, WorkerData } from './messages.ts';
 import { type SlotOwner, type WorkerEquipment, WorkerSlot } from './worker-slot.ts';
@@ -11,12 +12,14 @@ import { type SlotOwner, type WorkerEquipment, WorkerSlot } from './worker-slot.
 /** Cells for listeners' connection counts; the first is the global one. */
 const COUNT_CELLS = 4096;
 
-export interface WorkersOptions extends Omit<WorkerData, 'index' | 'slab' | 'ledger' | 'connectionCounts' | 'connectionLedger'> {
+export interface WorkersOptions
+  extends Omit<WorkerData, 'index' | 'slab' | 'ledger' | 'connectionCounts' | 'connectionLedger' | 'overload'> {
   readonly concurrency: number;
 }
 
 export class Workers implements SlotOwner {
   readonly slab: SharedSlab;
+  readonly overload = newOverloadCells();
   readonly #options: WorkersOptions;
   readonly #stats: StatsAggregate;
   readonly #loggers: Loggers;
@@ -98,6 +101,11 @@ export class Workers implements SlotOwner {
     return answers.filter((answer) => answer !== null);
   }
 
+  /** Open connections that count against the limit on all of them. */
+  get countedConnections(): number {
+    return Atomics.load(this.#counts, 0);
+  }
+
   /** @param which 'leaving-count' = of listeners and filter chains that are not in force any more */
   async connectionCount(which: 'connection-count' | 'leaving-count' = 'connection-count'): Promise<number> {
     const counts = await this.query<number>({ kind: which });
@@ -116,7 +124,7 @@ export class Workers implements SlotOwner {
     const connectionLedger = new SharedArrayBuffer(COUNT_CELLS * 4);
     const connectionCounts = this.#counts.buffer;
     return {
-      data: { ...this.#options, index, slab: this.slab.buffer, ledger, connectionCounts, connectionLedger },
+      data: { ...this.#options, index, slab: this.slab.buffer, ledger, connectionCounts, connectionLedger, overload: this.overload },
       // A worker leaves out what is below its level.
       onLog: (record) => this.#loggers.sink({ ...record, fields: { worker: index, ...record.fields } }),
       onStats: (announcement) => stats.accept(announcement),

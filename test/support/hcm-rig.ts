@@ -64,6 +64,7 @@ export const HCM_SETTINGS: HcmSettings = {
   delayedCloseTimeoutMs: 1_000,
   maxRequestsPerConnection: 0,
   proxy100Continue: false,
+  appendLocalOverload: false,
   schemeToOverwrite: '',
   representIpv4AsMapped: false,
   forwardClientCert: 'SANITIZE',

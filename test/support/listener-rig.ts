@@ -199,6 +199,7 @@ export function listener(changes: Partial<ListenerSettings> = {}): ListenerSetti
     trafficDirection: 0,
     drainType: 'DEFAULT',
     ignoreGlobalConnectionLimit: false,
+    bypassOverloadManager: false,
     filterChains: [chain('c', ['echo'])],
     defaultFilterChain: null,
     accessLogs: [],

@@ -9,6 +9,7 @@ import { hedging } from './hedging.ts';
 import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
 import { mirroring } from './mirroring.ts';
+import { overload } from './overload.ts';
 import { paths } from './paths.ts';
 import { resilience } from './resilience.ts';
 import { retries } from './retries.ts';
@@ -27,6 +28,7 @@ export const areas: readonly Area[] = [
   mirroring,
   timeouts,
   resilience,
+  overload,
   framing,
   malformed,
   edge,

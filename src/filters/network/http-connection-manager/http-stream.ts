@@ -8,12 +8,14 @@ import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import { StreamInfo } from '../../../http/stream-info.ts';
 import type { Route, RouteTable } from '../../../route/route.ts';
+import { ScaledTimer } from '../../../runtime/overload.ts';
 import type { HttpFilter, TerminalHttpStream, WatermarkListener } from '../../api.ts';
 import { RequestSide, type ResponseSide } from '../../chain.ts';
 import type { HttpConnection } from './http-connection.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { composeLocalReply } from './local-reply.ts';
 import { admit } from './request-admission.ts';
+import { abortsDispatch } from './request-shedding.ts';
 import { noteRoute } from './route-info.ts';
 import { onStreamTimerExpired } from './stream-expiry.ts';
 import { StreamTimer, StreamTimers, type StreamTimerTarget, streamDurationMs } from './stream-timers.ts';
@@ -133,6 +135,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
 
   onRequestHeaders(headers: RequestHeaders, end: boolean): void {
     const manager = this.manager;
+    if (manager.overload.any && abortsDispatch(this)) return;
     this.#headers = headers;
     this.info.requestHeaders = headers;
     this.info.protocol = this.encoder.protocol;
@@ -194,6 +197,11 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.manager.stats.flowControlResumed.inc();
     this.lastActivityMs = this.clock.nowMs();
     this.#watermarks?.onDownstreamBelowLowWatermark();
+  }
+
+  /** Bytes of the request that filters keep. */
+  get keptBytes(): number {
+    return this.#request?.bufferedBytes ?? 0;
   }
 
   // ── for filters ──
@@ -341,7 +349,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
       manager.stats.rqResponseBeforeRqComplete.inc();
     }
     // A draining connection says so on every response, and closes when its drain time is over.
-    if (!switching && (this.closeAfter || connection.isDraining())) headers.set('connection', 'close');
+    if (!switching && (connection.isDraining() || this.closeAfter)) headers.set('connection', 'close');
     this.encoder.close = this.closeAfter && !switching;
     this.#timers?.disarm(StreamTimer.Request);
 
@@ -408,7 +416,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   #armIdleTimers(route: Route | null): void {
     const ownIdleMs = route?.action?.idleTimeoutMs ?? null;
     this.ownIdleTimeout = ownIdleMs !== null;
-    if (ownIdleMs !== null && ownIdleMs > 0) this.arm(StreamTimer.Idle, ownIdleMs);
+    if (ownIdleMs !== null && ownIdleMs > 0) this.arm(StreamTimer.Idle, this.manager.overload.lookMs(ScaledTimer.StreamIdle, ownIdleMs));
     else this.#timers?.disarm(StreamTimer.Idle);
     // The usual case costs nothing: the connection's one idle timer looks at `lastActivityMs`.
     if (ownIdleMs === null) this.connection.watchStreamIdle();
