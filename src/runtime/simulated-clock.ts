@@ -4,7 +4,6 @@ import { TICK_MS, TimerWheel } from './timer-wheel.ts';
 
 export class SimulatedClock implements Clock {
   readonly #wheel = new TimerWheel();
-  readonly originMs = 0;
   #nowMs = 0;
   readonly #wallOriginMs: number;
 

@@ -45,7 +45,6 @@ import {
   NETWORK_FILTERS,
   type NetworkExtension,
 } from './extensions.ts';
-import { compileOverloadManager } from './overload/config.ts';
 import { compileRuntimeLayers } from './runtime-config.ts';
 
 export interface CompileFlags {
@@ -151,8 +150,8 @@ export class Compiler implements NetworkCompilers {
       statsFlushIntervalMs: durationMs(message.statsFlushInterval) ?? 5000,
       stats: compileStatsConfig(message.statsConfig, at.field('stats_config')),
       dynamic: this.#dynamic as DynamicSettings,
-      overload: compileOverloadManager(message.overloadManager, at.field('overload_manager')),
       localClusterName,
+      outlierEventLogPath: message.clusterManager?.outlierDetection?.eventLogPath ?? '',
     };
   }
 
@@ -176,7 +175,7 @@ export class Compiler implements NetworkCompilers {
       at.unsupported(other);
       return null;
     }
-    return compileListener(message, at.anchored(`listener ${message.name}`), {
+    return compileListener(message, at, {
       networkFilter: (any, here) => this.#networkFilter(any, here),
       listenerFilter: (any, here) => this.#compileKnown(this.#listener, 'listener filter', any, here),
       accessLog: (log, here) => compileAccessLog(log, here),
@@ -185,8 +184,7 @@ export class Compiler implements NetworkCompilers {
 
   /** @param filterNames of the chain that the routes belong to; null for RDS, where it is not known */
   routes(message: RouteConfiguration, filterNames: readonly string[] | null, at: CompileContext): RouteTableSettings {
-    const here = filterNames === null ? at.anchored(`routes ${message.name}`) : at;
-    return compileRouteConfiguration(message, here, this.#routeDeps(filterNames));
+    return compileRouteConfiguration(message, at, this.#routeDeps(filterNames));
   }
 
   scopedRoutes(message: ScopedRoutes, filterNames: readonly string[], at: CompileContext): ScopedRoutesSettings {
@@ -205,11 +203,7 @@ export class Compiler implements NetworkCompilers {
 
   endpoints(message: ClusterLoadAssignment, at: CompileContext): EndpointsSettings {
     const policy = message.policy;
-    return {
-      localities: compileLoadAssignment(message, 'EDS', at),
-      overprovisioningFactor: policy?.overprovisioningFactor ?? 140,
-      weightedPriorityHealth: policy?.weightedPriorityHealth ?? false,
-    };
+    return { localities: compileLoadAssignment(message, 'EDS', at), overprovisioningFactor: policy?.overprovisioningFactor ?? 140 };
   }
 
   rds(message: Rds, statPrefix: string, at: CompileContext): void {
