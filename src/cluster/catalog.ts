@@ -2,7 +2,6 @@
  * The settings of all clusters as one block of bytes with an index. Workers share the block, and parse a cluster's settings when it is
  * first used: thousands of clusters that carry no traffic cost no objects.
  */
-import { DEFAULT_OUTLIER, type OutlierSettings } from '../resilience/outlier/settings.ts';
 import {
   type ClusterSettings,
   DEFAULT_CLUSTER,
@@ -30,15 +29,13 @@ type PackedEndpoint = string | Partial<EndpointSettings>;
 export function packSettings(settings: ClusterSettings): string {
   const packed = omitDefaults(settings, DEFAULT_CLUSTER) as Record<string, unknown>;
   if (settings.localities.length > 0) packed['localities'] = settings.localities.map(packLocality);
-  if (settings.outlier !== null) packed['outlier'] = omitDefaults(settings.outlier, DEFAULT_OUTLIER);
   return JSON.stringify(packed);
 }
 
 export function unpackSettings(json: string): ClusterSettings {
   const packed = JSON.parse(json) as Partial<ClusterSettings>;
   const localities = (packed.localities ?? []).map(unpackLocality);
-  const outlier: OutlierSettings | null = packed.outlier ? { ...DEFAULT_OUTLIER, ...packed.outlier } : null;
-  return { ...DEFAULT_CLUSTER, ...packed, localities, outlier };
+  return { ...DEFAULT_CLUSTER, ...packed, localities };
 }
 
 function omitDefaults(value: object, defaults: object): object {

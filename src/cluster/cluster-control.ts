@@ -1,10 +1,12 @@
 /** Clusters on the control thread: discovery, membership, and what admin and statistics show. Nothing here is in a request's path. */
+import type { FormatEnvironment } from '../http/format/operator.ts';
+import { HealthFlag, HOST_CELLS } from '../lb/host.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, StatsScope } from '../stats/scope.ts';
-import { hostCells } from './block.ts';
+import { CLUSTER_CELLS, clusterBlockCells } from './block.ts';
 import { type PackedCluster, unpackSettings } from './catalog.ts';
 import { ControlGauges } from './control-gauges.ts';
 import type { DnsStats } from './discovery/dns-target.ts';
@@ -12,11 +14,13 @@ import { HostBook, type KeyedHost, SlotPool } from './discovery/host-book.ts';
 import { LogicalDns } from './discovery/logical-dns.ts';
 import type { DnsResolver } from './discovery/resolver.ts';
 import { StrictDns } from './discovery/strict-dns.ts';
-import { type HostUpdate, hostRecord } from './host-update.ts';
-import { OutlierControl } from './outlier-control.ts';
+import type { ClusterHealth } from './health-check/cluster-health.ts';
+import type { EventLog } from './health-check/events.ts';
+import type { HealthCheckSettings } from './health-check/settings.ts';
+import { type HostUpdate, hostRecord, staticHosts } from './host-update.ts';
 import type { ClusterRegistry } from './registry.ts';
 import { type ClusterSettings, DEFAULT_CLUSTER, type LocalitySettings } from './settings.ts';
-import { type ClusterView, clusterView, currentHosts, mergedHosts, type OwnHosts } from './status.ts';
+import { type ClusterView, clusterView, mergedHosts, type OwnHosts } from './status.ts';
 
 export interface ClusterControlDeps {
   readonly clock: Clock;
@@ -31,8 +35,14 @@ export interface ClusterControlDeps {
   publish(update: HostUpdate): void;
   /** Tells every worker that health words of this cluster's hosts in the slab have changed. */
   publishHealth(cluster: string): void;
-  /** Takes lines of the outlier event log; null = there is none. */
-  readonly writeOutlierEvent?: ((line: string) => void) | null;
+  /** What %OPERATORS% in headers of health checks read; null: there are no health checks. */
+  readonly format?: FormatEnvironment;
+  /** The file that health check events are written to. */
+  openEventLog?(path: string): EventLog;
+  /** What nobody expected to be thrown while a check was read. */
+  onException?(error: unknown): void;
+  /** A host has passed, or failed, an active check. */
+  onHealthCheck?(cluster: string, slot: number, healthy: boolean): void;
 }
 
 /** Up to this many clusters all have their gauges, used or not, as in Envoy; of more only those that have seen traffic or discovery. */
@@ -45,15 +55,19 @@ interface Discovered {
   readonly settings: ClusterSettings;
   readonly book: HostBook;
   readonly source: StrictDns | LogicalDns | null;
+  /** As discovery last told them. */
+  told: KeyedHost[][];
+  /** And with those that stay because they are healthy. */
+  kept: KeyedHost[][];
 }
 
 export class ClusterControl {
   readonly #registry: ClusterRegistry;
   readonly #deps: ClusterControlDeps;
   readonly #slots: SlotPool;
-  readonly outliers: OutlierControl;
   readonly #discovered = new Map<string, Discovered>();
   readonly #gauges = new Map<string, { readonly id: number; readonly gauges: ControlGauges }>();
+  readonly #health = new Map<string, ClusterHealth>();
   readonly #viaApi = new Set<string>();
   /** Clusters whose hosts workers make from traffic. */
   readonly #ownHosts = new Set<string>();
@@ -64,11 +78,6 @@ export class ClusterControl {
     this.#registry = registry;
     this.#deps = deps;
     this.#slots = new SlotPool(deps.slab);
-    const { clock, random, runtime, slab } = deps;
-    this.outliers = new OutlierControl({
-      ...{ clock, random, runtime, cells: slab.cells, writeEvent: deps.writeOutlierEvent ?? null },
-      publishHealth: (cluster) => deps.publishHealth(cluster),
-    });
   }
 
   /** Begins discovery. Settles when every DNS name has been answered, or has failed, once. */
@@ -77,14 +86,14 @@ export class ClusterControl {
     for (const name of this.#registry.catalog.names()) {
       const packed = this.#registry.catalog.get(name)!;
       // STATIC is the default, and defaults are not packed: thousands of static clusters are not parsed here.
-      if (packed.json.includes('"type":')) ready.push(this.#discover(packed));
+      if (packed.json.includes('"type":') || packed.json.includes('"healthCheck":')) ready.push(this.#discover(packed));
     }
     await Promise.all(ready);
   }
 
   stop(): void {
     for (const { source } of this.#discovered.values()) source?.stop();
-    this.outliers.stop();
+    for (const health of this.#health.values()) health.close();
   }
 
   /** A cluster came or changed (CDS, reload). `ready` settles when it may be used; null when nothing changed. */
@@ -107,10 +116,12 @@ export class ClusterControl {
     name: string,
     localities: readonly LocalitySettings[],
     overprovisioningFactor = DEFAULT_CLUSTER.overprovisioningFactor,
+    weightedPriorityHealth = false,
   ): boolean {
     const cluster = this.#discovered.get(name);
     if (cluster === undefined || cluster.settings.type !== 'EDS') return false;
     cluster.book.overprovisioningFactor = overprovisioningFactor;
+    cluster.book.weightedPriorityHealth = weightedPriorityHealth;
     const priorities: KeyedHost[][] = [];
     for (const locality of localities) {
       while (priorities.length <= locality.priority) priorities.push([]);
@@ -124,14 +135,15 @@ export class ClusterControl {
     return true;
   }
 
-  /** A worker has begun to use a cluster that has outlier detection. */
-  watchOutliers(name: string, id: number): void {
-    const packed = this.#registry.catalog.get(name);
-    if (packed?.id !== id) return;
-    const settings = unpackSettings(packed.json);
-    if (settings.outlier === null) return;
-    const hosts = this.#discovered.get(name)?.book.current ?? currentHosts(settings, id, this.#deps.slab);
-    this.outliers.watch(name, id, settings.outlier, this.#scope(settings), hosts);
+  /** Settles when every host of the cluster has been checked once; of all clusters without a name. */
+  async firstHealthRound(name?: string): Promise<void> {
+    const checked = name === undefined ? [...this.#health.values()] : [this.#health.get(name)];
+    await Promise.all(checked.map((health) => health?.firstRound()));
+  }
+
+  /** A response of the data path said that its host is to be failed at once. */
+  failHost(cluster: string, id: number, slot: number): void {
+    if (this.#registry.catalog.id(cluster) === id) this.#health.get(cluster)?.failNow(slot);
   }
 
   /** The hosts of all discovered clusters, for a worker that starts later. */
@@ -150,8 +162,7 @@ export class ClusterControl {
       const packed = this.#registry.catalog.get(name)!;
       const hosts = mergedHosts(own, name);
       const update = this.#discovered.get(name)?.book.current ?? null;
-      const outlier = this.outliers.view(name);
-      yield clusterView(unpackSettings(packed.json), packed.id, this.#viaApi.has(name), this.#deps.slab, update, hosts, outlier);
+      yield clusterView(unpackSettings(packed.json), packed.id, this.#viaApi.has(name), this.#deps.slab, update, hosts);
     }
   }
 
@@ -159,6 +170,7 @@ export class ClusterControl {
   refreshGauges(own: readonly OwnHosts[] = []): void {
     const catalog = this.#registry.catalog;
     const all = catalog.size <= SHOW_ALL_UP_TO;
+    for (const health of this.#health.values()) health.refreshGauges();
     for (const name of catalog.names()) {
       const id = catalog.id(name);
       if (!all && !this.#gauges.has(name) && !this.#discovered.has(name) && this.#deps.slab.find(id) < 0) continue;
@@ -189,10 +201,16 @@ export class ClusterControl {
   async #discover(packed: PackedCluster): Promise<void> {
     const settings = unpackSettings(packed.json);
     if (settings.type === 'ORIGINAL_DST') this.#ownHosts.add(settings.name);
+    const health = settings.healthCheck === null ? null : await this.#checkHealth(settings, settings.healthCheck);
+    if (settings.type === 'STATIC' && health !== null) {
+      const block = this.#deps.slab.block(packed.id, clusterBlockCells(settings));
+      health.apply(staticHosts(settings, packed.id, block < 0 ? -1 : block + CLUSTER_CELLS, HOST_CELLS));
+      await health.firstRound();
+    }
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return;
-    const book = new HostBook(settings.name, packed.id, settings.overprovisioningFactor, this.#slots, hostCells(settings));
+    const book = new HostBook(settings.name, packed.id, settings.overprovisioningFactor, this.#slots, settings.weightedPriorityHealth);
     if (settings.type === 'EDS') {
-      this.#discovered.set(settings.name, { settings, book, source: null });
+      this.#discovered.set(settings.name, { settings, book, source: null, told: [], kept: [] });
       return;
     }
     const stats = new UpdateStats(this.#scope(settings));
@@ -211,12 +229,40 @@ export class ClusterControl {
         },
         resolve,
       );
-      cluster = { settings, book, source };
+      cluster = { settings, book, source, told: [], kept: [] };
       this.#discovered.set(settings.name, cluster);
       if (early !== null) this.#apply(cluster, early, stats);
       source.start();
     });
-    if (settings.dns.waitForWarm) await warm;
+    if (!settings.dns.waitForWarm) return;
+    await warm;
+    await health?.firstRound();
+  }
+
+  /** null: the cluster's hosts are not checked. */
+  async #checkHealth(settings: ClusterSettings, check: HealthCheckSettings): Promise<ClusterHealth | null> {
+    const { name } = settings;
+    const { format, ...deps } = this.#deps;
+    if (format === undefined || settings.type === 'ORIGINAL_DST') return null;
+    const { ClusterHealth } = await import('./health-check/cluster-health.ts');
+    const health = new ClusterHealth(settings, check, {
+      ...deps,
+      format,
+      cells: deps.slab.cells,
+      scope: this.#scope(settings),
+      openEventLog: (path) => this.#deps.openEventLog!(path),
+      onException: (error) => this.#deps.onException?.(error),
+      onHealthChanged: () => this.#deps.publishHealth(name),
+      onRemovable: () => {
+        const cluster = this.#discovered.get(name);
+        // Of a DNS cluster it goes with the next answer, as in Envoy.
+        if (cluster?.settings.type === 'EDS') this.#apply(cluster, cluster.told, null);
+      },
+      onCheckResult: (slot, healthy) => this.#deps.onHealthCheck?.(name, slot, healthy),
+    });
+    this.#health.get(name)?.close();
+    this.#health.set(name, health);
+    return health;
   }
 
   #resolver(servers: readonly string[]): DnsResolver {
@@ -227,22 +273,42 @@ export class ClusterControl {
   }
 
   #apply(cluster: Discovered, priorities: KeyedHost[][], stats: UpdateStats | null): void {
-    const change = cluster.book.set(priorities);
-    if (change === 'members') this.#gaugesOf(cluster.settings.name).membershipChange.inc();
+    const { name } = cluster.settings;
+    const health = this.#health.get(name);
+    cluster.told = priorities;
+    cluster.kept = health === undefined ? priorities : withHealthy(priorities, cluster, health);
+    const change = cluster.book.set(cluster.kept);
+    health?.apply(cluster.book.current);
+    if (change === 'members') this.#gaugesOf(name).membershipChange.inc();
     if (change === 'nothing') stats?.noRebuild.inc();
     else this.#deps.publish(cluster.book.current);
-    if (change === 'members') this.outliers.setHosts(cluster.book.current);
   }
 
   #forget(name: string): void {
     this.#ownHosts.delete(name);
-    this.outliers.forget(name);
+    this.#health.get(name)?.close();
+    this.#health.delete(name);
     const cluster = this.#discovered.get(name);
     if (cluster === undefined) return;
     cluster.source?.stop();
     cluster.book.clear();
     this.#discovered.delete(name);
   }
+}
+
+/** Hosts that discovery does not name any more stay while their checks pass: discovery is trusted less than what can be seen. */
+function withHealthy(told: KeyedHost[][], cluster: Discovered, health: ClusterHealth): KeyedHost[][] {
+  const named = new Set(told.flat().map(({ key }) => key));
+  const all = told.map((hosts) => [...hosts]);
+  for (const [priority, hosts] of cluster.kept.entries()) {
+    for (const { key, host } of hosts) {
+      const slot = cluster.book.slotOf(key);
+      if (named.has(key) || !health.keeps({ ...host, slot })) continue;
+      while (all.length <= priority) all.push([]);
+      all[priority]!.push({ key, host: { ...host, health: host.health | HealthFlag.PendingDynamicRemoval } });
+    }
+  }
+  return all;
 }
 
 class UpdateStats implements DnsStats {

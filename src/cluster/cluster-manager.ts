@@ -1,9 +1,11 @@
 /** All clusters of one worker. Settings come packed; a cluster is made when a request first asks for it. */
-import type { HostCounts } from '../lb/host.ts';
+import type { HostCounts, Locality } from '../lb/host.ts';
+import { makeHostSet } from '../lb/host-set.ts';
+import type { LocalCluster } from '../lb/locality/zone-routing.ts';
 import { SharedSlab } from '../lb/shared-slab.ts';
 import type { ClusterManager } from './api.ts';
 import { ClusterCatalog, type PackedCluster, unpackSettings } from './catalog.ts';
-import { type ClusterDeps, WorkerCluster } from './cluster.ts';
+import { type ClusterDeps, type ClusterPlace, WorkerCluster } from './cluster.ts';
 import type { HostUpdate } from './host-update.ts';
 
 /** A host that only one worker knows of. */
@@ -12,7 +14,20 @@ export interface OwnHostSnapshot {
   readonly counts: HostCounts;
 }
 
+/** What the proxy knows of its own place. */
+export interface OwnPlace {
+  /** cluster_manager.local_cluster_name; ''. */
+  readonly localClusterName: string;
+  /** node.locality; null = not told. */
+  readonly locality: Locality | null;
+}
+
+const NOWHERE: OwnPlace = Object.freeze({ localClusterName: '', locality: null });
+const NO_HOSTS = makeHostSet(0, [], 140);
+
 export class WorkerClusterManager implements ClusterManager {
+  readonly #own: OwnPlace;
+  readonly #localCluster: LocalCluster;
   readonly #deps: ClusterDeps;
   readonly #catalog: ClusterCatalog;
   readonly #clusters: Map<string, WorkerCluster>;
@@ -20,8 +35,15 @@ export class WorkerClusterManager implements ClusterManager {
   readonly #waitingHosts: Map<string, string>;
 
   /** @param block ClusterRegistry.block of the control thread */
-  constructor(deps: ClusterDeps, block: SharedArrayBuffer | null = null) {
+  constructor(deps: ClusterDeps, block: SharedArrayBuffer | null = null, own: OwnPlace = NOWHERE) {
     this.#deps = deps;
+    this.#own = own;
+    const local = () => this.get(own.localClusterName)?.hostSets[0] ?? NO_HOSTS;
+    this.#localCluster = {
+      get hostSet() {
+        return local();
+      },
+    };
     this.#catalog = new ClusterCatalog(block);
     this.#clusters = new Map();
     this.#waitingHosts = new Map();
@@ -43,6 +65,7 @@ export class WorkerClusterManager implements ClusterManager {
     this.#catalog.set(cluster);
     this.#waitingHosts.delete(cluster.name);
     this.#retire(cluster.name);
+    this.#hostsChanged(cluster.name);
   }
 
   remove(name: string): void {
@@ -55,12 +78,16 @@ export class WorkerClusterManager implements ClusterManager {
     if (this.#catalog.id(update.cluster) !== update.id) return;
     const cluster = this.#clusters.get(update.cluster);
     if (cluster === undefined) this.#waitingHosts.set(update.cluster, JSON.stringify(update));
-    else cluster.applyHosts(update);
+    else {
+      cluster.applyHosts(update);
+      this.#hostsChanged(update.cluster);
+    }
   }
 
   /** The slab's health words of `name` have changed. */
   refreshHealth(name: string): void {
     this.#clusters.get(name)?.refreshHealth();
+    this.#hostsChanged(name);
   }
 
   /** What the control thread cannot read from the slab by itself: hosts of ORIGINAL_DST clusters, by cluster name. Plain data. */
@@ -89,7 +116,7 @@ export class WorkerClusterManager implements ClusterManager {
     // Cells that all workers share are read, but none are taken: not by an unused cluster, nor for hosts that ORIGINAL_DST makes when asked.
     const unused = settings.type === 'STATIC' && this.#deps.slab.find(packed.id) < 0;
     const slab = unused || settings.type === 'ORIGINAL_DST' ? SharedSlab.create(1 << 12, 1 << 4) : this.#deps.slab;
-    const copy = new WorkerCluster(settings, packed.id, { ...this.#deps, ...deps, slab, outliers: undefined });
+    const copy = new WorkerCluster(settings, packed.id, { ...this.#deps, ...deps, slab }, this.#placeOf(name));
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return copy;
     const waiting = this.#waitingHosts.get(name);
     const live = this.#clusters.get(name);
@@ -101,7 +128,7 @@ export class WorkerClusterManager implements ClusterManager {
   #make(name: string): WorkerCluster | null {
     const packed = this.#catalog.get(name);
     if (packed === null) return null;
-    const cluster = new WorkerCluster(unpackSettings(packed.json), packed.id, this.#deps);
+    const cluster = new WorkerCluster(unpackSettings(packed.json), packed.id, this.#deps, this.#placeOf(name));
     this.#clusters.set(name, cluster);
     const hosts = this.#waitingHosts.get(name);
     if (hosts !== undefined) {
@@ -109,6 +136,18 @@ export class WorkerClusterManager implements ClusterManager {
       cluster.applyHosts(JSON.parse(hosts) as HostUpdate);
     }
     return cluster;
+  }
+
+  #placeOf(name: string): ClusterPlace {
+    const { localClusterName, locality } = this.#own;
+    const isLocal = localClusterName !== '' && name === localClusterName;
+    return { locality, localCluster: localClusterName === '' || isLocal ? null : this.#localCluster, isLocal };
+  }
+
+  /** How many proxies there are in each zone is what zone-aware routing goes by. */
+  #hostsChanged(name: string): void {
+    if (name !== this.#own.localClusterName || name === '') return;
+    for (const cluster of this.#clusters.values()) if (cluster.name !== name) cluster.refreshZones();
   }
 
   #retire(name: string): void {
@@ -131,10 +170,11 @@ function hostsOf(cluster: WorkerCluster, slab: SharedSlab): HostUpdate {
       health: host.endpointHealth,
       metadata: host.metadata,
       locality: host.locality,
-      localityWeight: 0,
+      localityWeight: host.localityWeight,
+      check: null,
       slot: host.cells === slab.cells ? host.base : -1,
     })),
   }));
-  const factor = cluster.hostSets[0]?.overprovisioningFactor ?? cluster.settings.overprovisioningFactor;
-  return { cluster: cluster.name, id: cluster.id, priorities, overprovisioningFactor: factor };
+  const { overprovisioningFactor, weightedPriorityHealth } = cluster.hostSets[0] ?? cluster.settings;
+  return { cluster: cluster.name, id: cluster.id, priorities, overprovisioningFactor, weightedPriorityHealth };
 }

@@ -1,24 +1,22 @@
 /** One cluster on one worker, made when it is first used: its hosts, balancer, limits, statistics and pools. */
 import { Http1ClientConnection } from '../http/h1/client-connection.ts';
 import { Http1Stats } from '../http/h1/stats.ts';
-import { HOST_CELLS, Host } from '../lb/host.ts';
-import type { HostMonitor } from '../lb/host-monitor.ts';
-import { type HostSet, makeHostSet } from '../lb/host-set.ts';
+import { HOST_CELLS, Host, type Locality } from '../lb/host.ts';
+import { type HostSet, type HostSetOptions, makeHostSet } from '../lb/host-set.ts';
 import { LeastRequestBalancer } from '../lb/least-request.ts';
 import type { BalancerDeps, LoadBalancer } from '../lb/load-balancer.ts';
+import type { LocalCluster } from '../lb/locality/zone-routing.ts';
 import { RandomBalancer } from '../lb/random.ts';
 import { RoundRobinBalancer } from '../lb/round-robin.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import type { Address } from '../net/address.ts';
 import { BREAKER_CELLS, CircuitBreaker } from '../resilience/circuit-breaker.ts';
-import type { Detection } from '../resilience/outlier/monitor-cells.ts';
-import { SlabMonitor } from '../resilience/outlier/slab-monitor.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import type { Cluster, HttpPool, LbContext, TcpClient, TcpConnect } from './api.ts';
-import { CLUSTER_CELLS, clusterBlockCells, hostCells } from './block.ts';
+import { CLUSTER_CELLS, clusterBlockCells } from './block.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
 import { OriginalDstBalancer } from './original-dst.ts';
@@ -37,17 +35,18 @@ export interface ClusterDeps {
   readonly slab: SharedSlab;
   /** Tests replace it. */
   readonly connect?: Connector;
-  /** Outlier detection's way to the control thread. Absent: hosts are not watched. */
-  readonly outliers?: OutlierReports | undefined;
 }
 
-/** @param id of the cluster's settings, so that what comes late for others is dropped */
-export interface OutlierReports {
-  /** The cluster is in use on this worker from now on. */
-  watch(cluster: string, id: number): void;
-  /** @param slot offset of the host's cells */
-  report(cluster: string, id: number, slot: number, detection: Detection): void;
+/** Where a cluster stands among localities. */
+export interface ClusterPlace {
+  /** The proxy's own locality; null = not told. */
+  readonly locality: Locality | null;
+  /** The cluster of this proxy and its siblings; null = none, or this is the one. */
+  readonly localCluster: LocalCluster | null;
+  readonly isLocal: boolean;
 }
+
+const NO_PLACE: ClusterPlace = Object.freeze({ locality: null, localCluster: null, isLocal: false });
 
 export { CLUSTER_CELLS, clusterBlockCells };
 
@@ -78,11 +77,12 @@ export class WorkerCluster implements Cluster, PoolOwner {
   readonly #highBreaker: CircuitBreaker;
   readonly #balancer: LoadBalancer;
   readonly #pools: Set<Http1Pool>;
-  readonly #newMonitor: ((slot: number) => HostMonitor) | null;
+  readonly #setOptions: HostSetOptions;
   #sets: readonly HostSet[];
   #http1Stats: Http1Stats | null = null;
 
-  constructor(settings: ClusterSettings, id: number, deps: ClusterDeps) {
+  /** @param place where the cluster stands among localities */
+  constructor(settings: ClusterSettings, id: number, deps: ClusterDeps, place: ClusterPlace = NO_PLACE) {
     this.name = settings.name;
     this.id = id;
     this.settings = settings;
@@ -125,8 +125,12 @@ export class WorkerCluster implements Cluster, PoolOwner {
     this.#defaultBreaker = breaker(0);
     this.#highBreaker = breaker(1);
     this.#pools = new Set();
-    this.#newMonitor = this.#monitors(deps);
     this.#sets = [];
+    this.#setOptions = {
+      weightedPriorityHealth: settings.weightedPriorityHealth,
+      byLocality: settings.balancer.locality.weighted || place.localCluster !== null || place.isLocal,
+      local: place.locality,
+    };
     this.#balancer =
       settings.type === 'ORIGINAL_DST'
         ? new OriginalDstBalancer(
@@ -141,11 +145,13 @@ export class WorkerCluster implements Cluster, PoolOwner {
             random: deps.random,
             runtime: deps.runtime,
             panicThreshold: settings.panicThreshold,
-            failTrafficOnPanic: settings.failTrafficOnPanic,
+            locality: settings.balancer.locality,
+            localCluster: place.localCluster,
             healthyPanic: this.stats.lbHealthyPanic,
+            scope: this.stats.scope,
           });
     // Without hosts yet there is one empty priority, as in Envoy.
-    if (settings.type === 'STATIC') this.#setHosts(staticHosts(settings, id, base + CLUSTER_CELLS, hostCells(settings)), this.#cells);
+    if (settings.type === 'STATIC') this.#setHosts(staticHosts(settings, id, base + CLUSTER_CELLS, HOST_CELLS), this.#cells);
     else this.#balancer.update([makeHostSet(0, [], settings.overprovisioningFactor)]);
   }
 
@@ -186,7 +192,16 @@ export class WorkerCluster implements Cluster, PoolOwner {
 
   /** Health words in the slab have changed: the lists are sorted again. */
   refreshHealth(): void {
-    this.#sets = this.#sets.map((set) => makeHostSet(set.priority, set.hosts, set.overprovisioningFactor));
+    this.#update(
+      this.#sets.map((set) => {
+        const { priority, hosts, overprovisioningFactor, weightedPriorityHealth } = set;
+        return makeHostSet(priority, hosts, overprovisioningFactor, { ...this.#setOptions, weightedPriorityHealth });
+      }),
+    );
+  }
+
+  /** The hosts of the local cluster have changed. */
+  refreshZones(): void {
     this.#balancer.update(this.#sets);
   }
 
@@ -212,6 +227,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
       }
     }
     let changed = unnamed.length > 0;
+    const options = { ...this.#setOptions, weightedPriorityHealth: update.weightedPriorityHealth };
     const sets = update.priorities.map(({ hosts }, priority) =>
       makeHostSet(
         priority,
@@ -219,38 +235,22 @@ export class WorkerCluster implements Cluster, PoolOwner {
           const known = before.get(record.slot);
           before.delete(record.slot);
           changed ||= known === undefined;
-          return placeHost(known ?? this.#newHost(record, cells), record, priority);
+          return placeHost(known ?? newHost(record, cells, this.#ledgerOf(cells)), record, priority);
         }),
         update.overprovisioningFactor,
+        options,
       ),
     );
     changed ||= before.size > 0;
-    this.#sets = sets;
-    this.#balancer.update(sets);
+    this.#update(sets);
     for (const host of before.values()) this.#dropHost(host);
     for (const host of unnamed) this.#dropHost(host);
     if (changed && this.settings.closeConnectionsOnHostSetChange) for (const pool of [...this.#pools]) pool.drainConnections();
   }
 
-  #newHost(record: HostRecord, cells: Int32Array): PooledHost {
-    if (record.slot < 0) return new PooledHost(recordAddress(record), record.hostname, new Int32Array(HOST_CELLS), 0);
-    const host = new PooledHost(recordAddress(record), record.hostname, cells, record.slot, this.#ledgerOf(cells));
-    if (this.#newMonitor !== null && cells === this.#sharedCells) host.monitor = this.#newMonitor(record.slot);
-    return host;
-  }
-
-  /** Makes hosts' monitors; null where there is no outlier detection. ORIGINAL_DST hosts are known to one worker only, and chosen whatever their health. */
-  #monitors({ outliers, runtime }: ClusterDeps): ((slot: number) => HostMonitor) | null {
-    const { outlier, type } = this.settings;
-    if (outlier === null || outliers === undefined || type === 'ORIGINAL_DST') return null;
-    const { name, id } = this;
-    outliers.watch(name, id);
-    const shared = {
-      settings: outlier,
-      runtime,
-      report: (slot: number, detection: Detection) => outliers.report(name, id, slot, detection),
-    };
-    return (slot) => new SlabMonitor(shared, this.#sharedCells, slot, slot + HOST_CELLS);
+  #update(sets: readonly HostSet[]): void {
+    this.#sets = sets;
+    this.#balancer.update(sets);
   }
 
   #ledgerOf(cells: Int32Array): Int32Array | null {
@@ -292,6 +292,12 @@ export class WorkerCluster implements Cluster, PoolOwner {
   }
 }
 
+function newHost(record: HostRecord, cells: Int32Array, ledger: Int32Array | null): PooledHost {
+  return record.slot < 0
+    ? new PooledHost(recordAddress(record), record.hostname, new Int32Array(HOST_CELLS), 0)
+    : new PooledHost(recordAddress(record), record.hostname, cells, record.slot, ledger);
+}
+
 function placeHost(host: PooledHost, record: HostRecord, priority: number): PooledHost {
   // A logical host (LOGICAL_DNS) keeps its identity while its address changes.
   const address: Address = recordAddress(record);
@@ -299,6 +305,7 @@ function placeHost(host: PooledHost, record: HostRecord, priority: number): Pool
   host.weight = record.weight;
   host.metadata = record.metadata;
   host.locality = record.locality;
+  host.localityWeight = record.localityWeight;
   host.endpointHealth = record.health;
   host.priority = priority;
   return host;

@@ -1,6 +1,7 @@
 /** The hosts of a cluster as the control thread tells them to workers: plain data. */
 import { type Locality, NO_LOCALITY } from '../lb/host.ts';
 import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
+import type { EndpointCheckSettings } from './health-check/settings.ts';
 import type { ClusterSettings, EndpointSettings } from './settings.ts';
 
 export interface HostRecord {
@@ -15,6 +16,7 @@ export interface HostRecord {
   readonly metadata: Readonly<Record<string, unknown>> | null;
   readonly locality: Locality;
   readonly localityWeight: number;
+  readonly check: EndpointCheckSettings | null;
   /** Offset of the host's cells in the shared slab. It is the host's identity: an update that names it again keeps the host. Negative: counted per thread. */
   readonly slot: number;
 }
@@ -26,6 +28,7 @@ export interface HostUpdate {
   /** Index = priority. */
   readonly priorities: readonly { readonly hosts: readonly HostRecord[] }[];
   readonly overprovisioningFactor: number;
+  readonly weightedPriorityHealth: boolean;
 }
 
 export function recordAddress(record: HostRecord): Address {
@@ -44,7 +47,8 @@ export function staticHosts(settings: ClusterSettings, id: number, firstSlot: nu
       if (slot >= 0) slot += slotSize;
     }
   }
-  return { cluster: settings.name, id, priorities, overprovisioningFactor: settings.overprovisioningFactor };
+  const { name, overprovisioningFactor, weightedPriorityHealth } = settings;
+  return { cluster: name, id, priorities, overprovisioningFactor, weightedPriorityHealth };
 }
 
 /** @param ip what `endpoint.host` stands for */
@@ -65,6 +69,7 @@ export function hostRecord(
     metadata: endpoint.metadata,
     locality: locality ?? NO_LOCALITY,
     localityWeight,
+    check: endpoint.check,
     slot,
   };
 }

@@ -1,14 +1,16 @@
 /** What a cluster is told: plain data, made from the Cluster message on the control thread. Every default is stated here, once. */
 import { DEFAULT_HTTP1_CLIENT_SETTINGS, type Http1Settings } from '../http/h1/settings.ts';
 import type { LeastRequestSettings } from '../lb/least-request.ts';
+import { DEFAULT_LOCALITY_POLICY, type LocalityPolicy } from '../lb/locality/policy.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
-import type { OutlierSettings } from '../resilience/outlier/settings.ts';
+import type { EndpointCheckSettings, HealthCheckSettings } from './health-check/settings.ts';
 
 export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'ORIGINAL_DST';
 export type DnsLookupFamily = 'AUTO' | 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED' | 'ALL';
 
 export interface BalancerSettings extends LeastRequestSettings {
   readonly policy: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'CLUSTER_PROVIDED';
+  readonly locality: LocalityPolicy;
 }
 
 /** One `lb_endpoint`. Exactly one of `host` and `path` is set. */
@@ -23,6 +25,8 @@ export interface EndpointSettings {
   /** HealthFlag bits that the endpoint's health_status stands for. */
   readonly health: number;
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** How it is health-checked if not as the cluster says; null. */
+  readonly check: EndpointCheckSettings | null;
 }
 
 export interface LocalitySettings {
@@ -88,15 +92,22 @@ export interface ClusterSettings {
   readonly balancer: BalancerSettings;
   /** Percent. */
   readonly panicThreshold: number;
-  readonly failTrafficOnPanic: boolean;
   readonly closeConnectionsOnHostSetChange: boolean;
+  /** TCP connections end when their host fails a health check or is ejected. */
+  readonly closeConnectionsOnHostHealthFailure: boolean;
+  /** A host that discovery removes goes at once, however healthy it is. */
+  readonly ignoreHealthOnHostRemoval: boolean;
+  /** A host that has not been checked yet does not count in shares of healthy hosts. */
+  readonly ignoreNewHostsUntilFirstCheck: boolean;
+  /** null: hosts are not checked. */
+  readonly healthCheck: HealthCheckSettings | null;
   readonly overprovisioningFactor: number;
+  /** A priority's health is that of its hosts' weights. */
+  readonly weightedPriorityHealth: boolean;
   readonly localities: readonly LocalitySettings[];
   /** By routing priority: default, high. */
   readonly breakers: readonly [ThresholdSettings, ThresholdSettings];
   readonly perHostMaxConnections: number;
-  /** null = no outlier detection. */
-  readonly outlier: OutlierSettings | null;
   readonly http: UpstreamHttpSettings;
   readonly tcpIdleTimeoutMs: number;
   readonly tcpKeepAlive: TcpKeepAliveSettings | null;
@@ -115,6 +126,7 @@ export const DEFAULT_ENDPOINT: EndpointSettings = Object.freeze({
   weight: 1,
   health: 0,
   metadata: null,
+  check: null,
 });
 
 export const DEFAULT_LOCALITY: LocalitySettings = Object.freeze({
@@ -132,6 +144,7 @@ export const DEFAULT_BALANCER: BalancerSettings = Object.freeze({
   activeRequestBias: 1,
   activeRequestBiasKey: '',
   fullScan: false,
+  locality: DEFAULT_LOCALITY_POLICY,
 });
 
 export const DEFAULT_UPSTREAM_HTTP: UpstreamHttpSettings = Object.freeze({
@@ -171,13 +184,16 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   perConnectionBufferLimit: 1 << 20,
   balancer: DEFAULT_BALANCER,
   panicThreshold: 50,
-  failTrafficOnPanic: false,
   closeConnectionsOnHostSetChange: false,
+  closeConnectionsOnHostHealthFailure: false,
+  ignoreHealthOnHostRemoval: false,
+  ignoreNewHostsUntilFirstCheck: false,
+  healthCheck: null,
   overprovisioningFactor: 140,
+  weightedPriorityHealth: false,
   localities: [],
   breakers: [DEFAULT_THRESHOLDS, DEFAULT_THRESHOLDS] as const,
   perHostMaxConnections: UNLIMITED,
-  outlier: null,
   http: DEFAULT_UPSTREAM_HTTP,
   tcpIdleTimeoutMs: 600_000,
   tcpKeepAlive: null,

@@ -48,9 +48,19 @@ export class CompileContext {
   readonly #parent: CompileContext | null;
   readonly #name: PathSegment;
   readonly #index: number;
+  /** '' = none. */
+  readonly #anchor: string;
 
-  constructor(list: ProblemList, options: CompileOptions, parent: CompileContext | null = null, name: PathSegment = '', index = -1) {
+  constructor(
+    list: ProblemList,
+    options: CompileOptions,
+    parent: CompileContext | null = null,
+    name: PathSegment = '',
+    index = -1,
+    anchor = '',
+  ) {
     this.list = list;
+    this.#anchor = anchor;
     this.options = options;
     this.#parent = parent;
     this.#name = name;
@@ -65,6 +75,19 @@ export class CompileContext {
   /** An entry of the map field `name`. */
   key(name: string, key: string): CompileContext {
     return new CompileContext(this.list, this.options, this.field(name), new MapKey(key));
+  }
+
+  /** The same place, from where `place` is told: the top of a resource with a name of its own. @param name e.g. "listener web" */
+  anchored(name: string): CompileContext {
+    return new CompileContext(this.list, this.options, this.#parent, this.#name, this.#index, name);
+  }
+
+  /** Where this is within its resource: tells apart what shares numbers over workers, and does not change when other resources do. */
+  get place(): string {
+    if (this.#anchor !== '') return this.#anchor;
+    if (this.#parent === null) return '';
+    const segment = typeof this.#name === 'object' ? `[${this.#name.key}]` : this.#name;
+    return `${this.#parent.place}.${segment}${this.#index < 0 ? '' : `[${this.#index}]`}`;
   }
 
   get segments(): PathSegment[] {

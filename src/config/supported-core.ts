@@ -2,6 +2,7 @@
 export const CORE_FIELDS = `
 envoy.config.bootstrap.v3.Bootstrap
   + node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval layered_runtime admin dns_resolution_config
+  + overload_manager
   ~ deferred_stat_options stats_flush_on_admin watchdog watchdogs enable_dispatcher_stats default_socket_interface perf_tracing_file_path
   ~ default_regex_engine grpc_async_client_manager_config memory_allocator_manager stats_eviction_interval enable_worker_cpu_affinity
   ~ inline_headers listener_manager application_log_config
@@ -13,10 +14,8 @@ envoy.config.bootstrap.v3.Admin
   + access_log profile_path address
   ~ socket_options ignore_global_conn_limit
 envoy.config.bootstrap.v3.ClusterManager
-  + local_cluster_name upstream_bind_config outlier_detection
+  + local_cluster_name upstream_bind_config
   ~ enable_deferred_cluster_creation
-envoy.config.bootstrap.v3.ClusterManager.OutlierDetection
-  + event_log_path
 envoy.config.bootstrap.v3.LayeredRuntime
   + *
 envoy.config.bootstrap.v3.RuntimeLayer
@@ -24,6 +23,24 @@ envoy.config.bootstrap.v3.RuntimeLayer
 envoy.config.bootstrap.v3.RuntimeLayer.DiskLayer
   + *
 envoy.config.bootstrap.v3.RuntimeLayer.AdminLayer
+  + *
+envoy.config.overload.v3.OverloadManager
+  + *
+envoy.config.overload.v3.ResourceMonitor
+  + *
+envoy.config.overload.v3.OverloadAction
+  + *
+envoy.config.overload.v3.LoadShedPoint
+  + *
+envoy.config.overload.v3.Trigger
+  + *
+envoy.config.overload.v3.ThresholdTrigger
+  + *
+envoy.config.overload.v3.ScaledTrigger
+  + *
+envoy.config.overload.v3.BufferFactoryConfig
+  + *
+envoy.config.core.v3.RuntimeUInt64
   + *
 envoy.service.discovery.v3.DiscoveryResponse
   + version_info resources type_url nonce
@@ -158,7 +175,8 @@ envoy.config.listener.v3.Listener
   + metadata deprecated_v1 drain_type listener_filters listener_filters_timeout continue_on_listener_filters_timeout transparent freebind
   + traffic_direction connection_balance_config reuse_port enable_reuse_port access_log tcp_backlog_size bind_to_port tcp_keepalive
   + socket_options tcp_fast_open_queue_length ignore_global_conn_limit
-  ~ max_connections_to_accept_per_socket_event bypass_overload_manager
+  + bypass_overload_manager
+  ~ max_connections_to_accept_per_socket_event
 envoy.config.listener.v3.Listener.DeprecatedV1
   + *
 envoy.config.listener.v3.Listener.ConnectionBalanceConfig
@@ -184,11 +202,11 @@ envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet
 envoy.config.route.v3.RouteConfiguration
   + name virtual_hosts internal_only_headers response_headers_to_add response_headers_to_remove request_headers_to_add
   + request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes
-  + ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata
+  + ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata request_mirror_policies
 envoy.config.route.v3.VirtualHost
   + name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove
   + typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy include_is_timeout_retry_header
-  + per_request_buffer_limit_bytes request_body_buffer_limit metadata virtual_clusters
+  + per_request_buffer_limit_bytes request_body_buffer_limit metadata virtual_clusters request_mirror_policies
 envoy.config.route.v3.VirtualCluster
   + *
 envoy.config.route.v3.Route
@@ -212,7 +230,14 @@ envoy.config.route.v3.RouteAction
   + cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal
   + auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy hedge_policy priority
   + hash_policy upgrade_configs internal_redirect_policy internal_redirect_action max_internal_redirects max_grpc_timeout
-  + grpc_timeout_offset max_stream_duration metadata_match path_rewrite_policy
+  + grpc_timeout_offset max_stream_duration metadata_match path_rewrite_policy request_mirror_policies
+envoy.config.route.v3.RouteAction.RequestMirrorPolicy
+  + cluster cluster_header runtime_fraction disable_shadow_host_suffix_append request_headers_mutations host_rewrite_literal
+  ~ trace_sampled
+envoy.config.common.mutation_rules.v3.HeaderMutation
+  + *
+envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch
+  + *
 envoy.config.route.v3.RouteAction.HashPolicy
   + *
 envoy.config.route.v3.RouteAction.HashPolicy.Header
@@ -271,9 +296,9 @@ envoy.config.cluster.v3.Cluster
   + upstream_http_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_lookup_family dns_resolvers
   + dns_jitter dns_resolution_config typed_dns_resolver_config wait_for_warm_on_init cleanup_interval upstream_bind_config
   + original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata
-  + outlier_detection
-  + upstream_connection_options load_balancing_policy
-  ~ track_cluster_stats ignore_health_on_host_removal close_connections_on_host_health_failure
+  + upstream_connection_options load_balancing_policy health_checks ignore_health_on_host_removal
+  + close_connections_on_host_health_failure
+  ~ track_cluster_stats
 envoy.config.cluster.v3.Cluster.EdsClusterConfig
   + *
 envoy.config.cluster.v3.Cluster.RefreshRate
@@ -288,20 +313,17 @@ envoy.config.cluster.v3.Cluster.LeastRequestLbConfig
   + choice_count active_request_bias
 envoy.config.cluster.v3.Cluster.RoundRobinLbConfig
 envoy.config.cluster.v3.Cluster.CommonLbConfig
-  + healthy_panic_threshold close_connections_on_host_set_change
+  + healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config close_connections_on_host_set_change
+  + ignore_new_hosts_until_first_hc
   ~ update_merge_window
+envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig
+  + *
+envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig
+  + *
 envoy.config.cluster.v3.LoadBalancingPolicy
   + *
 envoy.config.cluster.v3.LoadBalancingPolicy.Policy
   + *
-envoy.config.cluster.v3.OutlierDetection
-  + consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx enforcing_success_rate
-  + success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor consecutive_gateway_failure
-  + enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure
-  + enforcing_consecutive_local_origin_failure enforcing_local_origin_success_rate failure_percentage_threshold
-  + enforcing_failure_percentage enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts
-  + failure_percentage_request_volume max_ejection_time max_ejection_time_jitter successful_active_health_check_uneject_host
-  + always_eject_one_host detect_degraded_hosts
 envoy.config.cluster.v3.CircuitBreakers
   + *
 envoy.config.cluster.v3.CircuitBreakers.Thresholds
@@ -316,15 +338,34 @@ envoy.config.core.v3.UpstreamHttpProtocolOptions
 envoy.config.endpoint.v3.ClusterLoadAssignment
   + cluster_name endpoints policy
 envoy.config.endpoint.v3.ClusterLoadAssignment.Policy
-  + overprovisioning_factor
+  + overprovisioning_factor weighted_priority_health
 envoy.config.endpoint.v3.LocalityLbEndpoints
   + locality metadata lb_endpoints load_balancing_weight priority
   ~ proximity
 envoy.config.endpoint.v3.LbEndpoint
   + endpoint health_status metadata load_balancing_weight
 envoy.config.endpoint.v3.Endpoint
-  + address hostname
+  + address hostname health_check_config
   ~ observability_name
+envoy.config.endpoint.v3.Endpoint.HealthCheckConfig
+  + *
+envoy.config.core.v3.HealthCheck
+  + timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold reuse_connection
+  + http_health_check tcp_health_check grpc_health_check custom_health_check no_traffic_interval no_traffic_healthy_interval
+  + unhealthy_interval unhealthy_edge_interval healthy_edge_interval event_log_path event_logger always_log_health_check_failures
+  + always_log_health_check_success
+  ~ alt_port event_service
+envoy.config.core.v3.HealthCheck.HttpHealthCheck
+  + host path send receive response_buffer_size request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses
+  + codec_client_type service_name_matcher method
+envoy.config.core.v3.HealthCheck.TcpHealthCheck
+  + send receive
+envoy.config.core.v3.HealthCheck.GrpcHealthCheck
+  + *
+envoy.config.core.v3.HealthCheck.CustomHealthCheck
+  + *
+envoy.config.core.v3.HealthCheck.Payload
+  + *
 
 envoy.config.accesslog.v3.AccessLog
   + *

@@ -26,8 +26,7 @@ envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManage
   + generate_request_id preserve_external_request_id always_set_request_id_in_response proxy_100_continue
   + represent_ipv4_remote_address_as_ipv4_mapped_ipv6 upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action
   + request_id_extension local_reply_config strip_matching_host_port strip_any_host_port stream_error_on_invalid_http_message
-  + strip_trailing_host_dot append_x_forwarded_port forward_client_cert_details
-  ~ append_local_overload
+  + strip_trailing_host_dot append_x_forwarded_port forward_client_cert_details append_local_overload
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions
   + *
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
@@ -48,6 +47,22 @@ envoy.extensions.filters.http.router.v3.Router
   + suppress_envoy_headers strict_check_headers respect_expected_rq_timeout suppress_grpc_request_failure_code_stats
   + reject_connect_request_early_data
   ~ dynamic_stats
+envoy.extensions.filters.http.fault.v3.HTTPFault
+  + *
+envoy.extensions.filters.http.fault.v3.FaultAbort
+  + *
+envoy.extensions.filters.http.fault.v3.FaultAbort.HeaderAbort
+  + *
+envoy.extensions.filters.common.fault.v3.FaultDelay
+  + *
+envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay
+  + *
+envoy.extensions.filters.common.fault.v3.FaultRateLimit
+  + *
+envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit
+  + *
+envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit
+  + *
 envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
   + stat_prefix cluster weighted_clusters idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration
   + access_log_flush_interval flush_access_log_on_connected access_log_options metadata_match backoff_options
@@ -85,6 +100,23 @@ envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule
   + *
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair
   + metadata_namespace key
+envoy.config.overload.v3.ScaleTimersOverloadActionConfig
+  + *
+envoy.config.overload.v3.ScaleTimersOverloadActionConfig.ScaleTimer
+  + *
+envoy.config.overload.v3.ShrinkHeapConfig
+  + timer_interval
+  ~ max_unfreed_memory_bytes
+envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig
+  + *
+envoy.extensions.resource_monitors.cgroup_memory.v3.CgroupMemoryConfig
+  + *
+envoy.extensions.resource_monitors.cpu_utilization.v3.CpuUtilizationConfig
+  + *
+envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig
+  + *
+envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
+  + *
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions
@@ -122,10 +154,24 @@ envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig
 envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
   + *
 envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest
-  + choice_count active_request_bias enable_full_scan selection_method
+  + choice_count active_request_bias enable_full_scan selection_method locality_lb_config
 envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin
+  + locality_lb_config
 envoy.extensions.load_balancing_policies.random.v3.Random
+  + locality_lb_config
+envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig
+  + *
+envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig
+  + *
+envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig.ForceLocalZone
+  + *
+envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig
+  + *
 envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided
+  + *
+envoy.extensions.health_checkers.redis.v3.Redis
+  + key
+envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink
   + *
 envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig
   + resolvers

@@ -4,11 +4,13 @@ import type { FormatEnvironment } from '../http/format/operator.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
 import type { ResetReason } from '../http/reset-reason.ts';
 import type { ConnectionInfo, StreamInfo } from '../http/stream-info.ts';
+import type { SharedBlocks } from '../lb/shared-blocks.ts';
 import type { Address } from '../net/address.ts';
 import type { CloseType, Connection } from '../net/connection.ts';
 import type { Route } from '../route/route.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { OverloadState } from '../runtime/overload.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
@@ -81,6 +83,12 @@ export interface HttpStream {
   /** Goes on after Stop, StopAndBuffer or StopAllAndWatermark. */
   continueRequest(filter: HttpFilter): void;
   continueResponse(filter: HttpFilter): void;
+  /** Passes on body that `filter` has kept itself, answering Stop to it: to the filters after it. */
+  injectRequestData(filter: HttpFilter, chunk: Buffer, end: boolean): void;
+  injectResponseData(filter: HttpFilter, chunk: Buffer, end: boolean): void;
+  /** Counted: a filter that keeps much asks the sender to wait. */
+  holdRequest(hold: boolean): void;
+  holdResponse(hold: boolean): void;
   /**
    * Answers from here: no further request callbacks; the response runs through the filters' response side.
    * @param body latin1 text; gRPC requests get it as grpc-message @param flag bits of Flag @param details constant words for %RESPONSE_CODE_DETAILS%
@@ -101,8 +109,8 @@ export interface HttpStream {
   readonly responseStarted: boolean;
   /** The stream is over; late callbacks must do nothing. */
   readonly ended: boolean;
-  /** Bytes a filter may keep of one message (listener's per_connection_buffer_limit_bytes). */
-  readonly bufferLimit: number;
+  /** Bytes a filter may keep of one message (listener's per_connection_buffer_limit_bytes, unless a filter has set another). */
+  bufferLimit: number;
   /** True for an accepted upgrade or CONNECT: both directions are opaque bytes after the answer. */
   readonly isTunnel: boolean;
 }
@@ -135,6 +143,8 @@ export interface FilterDeps {
   readonly random: Random;
   readonly runtime: RuntimeSnapshot;
   readonly logger: Logger;
+  /** Absent = no overload manager. */
+  readonly overload?: OverloadState;
   readonly clusters: ClusterManager;
   /** `http.<stat_prefix>.` for HTTP filters; the root scope for network and listener filters. */
   readonly scope: StatsScope;
@@ -142,6 +152,8 @@ export interface FilterDeps {
   readonly localInfo: LocalInfo;
   /** What %OPERATORS% of formats read besides the request. */
   readonly format: FormatEnvironment;
+  /** Memory that the filters of all workers share. */
+  readonly shared: SharedBlocks;
 }
 
 export interface LocalInfo {
@@ -155,7 +167,8 @@ export interface LocalInfo {
 
 /** Made once per filter entry of a connection manager; gives each stream its filter. Stateless filters return one shared object. */
 export interface HttpFilterFactory {
-  newFilter(): HttpFilter;
+  /** @param route of the request as it is now @param name the filter's: per-route configuration is looked up by it */
+  newFilter(route: Route | null, name: string): HttpFilter;
 }
 
 /** A network filter lives with one connection. */
@@ -166,6 +179,10 @@ export interface NetworkFilter {
   onClose(remote: boolean): void;
   onAboveWriteBufferHighWatermark?(): void;
   onBelowWriteBufferLowWatermark?(): void;
+  /** Bytes that its streams keep in memory; asked only under memory pressure. */
+  bufferedBytes?(): number;
+  /** Ends those streams (reset_high_memory_stream). */
+  resetForMemory?(): void;
 }
 
 export interface NetworkFilterCallbacks {

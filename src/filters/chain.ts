@@ -108,6 +108,11 @@ abstract class Side<H extends HeaderMap> {
     }
   }
 
+  /** Body that `filter` has kept itself goes on to the filters after it. The trailers wait for `continue`. */
+  inject(filter: HttpFilter, chunk: Buffer, end: boolean): void {
+    if (!this.over) this.#runData(this.filters.indexOf(filter) + 1, chunk, end);
+  }
+
   get bufferedBytes(): number {
     return this.#bufferedBytes;
   }

@@ -10,24 +10,31 @@ import {
   type LeastRequest,
   LeastRequest_SelectionMethod as SelectionMethod,
 } from '../config/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js';
+import type { Random as RandomPolicy } from '../config/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js';
+import type { RoundRobin } from '../config/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js';
 import type { LeastRequestSettings } from './least-request.ts';
+import { compileLocalityPolicy } from './locality/config.ts';
+import type { LocalityPolicy } from './locality/policy.ts';
 
 export type PolicyName = 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'CLUSTER_PROVIDED';
 
 export interface PolicySettings extends LeastRequestSettings {
   readonly policy: PolicyName;
+  readonly locality: LocalityPolicy;
 }
 
 const TYPED_PREFIX = 'envoy.extensions.load_balancing_policies.';
+const LEAST_REQUEST = 'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest';
 const TYPED: Readonly<Record<string, PolicyName>> = {
   [TYPED_PREFIX + 'round_robin.v3.RoundRobin']: 'ROUND_ROBIN',
-  [TYPED_PREFIX + 'least_request.v3.LeastRequest']: 'LEAST_REQUEST',
+  [LEAST_REQUEST]: 'LEAST_REQUEST',
   [TYPED_PREFIX + 'random.v3.Random']: 'RANDOM',
   [TYPED_PREFIX + 'cluster_provided.v3.ClusterProvided']: 'CLUSTER_PROVIDED',
 };
 
-export function compileBalancer(message: Cluster, at: CompileContext, defaults: PolicySettings): PolicySettings {
-  if (message.loadBalancingPolicy !== undefined) return compileTyped(message, at.field('load_balancing_policy'), defaults);
+export function compileBalancer(message: Cluster, at: CompileContext, standard: PolicySettings): PolicySettings {
+  const defaults = { ...standard, locality: compileLocalityPolicy(message.commonLbConfig) };
+  if (message.loadBalancingPolicy !== undefined) return compileTyped(message, at.field('load_balancing_policy'), standard);
   switch (message.lbPolicy) {
     case LbPolicy.ROUND_ROBIN:
       return { ...defaults, policy: 'ROUND_ROBIN' };
@@ -56,12 +63,14 @@ function compileTyped(message: Cluster, at: CompileContext, defaults: PolicySett
     const type = anyTypeName(any);
     const here = at.field('policies', i).field('typed_extension_config').field('typed_config');
     const policy = TYPED[type];
-    if (policy === 'LEAST_REQUEST') {
-      const typed = here.unpackAs<LeastRequest>(any, 'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest');
+    if (policy === 'CLUSTER_PROVIDED') return { ...defaults, policy };
+    if (policy !== undefined) {
+      const typed = here.unpack(any) as LeastRequest | RoundRobin | RandomPolicy | null;
       if (typed === null) return defaults;
-      return leastRequest(typed, defaults, typed.selectionMethod === SelectionMethod.FULL_SCAN || typed.enableFullScan === true);
+      const local = { ...defaults, locality: compileLocalityPolicy(typed.localityLbConfig) };
+      if (typed.$typeName !== LEAST_REQUEST) return { ...local, policy };
+      return leastRequest(typed, local, typed.selectionMethod === SelectionMethod.FULL_SCAN || typed.enableFullScan === true);
     }
-    if (policy !== undefined) return { ...defaults, policy };
     if (type.startsWith(TYPED_PREFIX)) {
       here.unsupported(type, 'this load balancing policy is not supported by Outrider yet');
       return defaults;
@@ -79,6 +88,7 @@ function leastRequest(
 ): PolicySettings {
   const bias: RuntimeDouble | undefined = config.activeRequestBias;
   return {
+    ...defaults,
     policy: 'LEAST_REQUEST',
     choiceCount: config.choiceCount ?? defaults.choiceCount,
     activeRequestBias: bias?.defaultValue ?? defaults.activeRequestBias,

@@ -1,5 +1,4 @@
 /** One upstream address as this worker sees it. Its numbers lie in the shared slab: all workers add to them, the control thread reads them. */
-import type { HostMonitor } from './host-monitor.ts';
 
 /** Same shape as net's Address, which this layer does not import. */
 export interface HostAddress {
@@ -141,6 +140,16 @@ export function readHostCounts(cells: Int32Array, base: number): HostCounts {
   };
 }
 
+/** The slab's part of a host's health word. @param base negative: nobody has used the host yet */
+export function readHostHealth(cells: Int32Array, base: number): number {
+  return base < 0 ? 0 : Atomics.load(cells, base + HEALTH);
+}
+
+/** A connection to the host has been made for traffic. */
+export function hostHasConnected(cells: Int32Array, base: number): boolean {
+  return base >= 0 && Atomics.load(cells, base + CX_TOTAL) !== 0;
+}
+
 /** Requests that wait for a connection to the host. */
 export function readHostPending(cells: Int32Array, base: number): number {
   return base < 0 ? 0 : Atomics.load(cells, base + RQ_PENDING);
@@ -161,6 +170,8 @@ export class Host {
   readonly hostname: string;
   metadata: Readonly<Record<string, unknown>> | null;
   locality: Locality;
+  /** `load_balancing_weight` of its locality; 0 = none given. */
+  localityWeight: number;
   priority: number;
   weight: number;
   /** Health as the endpoint list says it, or'ed with the slab's word. */
@@ -169,8 +180,6 @@ export class Host {
   member: boolean;
   readonly cells: Int32Array;
   readonly base: number;
-  /** Outlier detection; null = none, or not for this host. */
-  monitor: HostMonitor | null;
   readonly #ledger: Int32Array | null;
 
   /** @param ledger SharedSlab.ledger when `cells` are the slab's */
@@ -179,13 +188,13 @@ export class Host {
     this.hostname = hostname;
     this.metadata = null;
     this.locality = NO_LOCALITY;
+    this.localityWeight = 0;
     this.priority = 0;
     this.weight = 1;
     this.endpointHealth = 0;
     this.member = true;
     this.cells = cells;
     this.base = base;
-    this.monitor = null;
     this.#ledger = ledger;
   }
 

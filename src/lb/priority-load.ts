@@ -1,4 +1,5 @@
 /** How traffic is shared between priority levels. Integer arithmetic as in Envoy's LoadBalancerBase::recalculatePerPriorityState. */
+import type { Host } from './host.ts';
 import type { HostSet } from './host-set.ts';
 
 export interface PriorityLoads {
@@ -16,9 +17,11 @@ export function computePriorityLoads(sets: readonly HostSet[], panicThreshold: n
   const degradedShare: number[] = [];
   let sum = 0;
   for (const set of sets) {
-    const total = set.hosts.length - set.excluded;
-    const h = total <= 0 ? 0 : Math.min(100, Math.floor((set.overprovisioningFactor * set.healthy.length) / total));
-    const d = total <= 0 ? 0 : Math.min(100, Math.floor((set.overprovisioningFactor * set.degraded.length) / total));
+    const total = set.weightedPriorityHealth ? weightOf(set.hosts) - excludedWeight(set) : set.hosts.length - set.excluded;
+    const healthy = set.weightedPriorityHealth ? weightOf(set.healthy) : set.healthy.length;
+    const degraded = set.weightedPriorityHealth ? weightOf(set.degraded) : set.degraded.length;
+    const h = total <= 0 ? 0 : Math.min(100, Math.floor((set.overprovisioningFactor * healthy) / total));
+    const d = total <= 0 ? 0 : Math.min(100, Math.floor((set.overprovisioningFactor * degraded) / total));
     healthyShare.push(h);
     degradedShare.push(d);
     sum += h + d;
@@ -46,7 +49,16 @@ export function computePriorityLoads(sets: readonly HostSet[], panicThreshold: n
   return { healthy, degraded, panic };
 }
 
-function inPanic(set: HostSet, threshold: number): boolean {
+function weightOf(hosts: readonly Host[]): number {
+  return hosts.reduce((sum, host) => sum + host.weight, 0);
+}
+
+function excludedWeight(set: HostSet): number {
+  return set.excluded === 0 ? 0 : set.hosts.reduce((sum, host) => sum + (host.excluded ? host.weight : 0), 0);
+}
+
+/** Too few of the hosts can be used; always by their number. */
+export function inPanic(set: HostSet, threshold: number): boolean {
   const total = set.hosts.length - set.excluded;
   const percent = total <= 0 ? 0 : (100 * set.healthy.length) / total + (100 * set.degraded.length) / total;
   return percent < threshold;

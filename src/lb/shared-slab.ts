@@ -6,6 +6,8 @@ const NEXT = 0;
 const DIRECTORY = 16;
 /** Cells of a reservation are rounded up to a cache line, so that hosts do not slow each other down. */
 const LINE = 16;
+/** Directory entries for SharedBlocks, behind those for ids. */
+export const NAMED_BLOCKS = 8192;
 const DEFAULT_CELLS = 1 << 24;
 const DEFAULT_DIRECTORY = 1 << 17;
 
@@ -26,10 +28,10 @@ export class SharedSlab {
 
   /** Memory is taken from the system only as cells are written, so the bound may be generous: 64 MiB of addresses hold a million hosts. */
   static create(cells: number = DEFAULT_CELLS, directorySize: number = DEFAULT_DIRECTORY): SharedSlab {
-    const buffer = new SharedArrayBuffer(cells * 4);
+    const buffer = new SharedArrayBuffer((cells + NAMED_BLOCKS) * 4);
     const view = new Int32Array(buffer);
     view[1] = directorySize;
-    view[NEXT] = Math.ceil((DIRECTORY + directorySize) / LINE) * LINE;
+    view[NEXT] = Math.ceil((DIRECTORY + directorySize + NAMED_BLOCKS) / LINE) * LINE;
     return new SharedSlab(buffer);
   }
 
@@ -45,12 +47,20 @@ export class SharedSlab {
 
   /** The block of directory entry `id`, reserved by whoever asks first; every thread gets the same one. */
   block(id: number, cells: number): number {
-    if (id < 0 || id >= this.#directorySize) return -1;
-    const found = Atomics.load(this.cells, DIRECTORY + id);
+    return id < 0 || id >= this.#directorySize ? -1 : this.#reserve(DIRECTORY + id, cells);
+  }
+
+  /** As `block`, for entry `index` of those that SharedBlocks gives out by name. */
+  namedBlock(index: number, cells: number): number {
+    return this.#reserve(DIRECTORY + this.#directorySize + index, cells);
+  }
+
+  #reserve(entry: number, cells: number): number {
+    const found = Atomics.load(this.cells, entry);
     if (found !== 0) return found;
     const made = this.allocate(cells);
     if (made < 0) return -1;
-    const before = Atomics.compareExchange(this.cells, DIRECTORY + id, 0, made);
+    const before = Atomics.compareExchange(this.cells, entry, 0, made);
     return before === 0 ? made : before;
   }
 
@@ -70,7 +80,7 @@ export class SharedSlab {
   reclaim(ledger: SharedArrayBuffer): void {
     const held = new Int32Array(ledger);
     const end = Atomics.load(this.cells, NEXT);
-    for (let i = DIRECTORY + this.#directorySize; i < end; i++) {
+    for (let i = DIRECTORY + this.#directorySize + NAMED_BLOCKS; i < end; i++) {
       const count = held[i]!;
       if (count === 0) continue;
       held[i] = 0;

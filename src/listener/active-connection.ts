@@ -67,6 +67,10 @@ export class ActiveConnection implements ConnectionHandler, NetworkFilterCallbac
     return (this.#streamInfo ??= this.#owner.newStreamInfo(this.info, this.startMs));
   }
 
+  get filters(): readonly NetworkFilter[] {
+    return this.#filters;
+  }
+
   get bufferLimit(): number {
     return this.connection.bufferLimit;
   }

@@ -91,6 +91,7 @@ export function compileListener(message: Listener, at: CompileContext, compilers
     trafficDirection: message.trafficDirection,
     drainType: message.drainType === DrainType.MODIFY_ONLY ? 'MODIFY_ONLY' : 'DEFAULT',
     ignoreGlobalConnectionLimit: message.ignoreGlobalConnLimit,
+    bypassOverloadManager: message.bypassOverloadManager,
     filterChains,
     defaultFilterChain,
     accessLogs: message.accessLog.map((log, i) => compilers.accessLog(log, at.field('access_log', i))).filter((log) => log !== null),

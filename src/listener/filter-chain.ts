@@ -1,5 +1,5 @@
 /** One filter chain as it runs: the factories of its network filters, and the connections that it has. */
-import type { NetworkFilterFactory } from '../filters/api.ts';
+import type { NetworkFilter, NetworkFilterFactory } from '../filters/api.ts';
 import type { ActiveConnection } from './active-connection.ts';
 import type { DrainSequence } from './drain.ts';
 import type { FilterChainSettings } from './settings.ts';
@@ -55,6 +55,16 @@ export class FilterChain {
 
   closeAll(): void {
     this.#forEach((connection) => connection.close('no-flush', ''));
+  }
+
+  /** Adds the filters whose streams keep at least `minBytes` in memory. */
+  collectBuffered(minBytes: number, into: { bytes: number; filter: NetworkFilter }[]): void {
+    this.#forEach((connection) => {
+      for (const filter of connection.filters) {
+        const bytes = filter.bufferedBytes?.() ?? 0;
+        if (bytes >= minBytes) into.push({ bytes, filter });
+      }
+    });
   }
 
   #forEach(visit: (connection: ActiveConnection) => void): void {

@@ -2,6 +2,7 @@
  * The listeners of one worker: adds, updates and removes them. What did not change is not touched; a change of filter chains alone
  * leaves the listener in place; any other change replaces it, handing over its sockets where they can stay.
  */
+import type { NetworkFilter } from '../filters/api.ts';
 import type { Address } from '../net/address.ts';
 import { Timer, type TimerTarget } from '../runtime/clock.ts';
 import type { ListenerDeps } from './deps.ts';
@@ -22,6 +23,9 @@ export interface ListenerStatus {
   readonly connections: number;
 }
 
+/** Streams that one look at the memory may end. Source: Envoy's WatermarkBufferFactory. */
+const MAX_RESETS = 50;
+
 const INBOUND = 1;
 const OUTBOUND = 2;
 
@@ -33,25 +37,25 @@ interface Running {
 
 /** Filter chains that are on their way out, with the connections that they still have. */
 class Leaving implements TimerTarget {
-  readonly #chains: readonly FilterChain[];
+  readonly chains: readonly FilterChain[];
   readonly #done: () => void;
   readonly timer: Timer;
   #left: number;
 
   constructor(chains: readonly FilterChain[], done: () => void) {
-    this.#chains = chains;
+    this.chains = chains;
     this.#done = done;
     this.timer = new Timer(this, 0);
     this.#left = chains.length;
   }
 
   start(strategy: DrainStrategy, durationMs: number): void {
-    for (const chain of this.#chains) {
+    for (const chain of this.chains) {
       chain.drain.start(strategy, durationMs);
       // Gradually each connection finds out for itself, with one of its responses: not all of them reconnect at once.
       if (strategy === 'immediate') chain.notifyDrain();
     }
-    for (const chain of this.#chains) {
+    for (const chain of this.chains) {
       chain.whenEmpty(() => {
         if (--this.#left === 0) this.#done();
       });
@@ -64,12 +68,12 @@ class Leaving implements TimerTarget {
 
   get connectionCount(): number {
     let n = 0;
-    for (const chain of this.#chains) n += chain.connectionCount;
+    for (const chain of this.chains) n += chain.connectionCount;
     return n;
   }
 
   closeAll(): void {
-    for (const chain of this.#chains) chain.closeAll();
+    for (const chain of this.chains) chain.closeAll();
   }
 }
 
@@ -81,6 +85,8 @@ export class ListenerManager implements ListenerDirectory {
   #drainInboundOnly: boolean;
   #terminating: boolean;
   #holding: boolean;
+  /** stop_accepting_connections is active. */
+  #overloaded: boolean;
   /** After `/healthcheck/fail`: connections of listeners with drain_type DEFAULT are let go. */
   healthCheckFailed: boolean;
   /** Destination text → listener. */
@@ -97,6 +103,7 @@ export class ListenerManager implements ListenerDirectory {
     this.#drainInboundOnly = false;
     this.#terminating = false;
     this.#holding = false;
+    this.#overloaded = false;
     this.healthCheckFailed = false;
     this.#byAddress = new Map();
     this.#tail = Promise.resolve();
@@ -163,6 +170,36 @@ export class ListenerManager implements ListenerDirectory {
 
   serveConnections(): void {
     this.#holding = false;
+    if (!this.#overloaded) this.#releaseSockets();
+  }
+
+  /**
+   * stop_accepting_connections: new connections wait until the pressure is gone. Node cannot leave them in the kernel's backlog; they are
+   * accepted, and neither read nor counted.
+   */
+  holdForOverload(hold: boolean): void {
+    this.#overloaded = hold;
+    if (!hold) {
+      if (!this.#holding) this.#releaseSockets();
+      return;
+    }
+    for (const { listener, sockets } of this.#running.values()) {
+      if (!listener.settings.bypassOverloadManager) for (const socket of sockets) socket.hold();
+    }
+  }
+
+  /** Ends the streams that hold at least `minBytes`, the largest first. @returns how many */
+  resetStreams(minBytes: number): number {
+    const found: { bytes: number; filter: NetworkFilter }[] = [];
+    for (const { listener } of this.#running.values()) for (const chain of listener.chains) chain.collectBuffered(minBytes, found);
+    for (const leaving of this.#leaving) for (const chain of leaving.chains) chain.collectBuffered(minBytes, found);
+    found.sort((a, b) => b.bytes - a.bytes);
+    const count = Math.min(found.length, MAX_RESETS);
+    for (let i = 0; i < count; i++) found[i]!.filter.resetForMemory?.();
+    return count;
+  }
+
+  #releaseSockets(): void {
     for (const { sockets } of this.#running.values()) for (const socket of sockets) socket.release();
   }
 
@@ -276,7 +313,7 @@ export class ListenerManager implements ListenerDirectory {
         let socket = before.find((s) => s.identity === identity);
         if (socket === undefined) {
           socket = await ListenSocket.open(settings, address, this.#deps.preparedSockets, listener);
-          if (this.#holding) socket.hold();
+          if (this.#holding || (this.#overloaded && !settings.bypassOverloadManager)) socket.hold();
           opened.push(socket);
         }
         sockets.push(socket);

@@ -91,6 +91,8 @@ export interface ListenerSettings {
   readonly trafficDirection: number;
   readonly drainType: 'DEFAULT' | 'MODIFY_ONLY';
   readonly ignoreGlobalConnectionLimit: boolean;
+  /** Whatever the pressure, its connections are accepted. */
+  readonly bypassOverloadManager: boolean;
   readonly filterChains: readonly FilterChainSettings[];
   readonly defaultFilterChain: FilterChainSettings | null;
   /** As compiled by the access-log area. */

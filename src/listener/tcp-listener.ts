@@ -10,6 +10,7 @@ import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
 import { type CloseEvent, Connection, type ConnectionHandler } from '../net/connection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { NEVER_OVERLOADED, Overload, type OverloadState } from '../runtime/overload.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import { ActiveConnection, type ConnectionOwner } from './active-connection.ts';
 import type { ConnectionCount } from './connection-count.ts';
@@ -50,6 +51,7 @@ export class TcpListener implements ConnectionOwner {
   readonly #accessLogs: readonly AccessLogger[];
   readonly #count: ConnectionCount;
   readonly #limitKey: string;
+  readonly #overload: OverloadState;
 
   /** @param address text of the main address as bound: names the statistics */
   constructor(key: string, settings: ListenerSettings, addressText: string, deps: ListenerDeps, directory: ListenerDirectory) {
@@ -71,6 +73,7 @@ export class TcpListener implements ConnectionOwner {
       newAccessLogger: (s) => deps.newAccessLogger(s),
     };
     this.#accessLogs = settings.accessLogs.map((s) => deps.newAccessLogger(s));
+    this.#overload = deps.filters.overload ?? NEVER_OVERLOADED;
     this.#count = deps.connectionCount(key);
     this.#limitKey = `envoy.resource_limits.listener.${settings.name}.connection_limit`;
     this.#listenerFilters = settings.listenerFilters.map((f) => {
@@ -126,6 +129,13 @@ export class TcpListener implements ConnectionOwner {
   acceptSocket(socket: Socket, listenPath: string): void {
     if (!this.settings.ignoreGlobalConnectionLimit && !this.#deps.globalConnectionCount.tryAcquire(this.#deps.globalConnectionLimit())) {
       this.stats.globalCxOverflow.inc();
+      socket.destroy();
+      return;
+    }
+    const overload = this.#overload;
+    if (overload.any && !this.settings.bypassOverloadManager && this.#rejects(overload)) {
+      this.stats.cxOverloadReject.inc();
+      this.#releaseGlobal();
       socket.destroy();
       return;
     }
@@ -214,6 +224,10 @@ export class TcpListener implements ConnectionOwner {
     this.#count.release();
     this.#releaseGlobal();
     if (this.#accessLogs.length > 0) this.#log(active.endInfo);
+  }
+
+  #rejects(overload: OverloadState): boolean {
+    return overload.shed(Overload.TcpAccept) || overload.active(Overload.RejectConnections);
   }
 
   #filter(pending: PendingConnection): void {

@@ -10,7 +10,8 @@ import type { RouteConfiguration } from '../config/gen/envoy/config/route/v3/rou
 import { compileHeaderMatchers } from '../http/config.ts';
 import { wireText } from '../http/wire-text.ts';
 import { compileRetryPolicy } from '../resilience/config.ts';
-import { type ActionScope, compileAction, compileMirrors } from './action/config.ts';
+import { type ActionScope, compileAction } from './action/config.ts';
+import { compileMirrors } from './action/mirror/config.ts';
 import { compileHeaderFields } from './headers/config.ts';
 import { lintVirtualHost } from './lint.ts';
 import { compileRouteMatch } from './match/config.ts';
@@ -38,7 +39,7 @@ export interface RouteCompileDeps {
 export function compileRouteConfiguration(message: RouteConfiguration, at: CompileContext, deps: RouteCompileDeps): RouteTableSettings {
   const validateClusters = message.validateClusters ?? deps.validateClustersByDefault ?? true;
   checkDomains(message, at);
-  const mirrors = compileMirrors(message.requestMirrorPolicies, validateClusters, deps, at);
+  const mirrors = compileMirrors(message.requestMirrorPolicies, { validateClusters, deps }, at);
   return {
     name: message.name,
     virtualHosts: message.virtualHosts.map((host, i) =>
@@ -82,7 +83,7 @@ function compileVirtualHost(
   if (host.matcher !== undefined && host.routes.length > 0) at.error('cannot set both matcher and routes on virtual host');
   const retryPolicy = host.retryPolicy === undefined ? null : compileRetryPolicy(host.retryPolicy, at.field('retry_policy'));
   const mirrors =
-    host.requestMirrorPolicies.length === 0 ? inheritedMirrors : compileMirrors(host.requestMirrorPolicies, validateClusters, deps, at);
+    host.requestMirrorPolicies.length === 0 ? inheritedMirrors : compileMirrors(host.requestMirrorPolicies, { validateClusters, deps }, at);
   const scope: ActionScope = { config, virtualHost: host, retryPolicy, mirrors, validateClusters, deps };
   const settings: VirtualHostSettings = {
     name: host.name,

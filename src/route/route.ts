@@ -98,10 +98,10 @@ export interface InternalRedirectSettings {
 
 export interface MirrorSettings {
   readonly cluster: string;
+  /** Header that names the cluster; '' = `cluster` does. */
   readonly clusterHeader: string;
-  /** Runtime key, numerator, denominator. */
-  shouldMirror(runtime: RuntimeSnapshot, random: number): boolean;
-  readonly disableShadowHostSuffixAppend: boolean;
-  /** Authority of the shadow request; '' for none. */
-  readonly hostRewrite: string;
+  /** Who gets a copy of this request; '' for nobody. @param random stable for the stream */
+  clusterFor(headers: RequestHeaders, runtime: RuntimeSnapshot, random: number): string;
+  /** Makes the copy's headers of the request's. */
+  editHeaders(headers: RequestHeaders, info: StreamInfo): void;
 }

@@ -180,6 +180,8 @@ export interface MirrorPolicySettings {
   readonly fraction: FractionSettings | null;
   readonly disableShadowHostSuffixAppend: boolean;
   readonly hostRewrite: string;
+  /** In their order: lines removed and added, or all headers removed whose names match. */
+  readonly headerChanges: readonly (HeaderMutationSettings | { readonly removeMatching: StringMatcherSettings })[];
 }
 
 export type HashPolicySettings =

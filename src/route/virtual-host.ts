@@ -8,6 +8,7 @@ import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import { DirectResponse, Redirect, TlsRedirect } from './action/direct.ts';
 import { ForwardAction } from './action/forward.ts';
 import { HashPolicies } from './action/hash-policy/hash-policy.ts';
+import { MirrorPolicy } from './action/mirror/mirror-policy.ts';
 import { WeightedChoice } from './action/weighted/weighted-clusters.ts';
 import { RouteIndex } from './match/route-index.ts';
 import { RouteMatcher } from './match/route-matcher.ts';
@@ -136,6 +137,8 @@ function buildCandidate(settings: RouteSettings, around: RouteSurroundings, runt
   return { matcher, routes: [new RouteEntry(settings, around, matcher.path, direct, null, level, null)], choice: null };
 }
 
+const NO_MIRRORS: readonly MirrorPolicy[] = [];
+
 function forwardCandidate(
   settings: RouteSettings,
   forward: ForwardSettings,
@@ -145,14 +148,18 @@ function forwardCandidate(
   runtime: RuntimeSnapshot,
 ): Candidate {
   const hashPolicies = forward.hashPolicies.length === 0 ? null : new HashPolicies(forward.hashPolicies);
+  const mirrors =
+    forward.mirrors.length === 0
+      ? NO_MIRRORS
+      : forward.mirrors.map((mirror) => new MirrorPolicy(mirror, around.format, around.formatContext));
   const cluster = forward.cluster;
   if (cluster.kind !== 'weighted') {
     const source = cluster.kind === 'name' ? { name: cluster.name, header: '' } : { name: '', header: cluster.header };
-    const action = new ForwardAction(forward, source, forward.metadataMatch, hashPolicies);
+    const action = new ForwardAction(forward, source, forward.metadataMatch, hashPolicies, mirrors);
     return { matcher, routes: [new RouteEntry(settings, around, matcher.path, null, action, level, null)], choice: null };
   }
   const routes = cluster.entries.map((entry) => {
-    const action = new ForwardAction(forward, entry, entry.metadataMatch, hashPolicies);
+    const action = new ForwardAction(forward, entry, entry.metadataMatch, hashPolicies, mirrors);
     const weighted = { level: prepareLevel(entry, around.format), hostRewrite: entry.hostRewrite };
     return new RouteEntry(settings, around, matcher.path, null, action, level, weighted);
   });

@@ -32,6 +32,8 @@ export class Timer {
 export interface Clock {
   /** Monotonic milliseconds, with fractions. */
   nowMs(): number;
+  /** `nowMs() + originMs` is the same in every thread of the process: for times that threads share. */
+  readonly originMs: number;
   /** Milliseconds since the epoch. */
   wallMs(): number;
   /** (Re-)arms `timer` to expire `delayMs` from now, never early, at most one tick (10 ms) late when the loop is free. */

@@ -1,3 +1,5 @@
+import { nodeModule } from './node-module.ts';
+
 /** Memory of the process in the figures that `/memory` and the `server.memory_*` gauges show, bytes. */
 export interface ProcessMemory {
   readonly allocated: number;
@@ -19,4 +21,21 @@ export function memoryUse(): ProcessMemory {
     totalThreadCache: 0,
     totalPhysicalBytes: rss,
   };
+}
+
+/** Bytes of physical memory that the process occupies, all its threads together. */
+export function residentBytes(): number {
+  return process.memoryUsage.rss();
+}
+
+let gc: (() => void) | null = null;
+
+/** A full collection of this thread's heap; what it frees goes back to the system. Stops the thread for as long as it takes. */
+export function collectGarbage(): void {
+  if (gc === null) {
+    const v8 = nodeModule<typeof import('node:v8')>('node:v8');
+    v8.setFlagsFromString('--expose-gc');
+    gc = nodeModule<typeof import('node:vm')>('node:vm').runInNewContext('gc') as () => void;
+  }
+  gc();
 }

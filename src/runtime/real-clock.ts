@@ -4,7 +4,8 @@ import { TICK_MS, TimerWheel } from './timer-wheel.ts';
 
 export class RealClock implements Clock {
   readonly #wheel = new TimerWheel();
-  readonly #originMs = performance.now();
+  readonly originMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+  readonly #startMs = performance.now();
   /** Called after timers ran, so that what they wrote leaves in the same turn. */
   readonly #afterTimers: () => void;
   /** Receives what a timer threw: one timer's exception must not cost the others. */
@@ -33,7 +34,7 @@ export class RealClock implements Clock {
 
   arm(timer: Timer, delayMs: number): void {
     // Ceiling plus the tick under way: a timer never expires early.
-    const tick = Math.ceil((performance.now() - this.#originMs + delayMs) / TICK_MS);
+    const tick = Math.ceil((performance.now() - this.#startMs + delayMs) / TICK_MS);
     this.#wheel.arm(timer, tick);
     if (timer.deadlineTick < this.#driverTick) this.#schedule(timer.deadlineTick);
   }
@@ -46,7 +47,7 @@ export class RealClock implements Clock {
   #tick(): void {
     this.#driver = null;
     this.#driverTick = Number.POSITIVE_INFINITY;
-    const tick = Math.floor((performance.now() - this.#originMs) / TICK_MS);
+    const tick = Math.floor((performance.now() - this.#startMs) / TICK_MS);
     // The wheel goes on where an exception stopped it.
     for (let more = tick > this.#wheel.now; more; ) {
       try {
@@ -64,7 +65,7 @@ export class RealClock implements Clock {
   #schedule(tick: number): void {
     if (this.#driver !== null) clearTimeout(this.#driver);
     this.#driverTick = tick;
-    const delayMs = Math.max(1, Math.ceil(this.#originMs + tick * TICK_MS - performance.now()));
+    const delayMs = Math.max(1, Math.ceil(this.#startMs + tick * TICK_MS - performance.now()));
     this.#driver = setTimeout(this.#onDriver, delayMs);
     // Timers never keep a process alive by themselves: sockets and servers do.
     this.#driver.unref();

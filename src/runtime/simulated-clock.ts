@@ -4,6 +4,7 @@ import { TICK_MS, TimerWheel } from './timer-wheel.ts';
 
 export class SimulatedClock implements Clock {
   readonly #wheel = new TimerWheel();
+  readonly originMs = 0;
   #nowMs = 0;
   readonly #wallOriginMs: number;
 

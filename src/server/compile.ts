@@ -45,6 +45,7 @@ import {
   NETWORK_FILTERS,
   type NetworkExtension,
 } from './extensions.ts';
+import { compileOverloadManager } from './overload/config.ts';
 import { compileRuntimeLayers } from './runtime-config.ts';
 
 export interface CompileFlags {
@@ -150,8 +151,8 @@ export class Compiler implements NetworkCompilers {
       statsFlushIntervalMs: durationMs(message.statsFlushInterval) ?? 5000,
       stats: compileStatsConfig(message.statsConfig, at.field('stats_config')),
       dynamic: this.#dynamic as DynamicSettings,
+      overload: compileOverloadManager(message.overloadManager, at.field('overload_manager')),
       localClusterName,
-      outlierEventLogPath: message.clusterManager?.outlierDetection?.eventLogPath ?? '',
     };
   }
 
@@ -175,7 +176,7 @@ export class Compiler implements NetworkCompilers {
       at.unsupported(other);
       return null;
     }
-    return compileListener(message, at, {
+    return compileListener(message, at.anchored(`listener ${message.name}`), {
       networkFilter: (any, here) => this.#networkFilter(any, here),
       listenerFilter: (any, here) => this.#compileKnown(this.#listener, 'listener filter', any, here),
       accessLog: (log, here) => compileAccessLog(log, here),
@@ -184,7 +185,8 @@ export class Compiler implements NetworkCompilers {
 
   /** @param filterNames of the chain that the routes belong to; null for RDS, where it is not known */
   routes(message: RouteConfiguration, filterNames: readonly string[] | null, at: CompileContext): RouteTableSettings {
-    return compileRouteConfiguration(message, at, this.#routeDeps(filterNames));
+    const here = filterNames === null ? at.anchored(`routes ${message.name}`) : at;
+    return compileRouteConfiguration(message, here, this.#routeDeps(filterNames));
   }
 
   scopedRoutes(message: ScopedRoutes, filterNames: readonly string[], at: CompileContext): ScopedRoutesSettings {
@@ -203,7 +205,11 @@ export class Compiler implements NetworkCompilers {
 
   endpoints(message: ClusterLoadAssignment, at: CompileContext): EndpointsSettings {
     const policy = message.policy;
-    return { localities: compileLoadAssignment(message, 'EDS', at), overprovisioningFactor: policy?.overprovisioningFactor ?? 140 };
+    return {
+      localities: compileLoadAssignment(message, 'EDS', at),
+      overprovisioningFactor: policy?.overprovisioningFactor ?? 140,
+      weightedPriorityHealth: policy?.weightedPriorityHealth ?? false,
+    };
   }
 
   rds(message: Rds, statPrefix: string, at: CompileContext): void {

@@ -3,6 +3,7 @@ import type { AccessLogSettings } from '../access-log/settings.ts';
 import type { LocalitySettings } from '../cluster/settings.ts';
 import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
 import type { StatsSettings } from '../stats/config.ts';
+import type { OverloadSettings } from './overload/settings.ts';
 
 export interface AdminSettings {
   readonly address: ListenAddressSettings;
@@ -48,6 +49,7 @@ export interface EndpointsSettings {
   readonly localities: readonly LocalitySettings[];
   /** Percent. */
   readonly overprovisioningFactor: number;
+  readonly weightedPriorityHealth: boolean;
 }
 
 export interface DynamicSettings {
@@ -69,8 +71,7 @@ export interface CompiledConfig {
   readonly statsFlushIntervalMs: number;
   readonly stats: StatsSettings;
   readonly dynamic: DynamicSettings;
+  readonly overload: OverloadSettings | null;
   /** Name of the cluster that this proxy belongs to; ''. */
   readonly localClusterName: string;
-  /** cluster_manager.outlier_detection.event_log_path; ''. */
-  readonly outlierEventLogPath: string;
 }

@@ -40,6 +40,15 @@ export interface ListenerExtension {
 
 export const HTTP_FILTERS: readonly HttpExtension[] = [
   {
+    name: 'envoy.filters.http.fault',
+    type: 'envoy.extensions.filters.http.fault.v3.HTTPFault',
+    routeType: '',
+    terminal: false,
+    config: async () => (await import('../filters/http/fault/config.ts')).compileFault,
+    routeConfig: async () => (await import('../filters/http/fault/config.ts')).compileFault,
+    filter: async () => (await import('../filters/http/fault/filter.ts')).createFault,
+  },
+  {
     name: 'envoy.filters.http.router',
     type: 'envoy.extensions.filters.http.router.v3.Router',
     routeType: null,

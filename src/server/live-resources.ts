@@ -185,10 +185,11 @@ export class LiveResources {
     if (!this.#endpoints.has(service)) await this.awaitEndpoints(service);
     const endpoints = this.#endpoints.get(service);
     if (endpoints !== undefined) this.#apply(settings.name, endpoints);
+    await this.#clusters.firstHealthRound(settings.name);
   }
 
-  #apply(cluster: string, { localities, overprovisioningFactor }: EndpointsSettings): void {
-    this.#clusters.setEndpoints(cluster, localities, overprovisioningFactor);
+  #apply(cluster: string, { localities, overprovisioningFactor, weightedPriorityHealth }: EndpointsSettings): void {
+    this.#clusters.setEndpoints(cluster, localities, overprovisioningFactor, weightedPriorityHealth);
   }
 
   #hostsOf(packed: PackedCluster): HostUpdate[] {

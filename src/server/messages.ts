@@ -1,12 +1,13 @@
 /** What the control thread and a worker say to each other. Everything is plain data; calls carry an id and are answered by `done`. */
 
 import type { PackedCluster } from '../cluster/catalog.ts';
+import type { OwnPlace } from '../cluster/cluster-manager.ts';
 import type { HostUpdate } from '../cluster/host-update.ts';
 import type { LocalInfo } from '../filters/api.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
-import type { Detection } from '../resilience/outlier/monitor-cells.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import type { LogLevel, LogRecord } from '../runtime/logger.ts';
+import type { OverloadReaderSettings } from '../runtime/overload.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { StatsSettings } from '../stats/config.ts';
 import type { ExplainQuestion } from './explain/question.ts';
@@ -21,6 +22,8 @@ export interface WorkerData {
   readonly connectionCounts: SharedArrayBuffer;
   /** This worker's share of them. */
   readonly connectionLedger: SharedArrayBuffer;
+  /** newOverloadCells: what the overload manager has decided. */
+  readonly overload: SharedArrayBuffer;
   readonly drainStrategy: 'gradual' | 'immediate';
   readonly drainTimeMs: number;
   readonly fileFlushIntervalMs: number;
@@ -32,10 +35,17 @@ export interface WorkerData {
 export interface WorkerConfiguration {
   readonly localInfo: LocalInfo;
   readonly runtime: Readonly<Record<string, string>>;
-  readonly localClusterName: string;
+  readonly place: OwnPlace;
   readonly clusters: SharedArrayBuffer;
   readonly stats: StatsSettings;
   readonly routeTables: Readonly<Record<string, RouteTableSettings>>;
+  /** null = there is no overload manager. */
+  readonly overload: WorkerOverloadSettings | null;
+}
+
+export interface WorkerOverloadSettings extends OverloadReaderSettings {
+  /** The monitor that counts all connections; null = the runtime key's number is the limit. */
+  readonly connections: { readonly monitor: string; readonly max: number } | null;
 }
 
 export type WorkerCall =
@@ -57,6 +67,9 @@ export type WorkerCall =
   | { readonly kind: 'serve-connections' }
   | { readonly kind: 'terminate' }
   | { readonly kind: 'set-health-check-failed'; readonly failed: boolean }
+  | { readonly kind: 'hold-connections'; readonly hold: boolean }
+  | { readonly kind: 'shrink-heap' }
+  | { readonly kind: 'reset-streams'; readonly minBytes: number }
   | { readonly kind: 'reopen-logs' }
   | { readonly kind: 'set-log-levels'; readonly levels: Readonly<Record<string, LogLevel>> }
   | { readonly kind: 'listener-status' }
@@ -68,19 +81,7 @@ export type WorkerCall =
 
 export type ToWorker = WorkerCall & { readonly id: number };
 
-/** What a worker tells without being asked, for the control thread as a whole. */
-export type WorkerNews = Extract<FromWorker, { kind: 'outlier' | 'outlier-watch' }>;
-
 export type FromWorker =
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown; readonly error: string | null }
-  | { readonly kind: 'outlier-watch'; readonly cluster: string; readonly clusterId: number }
-  | {
-      readonly kind: 'outlier';
-      readonly cluster: string;
-      readonly clusterId: number;
-      /** Offset of the host's cells in the slab. */
-      readonly slot: number;
-      readonly detection: Detection;
-    }
   | { readonly kind: 'stats'; readonly announcement: StatsAnnouncement }
   | { readonly kind: 'log'; readonly record: LogRecord };

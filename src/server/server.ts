@@ -1,4 +1,5 @@
 /** The control thread: brings a configuration to life, keeps the process's state, ends it in order. */
+import { hostname } from 'node:os';
 import { AdminServer } from '../admin/admin-server.ts';
 import type { DrainOptions, JsonObject } from '../admin/api.ts';
 import { ClusterControl } from '../cluster/cluster-control.ts';
@@ -9,6 +10,7 @@ import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import { ipAddress, pipeAddress } from '../net/address.ts';
 import { type Clock, Timer } from '../runtime/clock.ts';
+import { environmentVariable } from '../runtime/environment.ts';
 import { LOG_COMPONENTS } from '../runtime/log-components.ts';
 import type { Logger, Loggers } from '../runtime/logger.ts';
 import { fs } from '../runtime/node-module.ts';
@@ -19,13 +21,15 @@ import type { AdminAccessLogs } from './admin-access-log.ts';
 import { ServerAdmin } from './admin-deps.ts';
 import type { CompiledConfig } from './compiled.ts';
 import type { ConfigCompiler } from './config-compiler.ts';
-import type { EventLog } from './event-log.ts';
+import { EventLogs } from './event-logs.ts';
 import { explainEndpoint } from './explain/endpoint.ts';
 import { FileSubscriptions } from './file-subscriptions.ts';
 import { LiveResources } from './live-resources.ts';
-import { localInfo } from './local-info.ts';
-import type { WorkerCall, WorkerNews } from './messages.ts';
+import { localInfo, ownPlace } from './local-info.ts';
+import type { WorkerCall } from './messages.ts';
 import { configRequest, type ServerOptions } from './options.ts';
+import type { OverloadManager } from './overload/overload-manager.ts';
+import { startOverloadManager, workerOverload } from './overload/start.ts';
 import { Reload } from './reload.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
 import { ServerStats } from './server-stats.ts';
@@ -64,8 +68,9 @@ export class Server {
   #bootstrapFile: WatchedFile | null = null;
   #admin: AdminServer | null = null;
   #adminLogs: AdminAccessLogs | null = null;
-  #outlierLog: EventLog | null = null;
+  readonly #eventLogs: EventLogs;
   #termination: Termination | null = null;
+  #overload: OverloadManager | null = null;
   #waitingFor: string[] = [];
   #healthCheckFailed = false;
   #stopped = false;
@@ -99,6 +104,7 @@ export class Server {
     loggers.onChange = (component, level) =>
       this.#tell('set-log-levels', this.workers.tell({ kind: 'set-log-levels', levels: { [component]: level } }));
     this.#serverStats = new ServerStats(this);
+    this.#eventLogs = new EventLogs(clock, this.stats.local.root, options.fileFlushIntervalMs);
   }
 
   /** @returns false if the configuration has errors; they have been written to `report` and nothing runs */
@@ -116,8 +122,6 @@ export class Server {
     this.runtime = new RuntimeLayers(compiled.runtimeLayers, compiled.node.cluster);
     this.#registry = new ClusterRegistry(compiled.clusters.block, compiled.clusters.nextId);
     this.#runtimeValues.replace(this.runtime.values());
-    await this.#openOutlierLog(compiled.outlierEventLogPath);
-    this.workers.onNews = (news) => this.#onNews(news);
     this.clusters = new ClusterControl(this.#registry, {
       clock: this.clock,
       random: this.#random,
@@ -126,8 +130,10 @@ export class Server {
       rootScope: this.stats.local.root,
       newResolver: (servers) => new SystemResolver(servers),
       publish: (update) => this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update })),
+      format: { clock: this.clock, random: this.#random, hostname: hostname(), variable: environmentVariable },
+      openEventLog: (path) => this.#eventLogs.open(path),
+      onException: (error) => this.logger.error('unexpected exception in a health check', { stack: (error as Error).stack }),
       publishHealth: (cluster) => this.#tell('refresh-health', this.workers.tell({ kind: 'refresh-health', cluster })),
-      writeOutlierEvent: this.#outlierLog === null ? null : (line) => this.#outlierLog?.write(line),
     });
     const resources = new LiveResources(
       this.workers,
@@ -154,11 +160,19 @@ export class Server {
     await this.workers.configure({
       localInfo: localInfo(compiled.node, this.options.localAddressIpVersion),
       runtime: this.runtime.values(),
-      localClusterName: compiled.localClusterName,
+      place: ownPlace(compiled.node, compiled.localClusterName),
       clusters: compiled.clusters.block,
       stats: compiled.stats,
       routeTables: {},
+      overload: workerOverload(compiled.overload),
     });
+    if (compiled.overload !== null) {
+      const { clock, workers } = this;
+      this.#overload = startOverloadManager(compiled.overload, {
+        ...{ clock, workers, runtime: this.#runtimeValues, rootScope: this.stats.local.root, logger: this.logger },
+        tell: (call) => this.#tell(call.kind, workers.tell(call)),
+      });
+    }
     // A port that is taken is said at once; connections wait, where Envoy refuses them, until there is something to serve them with.
     const refused = await resources.setListeners('static', compiled.listeners);
     if (refused.size > 0) throw new Error([...refused].map(([name, reason]) => `listener '${name}': ${reason}`).join('\n'));
@@ -167,6 +181,8 @@ export class Server {
     await this.clusters.start();
     this.#waitingFor = ['dynamic resources'];
     await this.#subscriptions.start(compiled.dynamic);
+    this.#waitingFor = ['health checks'];
+    await this.clusters.firstHealthRound();
     await this.workers.serveConnections();
     if (isStatic(compiled)) this.#compiler.close();
     this.#waitingFor = [];
@@ -256,7 +272,7 @@ export class Server {
   reopenLogs(): void {
     this.#reopenLog();
     this.#adminLogs?.reopen();
-    this.#outlierLog?.reopen();
+    this.#eventLogs.reopen();
     this.#tell('reopen-logs', this.workers.tell({ kind: 'reopen-logs' }));
   }
 
@@ -287,6 +303,7 @@ export class Server {
     this.#stopped = true;
     this.#termination?.cancel();
     this.#serverStats.stop();
+    this.#overload?.stop();
     this.clusters?.stop();
     this.#subscriptions?.close();
     this.#reload?.stop();
@@ -295,7 +312,7 @@ export class Server {
     await this.workers.stop();
     await this.#admin?.stop();
     await this.#adminLogs?.close();
-    await this.#outlierLog?.close();
+    await this.#eventLogs.close();
   }
 
   async #startAdmin(compiled: CompiledConfig): Promise<void> {
@@ -320,19 +337,6 @@ export class Server {
     if (this.options.adminAddressPath !== null) fs.writeFileSync(this.options.adminAddressPath, bound.text);
   }
 
-  async #openOutlierLog(path: string): Promise<void> {
-    if (path === '') return;
-    const { EventLog } = await import('./event-log.ts');
-    this.#outlierLog = new EventLog(path, this.clock, this.stats.local.root, this.options.fileFlushIntervalMs);
-  }
-
-  #onNews(news: WorkerNews): void {
-    const clusters = this.clusters;
-    if (clusters === null) return;
-    if (news.kind === 'outlier-watch') clusters.watchOutliers(news.cluster, news.clusterId);
-    else clusters.outliers.onDetection(news.cluster, news.clusterId, news.slot, news.detection);
-  }
-
   /** What a worker that starts now must be told of the process's state. */
   #processState(): WorkerCall[] {
     const calls: WorkerCall[] = [
@@ -340,6 +344,7 @@ export class Server {
       { kind: 'set-log-levels', levels: this.#loggers.levels() },
       ...this.#standing,
     ];
+    if (this.#overload?.holdsConnections === true) calls.push({ kind: 'hold-connections', hold: true });
     if (this.#healthCheckFailed) calls.push({ kind: 'set-health-check-failed', failed: true });
     if (this.#termination !== null) calls.push({ kind: 'terminate' });
     return calls;

@@ -1,9 +1,9 @@
 /** The data plane of one worker, put together. */
 import { AccessLogs } from '../access-log/access-logs.ts';
-import type { OutlierReports } from '../cluster/cluster.ts';
 import { WorkerClusterManager } from '../cluster/cluster-manager.ts';
 import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterFactory } from '../filters/api.ts';
 import type { FormatEnvironment } from '../http/format/operator.ts';
+import { SharedBlocks } from '../lb/shared-blocks.ts';
 import { SharedSlab } from '../lb/shared-slab.ts';
 import { SharedConnectionCount } from '../listener/connection-count.ts';
 import { ListenerManager } from '../listener/listener-manager.ts';
@@ -14,6 +14,8 @@ import { buildRouteTable } from '../route/route-table.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { environmentVariable } from '../runtime/environment.ts';
 import { type Logger, Loggers } from '../runtime/logger.ts';
+import { collectGarbage } from '../runtime/memory.ts';
+import { OverloadState } from '../runtime/overload.ts';
 import { systemRandom } from '../runtime/random.ts';
 import { RealClock } from '../runtime/real-clock.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
@@ -24,6 +26,7 @@ import type { ExplainAnswer } from './explain/explanation.ts';
 import type { ExplainQuestion } from './explain/question.ts';
 import { HTTP_FILTERS, LISTENER_FILTERS, NETWORK_FILTERS } from './extensions.ts';
 import type { FromWorker, ToWorker, WorkerConfiguration, WorkerData } from './messages.ts';
+import { configureOverload, globalConnections } from './overload/worker-side.ts';
 import { RouteTables } from './route-tables.ts';
 import type { WorkerParts } from './worker-parts.ts';
 
@@ -33,10 +36,10 @@ const CLOSING_TURNS = 100;
 
 export class WorkerServer {
   readonly #data: WorkerData;
-  readonly #post: (message: FromWorker) => void;
   readonly #clock: Clock = new RealClock(flushConnections, (error) => this.#onBug('unexpected exception in a timer', error, {}));
   readonly #random = systemRandom();
   readonly #runtime = new MutableRuntime();
+  readonly #overload: OverloadState;
   readonly #loggers: Loggers;
   readonly #logger: Logger;
   readonly #store: StatsStore;
@@ -54,14 +57,15 @@ export class WorkerServer {
   #clusters: WorkerClusterManager | null = null;
   #listeners: ListenerManager | null = null;
   #accessLogs: AccessLogs | null = null;
+  #overloadResets: Counter | null = null;
 
   constructor(data: WorkerData, post: (message: FromWorker) => void) {
     this.#data = data;
-    this.#post = post;
     this.#loggers = new Loggers((record) => post({ kind: 'log', record }), data.logLevel, data.logLevels);
     this.#logger = this.#loggers.component('main');
     this.#store = new StatsStore((announcement) => post({ kind: 'stats', announcement }));
     this.#slab = new SharedSlab(data.slab, data.ledger);
+    this.#overload = new OverloadState(data.overload, this.#random);
     this.#counts = new Int32Array(data.connectionCounts);
     this.#connectionLedger = new Int32Array(data.connectionLedger);
     this.#bugs = this.#store.root.scope('server').counter('envoy_bug_failures');
@@ -117,6 +121,15 @@ export class WorkerServer {
       case 'set-health-check-failed':
         this.#listeners!.healthCheckFailed = message.failed;
         return null;
+      case 'hold-connections':
+        this.#listeners!.holdForOverload(message.hold);
+        return null;
+      case 'shrink-heap':
+        collectGarbage();
+        return null;
+      case 'reset-streams':
+        this.#overloadResets!.add(this.#listeners!.resetStreams(message.minBytes));
+        return null;
       case 'reopen-logs':
         this.#accessLogs!.reopen();
         return null;
@@ -167,15 +180,22 @@ export class WorkerServer {
     const localInfo = configuration.localInfo;
     const format: FormatEnvironment = { clock, random, hostname: localInfo.hostname, variable: environmentVariable };
     this.#accessLogs = new AccessLogs({ clock, random, runtime, rootScope, format, flushIntervalMs: this.#data.fileFlushIntervalMs });
-    const outliers: OutlierReports = {
-      watch: (cluster, clusterId) => this.#post({ kind: 'outlier-watch', cluster, clusterId }),
-      report: (cluster, clusterId, slot, detection) => this.#post({ kind: 'outlier', cluster, clusterId, slot, detection }),
+    this.#clusters = new WorkerClusterManager(
+      { clock, random, runtime, rootScope, slab: this.#slab },
+      configuration.clusters,
+      configuration.place,
+    );
+    const clusters = this.#clusters;
+    const shared = new SharedBlocks(this.#slab);
+    const overload = this.#overload;
+    const deps: FilterDeps = {
+      ...{ clock, random, runtime, logger, overload, clusters, scope: rootScope, rootScope, localInfo, format, shared },
     };
-    this.#clusters = new WorkerClusterManager({ clock, random, runtime, rootScope, slab: this.#slab, outliers }, configuration.clusters);
-    const deps: FilterDeps = { clock, random, runtime, logger, clusters: this.#clusters, scope: rootScope, rootScope, localInfo, format };
     this.#deps = deps;
     for (const [name, settings] of Object.entries(configuration.routeTables)) this.#routeTables.set(name, this.#routeTable(settings));
     const accessLogs = this.#accessLogs;
+    if (configuration.overload !== null) configureOverload(this.#overload, configuration.overload, rootScope);
+    this.#overloadResets = rootScope.counter('envoy.overload_actions.reset_high_memory_stream.count');
     this.#listeners = new ListenerManager(
       {
         workerIndex: this.#data.index,
@@ -184,8 +204,7 @@ export class WorkerServer {
         newListenerFilter: (type, settings, deps) => this.#listenerFilters.get(type)?.(settings, deps, this.#parts) ?? null,
         newAccessLogger: (settings) => accessLogs.logger(settings as never),
         connectionCount: (key) => new SharedConnectionCount(this.#counts, this.#countCells.get(key)!, this.#connectionLedger),
-        globalConnectionCount: new SharedConnectionCount(this.#counts, 0, this.#connectionLedger),
-        globalConnectionLimit: () => this.#runtime.integer('overload.global_downstream_max_connections', Number.POSITIVE_INFINITY),
+        ...globalConnections(configuration.overload, this.#counts, this.#connectionLedger, runtime, rootScope),
         originalDestination: kernelOriginalDestination(),
         preparedSockets: kernelPreparedSockets(),
       },

@@ -4,19 +4,22 @@ import { SharedConnectionCount } from '../listener/connection-count.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { Logger, Loggers } from '../runtime/logger.ts';
+import { newOverloadCells } from '../runtime/overload.ts';
 import type { StatsAggregate } from '../stats/aggregate.ts';
-import type { WorkerCall, WorkerConfiguration, WorkerData, WorkerNews } from './messages.ts';
+import type { WorkerCall, WorkerConfiguration, WorkerData } from './messages.ts';
 import { type SlotOwner, type WorkerEquipment, WorkerSlot } from './worker-slot.ts';
 
 /** Cells for listeners' connection counts; the first is the global one. */
 const COUNT_CELLS = 4096;
 
-export interface WorkersOptions extends Omit<WorkerData, 'index' | 'slab' | 'ledger' | 'connectionCounts' | 'connectionLedger'> {
+export interface WorkersOptions
+  extends Omit<WorkerData, 'index' | 'slab' | 'ledger' | 'connectionCounts' | 'connectionLedger' | 'overload'> {
   readonly concurrency: number;
 }
 
 export class Workers implements SlotOwner {
   readonly slab: SharedSlab;
+  readonly overload = newOverloadCells();
   readonly #options: WorkersOptions;
   readonly #stats: StatsAggregate;
   readonly #loggers: Loggers;
@@ -30,8 +33,6 @@ export class Workers implements SlotOwner {
   resources: () => readonly WorkerCall[] = () => [];
   /** And of drains and the like, after it. */
   processState: () => readonly WorkerCall[] = () => [];
-  /** What a worker tells of itself. */
-  onNews: (news: WorkerNews) => void = () => undefined;
   #nextCountCell = 1;
   #serving = false;
 
@@ -100,6 +101,11 @@ export class Workers implements SlotOwner {
     return answers.filter((answer) => answer !== null);
   }
 
+  /** Open connections that count against the limit on all of them. */
+  get countedConnections(): number {
+    return Atomics.load(this.#counts, 0);
+  }
+
   /** @param which 'leaving-count' = of listeners and filter chains that are not in force any more */
   async connectionCount(which: 'connection-count' | 'leaving-count' = 'connection-count'): Promise<number> {
     const counts = await this.query<number>({ kind: which });
@@ -118,11 +124,10 @@ export class Workers implements SlotOwner {
     const connectionLedger = new SharedArrayBuffer(COUNT_CELLS * 4);
     const connectionCounts = this.#counts.buffer;
     return {
-      data: { ...this.#options, index, slab: this.slab.buffer, ledger, connectionCounts, connectionLedger },
+      data: { ...this.#options, index, slab: this.slab.buffer, ledger, connectionCounts, connectionLedger, overload: this.overload },
       // A worker leaves out what is below its level.
       onLog: (record) => this.#loggers.sink({ ...record, fields: { worker: index, ...record.fields } }),
       onStats: (announcement) => stats.accept(announcement),
-      onNews: (news) => this.onNews(news),
       reclaim: () => {
         stats.retire();
         this.slab.reclaim(ledger);

@@ -31,6 +31,7 @@ const update = (id: number, ...priorities: HostRecord[][]): HostUpdate => ({
   id,
   priorities: priorities.map((hosts) => ({ hosts })),
   overprovisioningFactor: 140,
+  weightedPriorityHealth: false,
 });
 
 const texts = (manager: WorkerClusterManager) => manager.get('d')!.hostSets.map((set) => set.hosts.map((h) => h.address.text));

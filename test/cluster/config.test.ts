@@ -60,7 +60,10 @@ load_assignment:
     load_balancing_weight: 3
     priority: 1
     lb_endpoints:
-    - endpoint: {hostname: h, address: {socket_address: {address: web.test, port_value: 81}}}
+    - endpoint:
+        hostname: h
+        address: {socket_address: {address: web.test, port_value: 81}}
+        health_check_config: {port_value: 82, hostname: k, disable_active_health_check: true}
       health_status: DRAINING
       load_balancing_weight: 7
       metadata: {filter_metadata: {envoy.lb: {canary: true}}}
@@ -84,6 +87,7 @@ load_assignment:
             weight: 7,
             health: HealthFlag.FailedEdsHealth | HealthFlag.EdsStatusDraining,
             metadata: { 'envoy.lb': { canary: true } },
+            check: { disabled: true, port: 82, ip: '', path: '', hostname: 'k' },
           },
           { ...DEFAULT_ENDPOINT, path: '/run/x', health: HealthFlag.DegradedEdsHealth },
         ],

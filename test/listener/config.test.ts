@@ -118,6 +118,7 @@ filter_chains: [${chainWith(ECHO)}]`);
       drainType: 'MODIFY_ONLY',
       reusePort: false,
       ignoreGlobalConnectionLimit: true,
+      bypassOverloadManager: false,
       keepalive: { timeS: 7 },
       accessLogs: ['x'],
       socketOptions: [

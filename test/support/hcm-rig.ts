@@ -12,6 +12,8 @@ import { Http1Stats } from '../../src/http/h1/stats.ts';
 import type { HeaderMap } from '../../src/http/header-map.ts';
 import { shortFlags } from '../../src/http/response-flags.ts';
 import { type ConnectionInfo, StreamInfo } from '../../src/http/stream-info.ts';
+import { SharedBlocks } from '../../src/lb/shared-blocks.ts';
+import { SharedSlab } from '../../src/lb/shared-slab.ts';
 import { type Address, ipAddress } from '../../src/net/address.ts';
 import type { Connection } from '../../src/net/connection.ts';
 import type { Route, RouteAction, RouteTable } from '../../src/route/route.ts';
@@ -62,6 +64,7 @@ export const HCM_SETTINGS: HcmSettings = {
   delayedCloseTimeoutMs: 1_000,
   maxRequestsPerConnection: 0,
   proxy100Continue: false,
+  appendLocalOverload: false,
   schemeToOverwrite: '',
   representIpv4AsMapped: false,
   forwardClientCert: 'SANITIZE',
@@ -317,6 +320,7 @@ export function hcmDeps(clock: SimulatedClock, stats: PlainStats): FilterDeps {
     rootScope: stats,
     localInfo: LOCAL_INFO,
     format: { clock, random, hostname: 'host', variable: () => undefined },
+    shared: new SharedBlocks(SharedSlab.create(1 << 18, 16)),
   };
 }
 

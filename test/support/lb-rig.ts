@@ -2,6 +2,7 @@
 import { HealthFlag, HOST_CELLS, Host } from '../../src/lb/host.ts';
 import { type HostSet, makeHostSet } from '../../src/lb/host-set.ts';
 import type { BalanceContext, BalancerDeps, LoadBalancer } from '../../src/lb/load-balancer.ts';
+import { DEFAULT_LOCALITY_POLICY } from '../../src/lb/locality/policy.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
 import { StaticRuntime } from '../../src/runtime/runtime.ts';
 import { PlainStats } from './plain-stats.ts';
@@ -32,13 +33,18 @@ export function hostSet(priority: number, counts: Partial<Record<HostKind, numbe
   return makeHostSet(priority, hosts, overprovisioningFactor);
 }
 
-export function balancerDeps(more: Partial<BalancerDeps> = {}, runtime: Record<string, string> = {}): BalancerDeps & { stats: PlainStats } {
+export function balancerDeps(
+  { failTrafficOnPanic = false, ...more }: Partial<BalancerDeps> & { failTrafficOnPanic?: boolean } = {},
+  runtime: Record<string, string> = {},
+): BalancerDeps & { stats: PlainStats } {
   const stats = new PlainStats();
   return {
     random: seededRandom(7),
     runtime: new StaticRuntime(new Map(Object.entries(runtime))),
     panicThreshold: 50,
-    failTrafficOnPanic: false,
+    locality: { ...DEFAULT_LOCALITY_POLICY, failTrafficOnPanic },
+    localCluster: null,
+    scope: stats,
     healthyPanic: stats.counter('lb_healthy_panic'),
     stats,
     ...more,

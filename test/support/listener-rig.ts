@@ -3,6 +3,8 @@ import { createConnection, type Socket } from 'node:net';
 import type { ClusterManager } from '../../src/cluster/api.ts';
 import type { FilterDeps, ListenerFilterFactory, NetworkFilterDeps, NetworkFilterFactory } from '../../src/filters/api.ts';
 import type { StreamInfo } from '../../src/http/stream-info.ts';
+import { SharedBlocks } from '../../src/lb/shared-blocks.ts';
+import { SharedSlab } from '../../src/lb/shared-slab.ts';
 import { type ConnectionCount, localConnectionCount } from '../../src/listener/connection-count.ts';
 import type { ListenerDeps } from '../../src/listener/deps.ts';
 import { ListenerManager } from '../../src/listener/listener-manager.ts';
@@ -54,6 +56,7 @@ export class ListenerRig {
       scope: this.stats,
       rootScope: this.stats,
       localInfo: { nodeId: 'node', clusterName: 'cluster', zone: 'zone', hostname: 'host', addressIp: '10.0.0.9' },
+      shared: new SharedBlocks(SharedSlab.create(1 << 18, 16)),
     };
     const counts = new Map<string, ConnectionCount>();
     const deps: ListenerDeps = {
@@ -196,6 +199,7 @@ export function listener(changes: Partial<ListenerSettings> = {}): ListenerSetti
     trafficDirection: 0,
     drainType: 'DEFAULT',
     ignoreGlobalConnectionLimit: false,
+    bypassOverloadManager: false,
     filterChains: [chain('c', ['echo'])],
     defaultFilterChain: null,
     accessLogs: [],

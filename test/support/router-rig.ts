@@ -195,6 +195,10 @@ class FakeStream implements TerminalHttpStream {
   }
   continueRequest(): void {}
   continueResponse(): void {}
+  injectRequestData(): void {}
+  injectResponseData(): void {}
+  holdRequest(): void {}
+  holdResponse(): void {}
   localReply(status: number, body: string, flag: number, details: string, edit: ((headers: ResponseHeaders) => void) | null = null): void {
     if (this.ended) return;
     this.info.flags |= flag;
@@ -280,8 +284,9 @@ export class RouterRig {
       clusters,
       scope: this.stats.scope('http.test'),
       rootScope: this.stats,
+      localInfo: { addressIp: '10.9.9.9' },
     } as unknown as FilterDeps;
-    this.stream.filter = createRouter({ ...ROUTER_SETTINGS, ...options.settings }, deps).newFilter();
+    this.stream.filter = createRouter({ ...ROUTER_SETTINGS, ...options.settings }, deps).newFilter(null, '');
   }
 
   /** Sends a request; by default a complete GET. */

@@ -14,6 +14,7 @@ import type { CaresDnsResolverConfig } from '../../config/gen/envoy/extensions/n
 import { durationMs } from '../../http/config.ts';
 import { HealthFlag } from '../../lb/host.ts';
 import { isIp } from '../../net/address.ts';
+import { compileEndpointCheck } from '../health-check/config.ts';
 import {
   DEFAULT_DNS,
   DEFAULT_ENDPOINT,
@@ -77,6 +78,7 @@ function compileEndpoint(message: LbEndpoint, type: DiscoveryType, at: CompileCo
     weight: message.loadBalancingWeight ?? DEFAULT_ENDPOINT.weight,
     health: healthBits(message.healthStatus),
     metadata: compileMetadata(message.metadata),
+    check: compileEndpointCheck(endpoint?.healthCheckConfig, at.field('endpoint').field('health_check_config')),
   };
 }
 

@@ -6,33 +6,26 @@ import type { HostRecord, HostUpdate } from '../host-update.ts';
 /** Cells of hosts that left. They are used again when nothing is in flight on them any more. */
 export class SlotPool {
   readonly #slab: SharedSlab;
-  /** By how many cells they have. */
-  readonly #freed = new Map<number, number[]>();
+  readonly #freed: number[] = [];
 
   constructor(slab: SharedSlab) {
     this.#slab = slab;
   }
 
-  /** @param size HOST_CELLS, and what belongs to the host besides */
-  take(size: number): number {
+  take(): number {
     const cells = this.#slab.cells;
-    const freed = this.#freed.get(size) ?? [];
-    for (let i = 0; i < freed.length; i++) {
-      const slot = freed[i]!;
+    for (let i = 0; i < this.#freed.length; i++) {
+      const slot = this.#freed[i]!;
       if (!hostCellsIdle(cells, slot)) continue;
-      freed.splice(i, 1);
+      this.#freed.splice(i, 1);
       resetHostCells(cells, slot);
-      cells.fill(0, slot + HOST_CELLS, slot + size);
       return slot;
     }
-    return this.#slab.allocate(size);
+    return this.#slab.allocate(HOST_CELLS);
   }
 
-  give(slot: number, size: number): void {
-    if (slot < 0) return;
-    const freed = this.#freed.get(size);
-    if (freed === undefined) this.#freed.set(size, [slot]);
-    else freed.push(slot);
+  give(slot: number): void {
+    if (slot >= 0) this.#freed.push(slot);
   }
 }
 
@@ -47,22 +40,27 @@ export class HostBook {
   readonly #id: number;
   /** Percent; an endpoint list may bring its own. */
   overprovisioningFactor: number;
+  weightedPriorityHealth: boolean;
   /** Hosts made since the start. */
   made = 0;
   readonly #slots: SlotPool;
-  readonly #slotSize: number;
   #slotOf = new Map<string, number>();
   #update: HostUpdate;
   #json: string;
 
-  constructor(cluster: string, id: number, overprovisioningFactor: number, slots: SlotPool, slotSize = HOST_CELLS) {
+  constructor(cluster: string, id: number, overprovisioningFactor: number, slots: SlotPool, weightedPriorityHealth = false) {
     this.#cluster = cluster;
     this.#id = id;
     this.overprovisioningFactor = overprovisioningFactor;
+    this.weightedPriorityHealth = weightedPriorityHealth;
     this.#slots = slots;
-    this.#slotSize = slotSize;
-    this.#update = { cluster, id, priorities: [{ hosts: [] }], overprovisioningFactor };
+    this.#update = { cluster, id, priorities: [{ hosts: [] }], overprovisioningFactor, weightedPriorityHealth };
     this.#json = JSON.stringify(this.#update);
+  }
+
+  /** Where the host's cells are; -1 if there is no such host. */
+  slotOf(key: string): number {
+    return this.#slotOf.get(key) ?? -1;
   }
 
   /** The hosts as they are now. */
@@ -79,7 +77,7 @@ export class HostBook {
     const take = ({ key, host }: KeyedHost): HostRecord => {
       let slot = this.#slotOf.get(key);
       if (slot === undefined) {
-        slot = this.#slots.take(this.#slotSize);
+        slot = this.#slots.take();
         came = true;
         this.made++;
       }
@@ -91,12 +89,13 @@ export class HostBook {
       id: this.#id,
       priorities: priorities.map((hosts) => ({ hosts: inOrder(unique(hosts), place).map(take) })),
       overprovisioningFactor: this.overprovisioningFactor,
+      weightedPriorityHealth: this.weightedPriorityHealth,
     };
     let went = false;
     for (const [key, slot] of this.#slotOf) {
       if (slots.has(key)) continue;
       went = true;
-      this.#slots.give(slot, this.#slotSize);
+      this.#slots.give(slot);
     }
     this.#slotOf = slots;
     this.#update = update;
@@ -108,7 +107,7 @@ export class HostBook {
 
   /** The cluster is gone. */
   clear(): void {
-    for (const slot of this.#slotOf.values()) this.#slots.give(slot, this.#slotSize);
+    for (const slot of this.#slotOf.values()) this.#slots.give(slot);
     this.#slotOf.clear();
   }
 }

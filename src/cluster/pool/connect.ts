@@ -123,7 +123,8 @@ class SocketAttempt implements ConnectAttempt {
   };
 }
 
-function socketOptions(target: HostAddress, options: ConnectOptions): net.NetConnectOpts {
+/** For `net.connect`. */
+export function socketOptions(target: HostAddress, options: ConnectOptions): net.NetConnectOpts {
   if (target.kind === 'pipe') return { path: target.path.startsWith('@') ? '\0' + target.path.slice(1) : target.path, allowHalfOpen: true };
   const base = { host: target.ip, port: target.port, noDelay: true, allowHalfOpen: true };
   if (options.bindAddress === '') return base;

@@ -138,7 +138,7 @@ export function requireArgs(call: OperatorCall): string {
 
 /** For checking a format before any worker uses it. */
 export const NO_ENVIRONMENT: FormatEnvironment = {
-  clock: { nowMs: () => 0, wallMs: () => 0, arm: () => undefined, disarm: () => undefined },
+  clock: { nowMs: () => 0, originMs: 0, wallMs: () => 0, arm: () => undefined, disarm: () => undefined },
   random: { nextU32: () => 0, below: () => 0, uuid: () => '' },
   hostname: '',
   variable: () => undefined,

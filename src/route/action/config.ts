@@ -9,20 +9,19 @@ import {
   RedirectAction_RedirectResponseCode as RedirectCode,
   type Route,
   type RouteAction,
-  type RouteAction_RequestMirrorPolicy,
   type VirtualHost,
 } from '../../config/gen/envoy/config/route/v3/route_components_pb.js';
 import type { RouteConfiguration } from '../../config/gen/envoy/config/route/v3/route_pb.js';
-import { compileRegexRewrite, compileRuntimeFraction, durationMs } from '../../http/config.ts';
+import { compileRegexRewrite, durationMs } from '../../http/config.ts';
 import { compileDataSource } from '../../http/data-source-config.ts';
 import { canonicalName } from '../../http/header-lookup.ts';
 import { wireText } from '../../http/wire-text.ts';
 import { compileRetryPolicy } from '../../resilience/config.ts';
 import type { RetryPolicySettings } from '../../resilience/retry-policy.ts';
-import type { RouteCompileDeps } from '../config.ts';
 import type { ActionSettings, ForwardSettings, Metadata, MirrorPolicySettings, PathMatchSettings, RedirectSettings } from '../settings.ts';
 import { balancingMetadata, type ClusterCheck, checkCluster } from './cluster/config.ts';
 import { compileHashPolicies } from './hash-policy/config.ts';
+import { compileMirrors } from './mirror/config.ts';
 import { compileRewrite } from './rewrite/config.ts';
 import { compileWeightedClusters } from './weighted/config.ts';
 
@@ -120,10 +119,7 @@ function compileForward(
     internalRedirect: compileInternalRedirect(action, at),
     requestBufferLimit: bufferLimit(route) ?? bufferLimit(scope.virtualHost),
     // The most specific list that is not empty is the one.
-    mirrors:
-      action.requestMirrorPolicies.length === 0
-        ? scope.mirrors
-        : compileMirrors(action.requestMirrorPolicies, scope.validateClusters, scope.deps, at),
+    mirrors: action.requestMirrorPolicies.length === 0 ? scope.mirrors : compileMirrors(action.requestMirrorPolicies, scope, at),
     hashPolicies: action.hashPolicy.length === 0 ? NO_HASH_POLICIES : compileHashPolicies(action.hashPolicy, at),
     metadataMatch,
   };
@@ -210,31 +206,5 @@ function compileInternalRedirect(action: RouteAction, at: CompileContext): Forwa
     responseCodes: policy.redirectResponseCodes.length === 0 ? [302] : codes,
     allowCrossSchemeRedirect: policy.allowCrossSchemeRedirect,
     responseHeadersToCopy: policy.responseHeadersToCopy.map((name) => name.toLowerCase()),
-  };
-}
-
-export function compileMirrors(
-  policies: readonly RouteAction_RequestMirrorPolicy[],
-  validateClusters: boolean,
-  deps: RouteCompileDeps,
-  at: CompileContext,
-): readonly MirrorPolicySettings[] {
-  return policies.map((policy, i) => compileMirror(policy, { validateClusters, deps }, at.field('request_mirror_policies', i)));
-}
-
-function compileMirror(policy: RouteAction_RequestMirrorPolicy, scope: ClusterCheck, at: CompileContext): MirrorPolicySettings {
-  if (policy.cluster !== '' && policy.clusterHeader !== '') {
-    at.error(
-      `Only one of cluster '${policy.cluster}' or cluster_header '${policy.clusterHeader}' in request mirror policy can be specified`,
-    );
-  } else if (policy.cluster === '' && policy.clusterHeader === '') {
-    at.error('Exactly one of cluster or cluster_header in request mirror policy need to be specified');
-  } else if (policy.cluster !== '') checkCluster(policy.cluster, 'shadow cluster', scope, at.field('cluster'));
-  return {
-    cluster: policy.cluster,
-    clusterHeader: canonicalName(policy.clusterHeader),
-    fraction: policy.runtimeFraction === undefined ? null : compileRuntimeFraction(policy.runtimeFraction),
-    disableShadowHostSuffixAppend: policy.disableShadowHostSuffixAppend,
-    hostRewrite: wireText(policy.hostRewriteLiteral),
   };
 }

@@ -3,9 +3,8 @@ import { firstValue } from '../../http/header-lookup.ts';
 import type { RequestHeaders } from '../../http/header-map.ts';
 import type { StreamInfo } from '../../http/stream-info.ts';
 import type { RetryPolicySettings } from '../../resilience/retry-policy.ts';
-import type { RuntimeSnapshot } from '../../runtime/runtime.ts';
 import type { HashResult, InternalRedirectSettings, MirrorSettings, RouteAction } from '../route.ts';
-import type { ForwardSettings, Metadata, MirrorPolicySettings } from '../settings.ts';
+import type { ForwardSettings, Metadata } from '../settings.ts';
 import type { HashPolicies } from './hash-policy/hash-policy.ts';
 
 /** Name of a cluster, or of the header that names it. */
@@ -37,7 +36,13 @@ export class ForwardAction implements RouteAction {
   readonly #cluster: ClusterSource;
   readonly #hashPolicies: HashPolicies | null;
 
-  constructor(settings: ForwardSettings, cluster: ClusterSource, metadataMatch: Metadata | null, hashPolicies: HashPolicies | null) {
+  constructor(
+    settings: ForwardSettings,
+    cluster: ClusterSource,
+    metadataMatch: Metadata | null,
+    hashPolicies: HashPolicies | null,
+    mirrors: readonly MirrorSettings[],
+  ) {
     this.clusterNotFoundStatus = settings.clusterNotFoundStatus;
     this.timeoutMs = settings.timeoutMs;
     this.idleTimeoutMs = settings.idleTimeoutMs;
@@ -55,7 +60,7 @@ export class ForwardAction implements RouteAction {
     this.connectTerminates = settings.connectTerminates;
     this.internalRedirect = settings.internalRedirect;
     this.requestBufferLimit = settings.requestBufferLimit;
-    this.mirrors = settings.mirrors.length === 0 ? NO_MIRRORS : settings.mirrors.map((mirror) => new MirrorPolicy(mirror));
+    this.mirrors = mirrors;
     this.metadataMatch = metadataMatch;
     this.#cluster = cluster;
     this.#hashPolicies = hashPolicies;
@@ -67,28 +72,5 @@ export class ForwardAction implements RouteAction {
 
   hash(headers: RequestHeaders, info: StreamInfo): HashResult | null {
     return this.#hashPolicies === null ? null : this.#hashPolicies.hash(headers, info);
-  }
-}
-
-const NO_MIRRORS: readonly MirrorSettings[] = [];
-
-class MirrorPolicy implements MirrorSettings {
-  readonly cluster: string;
-  readonly clusterHeader: string;
-  readonly disableShadowHostSuffixAppend: boolean;
-  readonly hostRewrite: string;
-  readonly #fraction: MirrorPolicySettings['fraction'];
-
-  constructor(settings: MirrorPolicySettings) {
-    this.cluster = settings.cluster;
-    this.clusterHeader = settings.clusterHeader;
-    this.disableShadowHostSuffixAppend = settings.disableShadowHostSuffixAppend;
-    this.hostRewrite = settings.hostRewrite;
-    this.#fraction = settings.fraction;
-  }
-
-  shouldMirror(runtime: RuntimeSnapshot, random: number): boolean {
-    const fraction = this.#fraction;
-    return fraction === null || runtime.fraction(fraction.runtimeKey, fraction.numerator, fraction.denominator, random);
   }
 }

@@ -195,6 +195,8 @@ export function dryRun(
     scope: rootScope,
     clusters: {
       get: (name) => {
+        // Who else is asked, once the request has its host, gets a copy of it.
+        if (run.host !== null) return null;
         run.cluster = world.clusters.copy(name, { clock, random, rootScope });
         return run.cluster === null ? null : new DryCluster(run.cluster, run, deps);
       },

@@ -1,8 +1,9 @@
 /** A worker that has the configuration and no sockets: what `outrider explain` asks. */
 import { SharedSlab } from '../../lb/shared-slab.ts';
 import type { FilterChainSettings, ListenerSettings } from '../../listener/settings.ts';
+import { newOverloadCells } from '../../runtime/overload.ts';
 import type { CompiledConfig } from '../compiled.ts';
-import { localInfo } from '../local-info.ts';
+import { localInfo, ownPlace } from '../local-info.ts';
 import type { ToWorker, WorkerCall, WorkerData } from '../messages.ts';
 import { RuntimeLayers } from '../runtime-layers.ts';
 import { WorkerServer } from '../worker-server.ts';
@@ -23,6 +24,7 @@ export async function explainOffline(
     ledger: slab.newLedger(),
     connectionCounts: new SharedArrayBuffer((whole.listeners.length + 1) * 4),
     connectionLedger: new SharedArrayBuffer((whole.listeners.length + 1) * 4),
+    overload: newOverloadCells(),
     drainStrategy: 'immediate',
     drainTimeMs: 0,
     fileFlushIntervalMs: 10_000,
@@ -36,10 +38,11 @@ export async function explainOffline(
     configuration: {
       localInfo: localInfo(compiled.node, 'v4'),
       runtime: new RuntimeLayers(compiled.runtimeLayers, compiled.node.cluster).values(),
-      localClusterName: compiled.localClusterName,
+      place: ownPlace(compiled.node, compiled.localClusterName),
       clusters: whole.clusters,
       stats: compiled.stats,
       routeTables: whole.routeTables,
+      overload: null,
     },
   });
   for (const update of whole.hosts) await tell({ kind: 'set-hosts', update });

@@ -1,5 +1,5 @@
 /** Runs all cases of one configuration on one proxy process, and writes down what was seen as comparable text. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -69,6 +69,7 @@ export class ConfigurationRun {
     tokens.set('log', join(directory, 'access.log'));
     tokens.set('dir', directory);
     const run = new ConfigurationRun(configuration, upstreams, tokens, directory);
+    for (const [name, text] of Object.entries(configuration.files ?? {})) await writeFile(join(directory, name), text);
     const file = join(directory, 'bootstrap.yaml');
     await writeFile(
       file,
@@ -90,6 +91,12 @@ export class ConfigurationRun {
   /** Sends one case and returns what client and upstreams saw. */
   async play(one: Case): Promise<string> {
     for (const [name, upstream] of this.#upstreams) upstream.prepare(one.upstream?.[name] ?? []);
+    for (const [name, text] of Object.entries(one.writes ?? {})) {
+      const file = join(this.#directory, name);
+      await writeFile(`${file}.new`, text);
+      await rename(`${file}.new`, file);
+    }
+    if (one.until !== undefined) await this.#reached(one.until);
     const seen: string[] = [];
     const sent: string[] = [];
     if (one.parallel !== undefined) seen.push(await this.#parallel(one, one.parallel, sent));
@@ -232,6 +239,15 @@ export class ConfigurationRun {
       if (!stats.has('http.ingress.downstream_cx_active')) return;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+  }
+
+  async #reached(values: Readonly<Record<string, number>>): Promise<void> {
+    for (let i = 0; i < 300; i++) {
+      const stats = await this.#mustRun().stats();
+      if (Object.entries(values).every(([name, value]) => (stats.get(name) ?? 0) === value)) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`statistics did not become ${JSON.stringify(values)}`);
   }
 
   #arrivals(): number {

@@ -47,6 +47,10 @@ export interface Difference {
 
 export interface Case {
   readonly name: string;
+  /** Files in `{{dir}}` that get other contents first, each by a rename. */
+  readonly writes?: Readonly<Record<string, string>>;
+  /** Statistics that have to show these values before anything is sent. */
+  readonly until?: Readonly<Record<string, number>>;
   /** One connection, one exchange after the other. */
   readonly send?: Send | readonly Send[];
   /** A connection each, started in this order. Gates of the upstreams open after the last one was started. */
@@ -96,6 +100,8 @@ export interface Configuration {
   /** The `access_log` list instead of the default one. */
   readonly accessLog?: string;
   readonly args?: readonly string[];
+  /** Files in `{{dir}}` when the proxy starts. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Statistics that are not compared here, besides those that depend on time. */
   readonly ignoreStats?: RegExp;
   /** Explained differences of the configuration's access log and statistics. */

@@ -2,11 +2,14 @@
 import type { Area } from '../harness/scenario.ts';
 import { admin } from './admin.ts';
 import { edge } from './edge.ts';
+import { fault } from './fault.ts';
 import { framing } from './framing.ts';
 import { headers } from './headers.ts';
 import { hedging } from './hedging.ts';
 import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
+import { mirroring } from './mirroring.ts';
+import { overload } from './overload.ts';
 import { paths } from './paths.ts';
 import { resilience } from './resilience.ts';
 import { retries } from './retries.ts';
@@ -22,8 +25,10 @@ export const areas: readonly Area[] = [
   headers,
   retries,
   hedging,
+  mirroring,
   timeouts,
   resilience,
+  overload,
   framing,
   malformed,
   edge,
@@ -32,4 +37,5 @@ export const areas: readonly Area[] = [
   tunnels,
   tcp,
   admin,
+  fault,
 ];

@@ -1,10 +1,13 @@
 /** What all requests of one router entry share, made when configuration is applied on a worker. */
+
+import type { Route, RouteAction } from '../../../route/route.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import type { FilterDeps, HttpFilter, HttpFilterFactory } from '../../api.ts';
 import { RouteStatsTable } from './route-stats.ts';
 import { RouterFilter } from './router-filter.ts';
 import { RouterStats } from './router-stats.ts';
 import type { RouterSettings } from './settings.ts';
+import { makeShadowRoute } from './shadow.ts';
 
 export class RouterFilterFactory implements HttpFilterFactory {
   readonly settings: RouterSettings;
@@ -12,6 +15,8 @@ export class RouterFilterFactory implements HttpFilterFactory {
   readonly log: Logger;
   readonly stats: RouterStats;
   readonly routeStats: RouteStatsTable;
+  #shadows: RouterFilterFactory | null;
+  #shadowRoute: (Route & { readonly action: RouteAction }) | null;
 
   constructor(settings: RouterSettings, deps: FilterDeps) {
     this.settings = settings;
@@ -19,6 +24,23 @@ export class RouterFilterFactory implements HttpFilterFactory {
     this.log = deps.logger.component('router');
     this.stats = new RouterStats(deps.scope);
     this.routeStats = new RouteStatsTable(deps.rootScope);
+    this.#shadows = null;
+    this.#shadowRoute = null;
+  }
+
+  /** Makes the filters of mirrored requests: they are counted apart from those of clients. */
+  get shadows(): RouterFilterFactory {
+    if (this.#shadows === null) {
+      const scope = this.deps.rootScope.tagged('http', 'envoy.http_conn_manager_prefix', 'async-client');
+      this.#shadows = new RouterFilterFactory({ ...this.settings, strictCheckHeaders: [] }, { ...this.deps, scope });
+    }
+    return this.#shadows;
+  }
+
+  /** The route of mirrored requests; its timeout is nearly always the one that was asked for last. */
+  shadowRoute(timeoutMs: number): Route {
+    if (this.#shadowRoute === null || this.#shadowRoute.action.timeoutMs !== timeoutMs) this.#shadowRoute = makeShadowRoute(timeoutMs);
+    return this.#shadowRoute;
   }
 
   newFilter(): HttpFilter {

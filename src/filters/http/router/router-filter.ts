@@ -9,6 +9,7 @@ import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/h
 import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import { HostResult } from '../../../lb/host.ts';
+import { keepChunk } from '../../../net/connection.ts';
 import { createRetryState } from '../../../resilience/retry-state.ts';
 import { updateAuthority } from '../../../route/action/rewrite/rewrite.ts';
 import { type HttpStream, Status, type TerminalHttpStream, type WatermarkListener } from '../../api.ts';
@@ -21,6 +22,7 @@ import { RequestBody } from './request-body.ts';
 import { resetBody, resetDetails, resetFlag, resetStatus } from './reset-replies.ts';
 import { RouterAttempts, Verdict } from './router-attempts.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
+import { prepareShadows, type Shadows } from './shadow.ts';
 import { readTimeouts, setTimeoutHeaders } from './timeouts.ts';
 import { acceptsTunnel, UpstreamAttempt } from './upstream-attempt.ts';
 import { recordReady } from './upstream-timing.ts';
@@ -29,10 +31,13 @@ const CLOSED_PREMATURELY = 'upstream is closed prematurely during decoding data 
 
 export class RouterFilter extends RouterAttempts implements WatermarkListener {
   #bodyOverflowed: boolean;
+  /** Copies that still want the rest of the request. */
+  #shadows: Shadows | null;
 
   constructor(factory: RouterFilterFactory) {
     super(factory);
     this.#bodyOverflowed = false;
+    this.#shadows = null;
   }
 
   // ── the request, from the filters before ──
@@ -71,6 +76,10 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
       if (body.fits(chunk)) body.add(chunk);
       else if (!this.#abandonBody()) return Status.Stop;
     }
+    if (this.#shadows !== null) {
+      chunk = keepChunk(chunk);
+      this.#shadows.data(chunk, end);
+    }
     if (this.attempt !== null) {
       if (stream.isTunnel && !this.responseStarted && this.#rejectsEarlyData(chunk)) return Status.Stop;
       this.attempt.sendData(chunk, end);
@@ -84,6 +93,7 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
 
   override onRequestTrailers(_stream: HttpStream, trailers: HeaderMap): Status {
     this.trailers = trailers;
+    this.#shadows?.trailers(trailers);
     this.attempt?.sendTrailers(trailers);
     this.#onRequestComplete();
     return Status.Stop;
@@ -92,6 +102,7 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
   override onStreamEnd(_stream: HttpStream): void {
     this.cleanUp();
     this.resetAll();
+    this.#shadows?.cancel();
   }
 
   // ── the attempt reports ──
@@ -254,7 +265,12 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
       this.isWebSocket = true;
       this.armGlobal();
     }
+    const shadows = action.mirrors.length === 0 ? null : prepareShadows(this);
     this.start(new UpstreamAttempt(this, stream, headers, pool, host), end);
+    if (shadows !== null && (end || !stream.ended)) {
+      this.#shadows = shadows;
+      shadows.start(end);
+    }
     if (end && !stream.ended) this.#onRequestComplete();
   }
 

@@ -123,6 +123,7 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
     delayedCloseTimeoutMs: durationMs(message.delayedCloseTimeout) ?? 1_000,
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
     proxy100Continue: message.proxy100Continue,
+    appendLocalOverload: message.appendLocalOverload,
     schemeToOverwrite:
       message.schemeHeaderTransformation?.transformation.case === 'schemeToOverwrite'
         ? message.schemeHeaderTransformation.transformation.value

@@ -3,7 +3,7 @@ import type { Counter, Gauge, Histogram, StatsScope } from '../../../stats/scope
 
 /** What nothing here moves: shown as 0, since dashboards ask for it. */
 const ALWAYS_ZERO: readonly string[] = [
-  ...['downstream_cx_http2_total', 'downstream_cx_http3_total', 'downstream_cx_overload_disable_keepalive', 'downstream_cx_ssl_total'],
+  ...['downstream_cx_http2_total', 'downstream_cx_http3_total', 'downstream_cx_ssl_total'],
   ...['downstream_rq_http2_total', 'downstream_rq_http3_total', 'downstream_rq_too_many_premature_resets'],
   ...['tracing.client_enabled', 'tracing.health_check', 'tracing.not_traceable', 'tracing.random_sampling', 'tracing.service_forced'],
 ];
@@ -30,6 +30,7 @@ export class HcmStats {
   readonly cxMaxDurationReached: Counter;
   readonly cxMaxRequestsReached: Counter;
   readonly cxDelayedCloseTimeout: Counter;
+  readonly cxOverloadDisableKeepalive: Counter;
   readonly flowControlPaused: Counter;
   readonly flowControlResumed: Counter;
   readonly rqTotal: Counter;
@@ -81,6 +82,7 @@ export class HcmStats {
     this.cxMaxDurationReached = cx('max_duration_reached');
     this.cxMaxRequestsReached = cx('max_requests_reached');
     this.cxDelayedCloseTimeout = cx('delayed_close_timeout');
+    this.cxOverloadDisableKeepalive = cx('overload_disable_keepalive');
     this.flowControlPaused = scope.counter('downstream_flow_control_paused_reading_total');
     this.flowControlResumed = scope.counter('downstream_flow_control_resumed_reading_total');
     this.rqTotal = rq('total');

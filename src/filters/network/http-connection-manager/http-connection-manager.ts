@@ -6,6 +6,7 @@ import type { StreamInfo } from '../../../http/stream-info.ts';
 import type { Route, RouteTable } from '../../../route/route.ts';
 import { HttpDate } from '../../../runtime/http-date.ts';
 import type { Logger } from '../../../runtime/logger.ts';
+import { NEVER_OVERLOADED, type OverloadState } from '../../../runtime/overload.ts';
 import type { AccessLogger, FilterDeps, HttpFilter, HttpFilterFactory, NetworkFilter, NetworkFilterCallbacks } from '../../api.ts';
 import { looksAtResponses, ResponseSide, type ResponseSink } from '../../chain.ts';
 import type { HcmStats } from './hcm-stats.ts';
@@ -45,6 +46,7 @@ export class HttpConnectionManager {
   readonly localReplies: LocalReplies | null;
   readonly requestMutation: RequestMutation;
   readonly responseMutation: ResponseMutation;
+  readonly overload: OverloadState;
   readonly leavesPathAlone: boolean;
   readonly leavesHostAlone: boolean;
   readonly #filters: readonly ConfiguredFilter[];
@@ -61,6 +63,7 @@ export class HttpConnectionManager {
     this.localReplies = parts.localReplies;
     this.requestMutation = new RequestMutation(settings, deps.localInfo, deps.random);
     this.responseMutation = new ResponseMutation(settings, new HttpDate(deps.clock));
+    this.overload = deps.overload ?? NEVER_OVERLOADED;
     this.leavesPathAlone = leavesPathAlone(settings);
     this.leavesHostAlone = leavesHostAlone(settings);
     this.#filters = parts.filters;
@@ -79,8 +82,9 @@ export class HttpConnectionManager {
     for (let i = 0; i < configured.length; i++) {
       const entry = configured[i]!;
       if (route === null ? entry.disabled : (route.filterDisabled(entry.name) ?? entry.disabled)) continue;
-      const filter = entry.factory.newFilter();
-      filter.name = this.#names[i]!;
+      const name = this.#names[i]!;
+      const filter = entry.factory.newFilter(route, name);
+      filter.name = name;
       filters.push(filter);
     }
     return filters;

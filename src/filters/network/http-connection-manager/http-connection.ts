@@ -1,9 +1,11 @@
 /** One downstream connection of a connection manager: picks the codec, keeps the connection's timers, and closes it when it is due. */
 import type { CodecError, RequestDecoder, ResponseEncoder, ServerCallbacks, ServerConnection } from '../../../http/codec.ts';
 import { Http1ServerConnection } from '../../../http/h1/server-connection.ts';
+import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import type { ConnectionInfo } from '../../../http/stream-info.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
+import { Overload, ScaledTimer } from '../../../runtime/overload.ts';
 import { type NetworkFilter, type NetworkFilterCallbacks, Status } from '../../api.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { HttpStream } from './http-stream.ts';
@@ -75,10 +77,11 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
 
   onConnection(): Status {
     const { settings, deps } = this.manager;
-    if (settings.idleTimeoutMs > 0) deps.clock.arm(this.#idleTimer, settings.idleTimeoutMs);
+    const overload = this.manager.overload;
+    if (settings.idleTimeoutMs > 0) deps.clock.arm(this.#idleTimer, overload.lookMs(ScaledTimer.ConnectionIdle, settings.idleTimeoutMs));
     if (settings.maxConnectionDurationMs > 0) {
       this.#durationTimer = new Timer(this, TIMER_MAX_DURATION);
-      deps.clock.arm(this.#durationTimer, settings.maxConnectionDurationMs);
+      deps.clock.arm(this.#durationTimer, overload.lookMs(ScaledTimer.ConnectionMax, settings.maxConnectionDurationMs));
     }
     this.#callbacks.onDrain(() => this.drain());
     return Status.Continue;
@@ -91,6 +94,11 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
         this.#remoteEnded = true;
         this.#callbacks.close('flush', '');
       }
+      return Status.Stop;
+    }
+    if (this.#codec === null && this.manager.overload.any && this.manager.overload.shed(Overload.CreateCodec)) {
+      this.manager.stats.rqOverloadClose.inc();
+      this.onConnectionDone();
       return Status.Stop;
     }
     const codec = this.#codec ?? this.#openCodec();
@@ -135,6 +143,21 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     if (this.#codec !== null) stats.cxHttp1Active.dec();
     stats.cxLengthMs.record(clock.nowMs() - this.#startMs);
     this.#codec?.onConnectionClosed();
+  }
+
+  bufferedBytes(): number {
+    return this.#stream === null ? 0 : this.#callbacks.connection.bytesBuffered + this.#stream.keptBytes;
+  }
+
+  resetForMemory(): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    this.dispatch(() => {
+      stream.info.flags |= Flag.OM;
+      stream.info.responseCodeDetails = 'overload';
+      stream.reset(ResetReason.LocalReset);
+      this.#callbacks.connection.close('no-flush');
+    });
   }
 
   // ── codec ──
@@ -201,6 +224,11 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
       this.manager.stats.cxDrainClose.inc();
       this.drain();
     }
+    if (!this.#draining && this.manager.overload.any && this.manager.overload.active(Overload.DisableKeepalive)) {
+      this.manager.stats.cxOverloadDisableKeepalive.inc();
+      this.manager.stats.cxDrainClose.inc();
+      this.drain();
+    }
     return this.#draining;
   }
 
@@ -213,7 +241,8 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
   /** Makes sure the shared idle timer runs while a stream relies on it. */
   watchStreamIdle(): void {
     const idleMs = this.manager.settings.streamIdleTimeoutMs;
-    if (idleMs > 0 && !this.#streamIdleTimer.armed) this.manager.deps.clock.arm(this.#streamIdleTimer, idleMs);
+    if (idleMs > 0 && !this.#streamIdleTimer.armed)
+      this.manager.deps.clock.arm(this.#streamIdleTimer, this.manager.overload.lookMs(ScaledTimer.StreamIdle, idleMs));
   }
 
   dispatch(fn: () => void): void {
@@ -231,24 +260,31 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
   // ── timers ──
 
   onTimer(timer: Timer): void {
-    const { settings, stats, deps } = this.manager;
+    const { settings, stats, deps, overload } = this.manager;
     const now = deps.clock.nowMs();
     switch (timer.kind) {
       case TIMER_IDLE: {
         // Armed once, looked at when it expires: a request costs it nothing.
         const quietMs = this.#stream === null ? now - this.#idleSinceMs : 0;
-        if (quietMs < settings.idleTimeoutMs) {
-          deps.clock.arm(timer, settings.idleTimeoutMs - quietMs);
+        const limitMs = overload.timeoutMs(ScaledTimer.ConnectionIdle, settings.idleTimeoutMs);
+        if (quietMs < limitMs) {
+          deps.clock.arm(timer, overload.lookMs(ScaledTimer.ConnectionIdle, limitMs - quietMs));
           return;
         }
         stats.cxIdleTimeout.inc();
         this.drain();
         return;
       }
-      case TIMER_MAX_DURATION:
+      case TIMER_MAX_DURATION: {
+        const leftMs = overload.timeoutMs(ScaledTimer.ConnectionMax, settings.maxConnectionDurationMs) - (now - this.#startMs);
+        if (leftMs > 0) {
+          deps.clock.arm(timer, overload.lookMs(ScaledTimer.ConnectionMax, leftMs));
+          return;
+        }
         stats.cxMaxDurationReached.inc();
         this.drain();
         return;
+      }
       case TIMER_DRAIN:
         this.dispatch(() => {
           if (this.#codec === null) this.#callbacks.close('flush', '');
@@ -267,8 +303,9 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
         const stream = this.#stream;
         if (stream === null || stream.ownIdleTimeout) return;
         const quietMs = now - stream.lastActivityMs;
-        if (quietMs >= settings.streamIdleTimeoutMs) onStreamIdle(stream);
-        else deps.clock.arm(timer, settings.streamIdleTimeoutMs - quietMs);
+        const limitMs = overload.timeoutMs(ScaledTimer.StreamIdle, settings.streamIdleTimeoutMs);
+        if (quietMs >= limitMs) onStreamIdle(stream);
+        else deps.clock.arm(timer, overload.lookMs(ScaledTimer.StreamIdle, limitMs - quietMs));
       }
     }
   }

@@ -8,12 +8,14 @@ import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import { StreamInfo } from '../../../http/stream-info.ts';
 import type { Route, RouteTable } from '../../../route/route.ts';
+import { ScaledTimer } from '../../../runtime/overload.ts';
 import type { HttpFilter, TerminalHttpStream, WatermarkListener } from '../../api.ts';
 import { RequestSide, type ResponseSide } from '../../chain.ts';
 import type { HttpConnection } from './http-connection.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { composeLocalReply } from './local-reply.ts';
 import { admit } from './request-admission.ts';
+import { abortsDispatch } from './request-shedding.ts';
 import { noteRoute } from './route-info.ts';
 import { onStreamTimerExpired } from './stream-expiry.ts';
 import { StreamTimer, StreamTimers, type StreamTimerTarget, streamDurationMs } from './stream-timers.ts';
@@ -27,6 +29,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   responseStarted: boolean;
   ended: boolean;
   isTunnel: boolean;
+  bufferLimit: number;
   /** HTTP/1: the connection ends with this response. */
   closeAfter: boolean;
   /** Last time anything moved in either direction. */
@@ -66,6 +69,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.responseStarted = false;
     this.ended = false;
     this.isTunnel = false;
+    this.bufferLimit = connection.bufferLimit;
     this.closeAfter = false;
     this.lastActivityMs = now;
     this.ownIdleTimeout = false;
@@ -110,9 +114,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   get responseHeaders(): ResponseHeaders | null {
     return this.#responseHeaders;
   }
-  get bufferLimit(): number {
-    return this.connection.bufferLimit;
-  }
   get clusterName(): string {
     if (!this.#routePicked) this.#pickRoute();
     return this.#clusterName;
@@ -134,6 +135,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
 
   onRequestHeaders(headers: RequestHeaders, end: boolean): void {
     const manager = this.manager;
+    if (manager.overload.any && abortsDispatch(this)) return;
     this.#headers = headers;
     this.info.requestHeaders = headers;
     this.info.protocol = this.encoder.protocol;
@@ -197,6 +199,11 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.#watermarks?.onDownstreamBelowLowWatermark();
   }
 
+  /** Bytes of the request that filters keep. */
+  get keptBytes(): number {
+    return this.#request?.bufferedBytes ?? 0;
+  }
+
   // ── for filters ──
 
   continueRequest(filter: HttpFilter): void {
@@ -205,6 +212,14 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
 
   continueResponse(filter: HttpFilter): void {
     if (!this.ended) this.#response?.continue(filter);
+  }
+
+  injectRequestData(filter: HttpFilter, chunk: Buffer, end: boolean): void {
+    if (!this.ended) this.#request?.inject(filter, chunk, end);
+  }
+
+  injectResponseData(filter: HttpFilter, chunk: Buffer, end: boolean): void {
+    if (!this.ended) this.#response?.inject(filter, chunk, end);
   }
 
   localReply(
@@ -334,7 +349,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
       manager.stats.rqResponseBeforeRqComplete.inc();
     }
     // A draining connection says so on every response, and closes when its drain time is over.
-    if (!switching && (this.closeAfter || connection.isDraining())) headers.set('connection', 'close');
+    if (!switching && (connection.isDraining() || this.closeAfter)) headers.set('connection', 'close');
     this.encoder.close = this.closeAfter && !switching;
     this.#timers?.disarm(StreamTimer.Request);
 
@@ -401,7 +416,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   #armIdleTimers(route: Route | null): void {
     const ownIdleMs = route?.action?.idleTimeoutMs ?? null;
     this.ownIdleTimeout = ownIdleMs !== null;
-    if (ownIdleMs !== null && ownIdleMs > 0) this.arm(StreamTimer.Idle, ownIdleMs);
+    if (ownIdleMs !== null && ownIdleMs > 0) this.arm(StreamTimer.Idle, this.manager.overload.lookMs(ScaledTimer.StreamIdle, ownIdleMs));
     else this.#timers?.disarm(StreamTimer.Idle);
     // The usual case costs nothing: the connection's one idle timer looks at `lastActivityMs`.
     if (ownIdleMs === null) this.connection.watchStreamIdle();

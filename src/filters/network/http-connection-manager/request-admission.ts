@@ -7,6 +7,7 @@ import { hasToken, isUpgrade } from './connection-headers.ts';
 import { normalizeHost } from './host-normalization.ts';
 import type { HttpStream } from './http-stream.ts';
 import { normalizePath, PathVerdict } from './path-normalization.ts';
+import { shed } from './request-shedding.ts';
 
 const NO_HEADERS: readonly string[] = [];
 
@@ -15,6 +16,7 @@ export function admit(stream: HttpStream, headers: RequestHeaders, table: RouteT
   const manager = stream.manager;
   const settings = manager.settings;
   const isConnect = headers.method === 'CONNECT';
+  if (manager.overload.any && shed(stream)) return false;
 
   const tokens = headers.joined('connection');
   const upgrades = tokens !== undefined && isUpgrade(headers);

@@ -56,6 +56,8 @@ export interface HcmSettings {
   /** 0 = unlimited. */
   readonly maxRequestsPerConnection: number;
   readonly proxy100Continue: boolean;
+  /** Answers of the overload manager say so in x-envoy-local-overloaded. */
+  readonly appendLocalOverload: boolean;
   /** '' = leave. */
   readonly schemeToOverwrite: string;
   readonly representIpv4AsMapped: boolean;

@@ -1,20 +1,22 @@
 /** What happens to a stream that has taken too long. Source: ConnectionManagerImpl::ActiveStream, its on…Timeout methods. */
 import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
+import { ScaledTimer } from '../../../runtime/overload.ts';
 import type { HttpStream } from './http-stream.ts';
 import { StreamTimer } from './stream-timers.ts';
 
 const GRPC_DEADLINE_EXCEEDED = 4;
 
 export function onStreamTimerExpired(stream: HttpStream, kind: StreamTimer): void {
-  const { stats, settings } = stream.manager;
+  const { stats, settings, overload } = stream.manager;
   switch (kind) {
     case StreamTimer.Idle: {
       const idleMs = stream.route?.action?.idleTimeoutMs ?? 0;
       if (idleMs === 0) return;
       const quietMs = stream.clock.nowMs() - stream.lastActivityMs;
-      if (quietMs >= idleMs) onStreamIdle(stream);
-      else stream.arm(StreamTimer.Idle, idleMs - quietMs);
+      const limitMs = overload.timeoutMs(ScaledTimer.StreamIdle, idleMs);
+      if (quietMs >= limitMs) onStreamIdle(stream);
+      else stream.arm(StreamTimer.Idle, overload.lookMs(ScaledTimer.StreamIdle, limitMs - quietMs));
       return;
     }
     case StreamTimer.Request:

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { fault } from './scenarios/fault.ts';
+
+testArea(fault);
