@@ -4,6 +4,7 @@
  */
 import {
   type ClusterSettings,
+  DEFAULT_BALANCER,
   DEFAULT_CLUSTER,
   DEFAULT_ENDPOINT,
   DEFAULT_LOCALITY,
@@ -28,6 +29,7 @@ type PackedEndpoint = string | Partial<EndpointSettings>;
 /** What differs from the defaults, as JSON. */
 export function packSettings(settings: ClusterSettings): string {
   const packed = omitDefaults(settings, DEFAULT_CLUSTER) as Record<string, unknown>;
+  if ('balancer' in packed) packed['balancer'] = omitDefaults(settings.balancer, DEFAULT_BALANCER);
   if (settings.localities.length > 0) packed['localities'] = settings.localities.map(packLocality);
   return JSON.stringify(packed);
 }
@@ -35,7 +37,8 @@ export function packSettings(settings: ClusterSettings): string {
 export function unpackSettings(json: string): ClusterSettings {
   const packed = JSON.parse(json) as Partial<ClusterSettings>;
   const localities = (packed.localities ?? []).map(unpackLocality);
-  return { ...DEFAULT_CLUSTER, ...packed, localities };
+  const balancer = packed.balancer === undefined ? DEFAULT_BALANCER : { ...DEFAULT_BALANCER, ...packed.balancer };
+  return { ...DEFAULT_CLUSTER, ...packed, balancer, localities };
 }
 
 function omitDefaults(value: object, defaults: object): object {

@@ -3,11 +3,8 @@ import { Http1ClientConnection } from '../http/h1/client-connection.ts';
 import { Http1Stats } from '../http/h1/stats.ts';
 import { HOST_CELLS, Host, type Locality } from '../lb/host.ts';
 import { type HostSet, type HostSetOptions, makeHostSet } from '../lb/host-set.ts';
-import { LeastRequestBalancer } from '../lb/least-request.ts';
-import type { BalancerDeps, LoadBalancer } from '../lb/load-balancer.ts';
+import type { LoadBalancer } from '../lb/load-balancer.ts';
 import type { LocalCluster } from '../lb/locality/zone-routing.ts';
-import { RandomBalancer } from '../lb/random.ts';
-import { RoundRobinBalancer } from '../lb/round-robin.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import type { Address } from '../net/address.ts';
 import { BREAKER_CELLS, CircuitBreaker } from '../resilience/circuit-breaker.ts';
@@ -16,6 +13,7 @@ import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import type { Cluster, HttpPool, LbContext, TcpClient, TcpConnect } from './api.ts';
+import { makeBalancer } from './balancer.ts';
 import { CLUSTER_CELLS, clusterBlockCells } from './block.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
@@ -141,7 +139,8 @@ export class WorkerCluster implements Cluster, PoolOwner {
             (address, cells, slot) => new PooledHost(address, settings.name + address.text, cells, slot, this.#ledgerOf(cells)),
             (host) => this.#dropHost(host as PooledHost),
           )
-        : makeBalancer(settings, {
+        : makeBalancer(settings.balancer, () => this.#activeRequests, {
+            clock: deps.clock,
             random: deps.random,
             runtime: deps.runtime,
             panicThreshold: settings.panicThreshold,
@@ -253,6 +252,11 @@ export class WorkerCluster implements Cluster, PoolOwner {
     this.#balancer.update(sets);
   }
 
+  /** Requests in flight from all workers. */
+  get #activeRequests(): number {
+    return this.#defaultBreaker.requests.count + this.#highBreaker.requests.count;
+  }
+
   #ledgerOf(cells: Int32Array): Int32Array | null {
     return cells === this.#sharedCells ? this.#ledger : null;
   }
@@ -309,15 +313,4 @@ function placeHost(host: PooledHost, record: HostRecord, priority: number): Pool
   host.endpointHealth = record.health;
   host.priority = priority;
   return host;
-}
-
-function makeBalancer(settings: ClusterSettings, deps: BalancerDeps): LoadBalancer {
-  switch (settings.balancer.policy) {
-    case 'LEAST_REQUEST':
-      return new LeastRequestBalancer(deps, settings.balancer);
-    case 'RANDOM':
-      return new RandomBalancer(deps);
-    default:
-      return new RoundRobinBalancer(deps);
-  }
 }

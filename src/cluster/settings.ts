@@ -1,7 +1,9 @@
 /** What a cluster is told: plain data, made from the Cluster message on the control thread. Every default is stated here, once. */
 import { DEFAULT_HTTP1_CLIENT_SETTINGS, type Http1Settings } from '../http/h1/settings.ts';
+import type { ConsistentHashSettings } from '../lb/hash/table.ts';
 import type { LeastRequestSettings } from '../lb/least-request.ts';
 import { DEFAULT_LOCALITY_POLICY, type LocalityPolicy } from '../lb/locality/policy.ts';
+import type { SlowStartSettings } from '../lb/slow-start.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
 import type { EndpointCheckSettings, HealthCheckSettings } from './health-check/settings.ts';
 
@@ -9,8 +11,10 @@ export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'O
 export type DnsLookupFamily = 'AUTO' | 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED' | 'ALL';
 
 export interface BalancerSettings extends LeastRequestSettings {
-  readonly policy: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'CLUSTER_PROVIDED';
+  readonly policy: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'CLUSTER_PROVIDED' | 'RING_HASH' | 'MAGLEV';
   readonly locality: LocalityPolicy;
+  readonly slowStart: SlowStartSettings | null;
+  readonly consistentHash: ConsistentHashSettings | null;
 }
 
 /** One `lb_endpoint`. Exactly one of `host` and `path` is set. */
@@ -145,6 +149,8 @@ export const DEFAULT_BALANCER: BalancerSettings = Object.freeze({
   activeRequestBiasKey: '',
   fullScan: false,
   locality: DEFAULT_LOCALITY_POLICY,
+  slowStart: null,
+  consistentHash: null,
 });
 
 export const DEFAULT_UPSTREAM_HTTP: UpstreamHttpSettings = Object.freeze({

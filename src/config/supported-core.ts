@@ -295,7 +295,8 @@ envoy.config.cluster.v3.Cluster
   + max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options
   + upstream_http_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_lookup_family dns_resolvers
   + dns_jitter dns_resolution_config typed_dns_resolver_config wait_for_warm_on_init cleanup_interval upstream_bind_config
-  + original_dst_lb_config least_request_lb_config round_robin_lb_config common_lb_config transport_socket metadata
+  + original_dst_lb_config least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config
+  + common_lb_config transport_socket metadata
   + upstream_connection_options load_balancing_policy health_checks ignore_health_on_host_removal
   + close_connections_on_host_health_failure
   ~ track_cluster_stats
@@ -310,11 +311,20 @@ envoy.type.metadata.v3.MetadataKey
 envoy.type.metadata.v3.MetadataKey.PathSegment
   + *
 envoy.config.cluster.v3.Cluster.LeastRequestLbConfig
-  + choice_count active_request_bias
+  + *
 envoy.config.cluster.v3.Cluster.RoundRobinLbConfig
+  + *
+envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig
+  + *
+envoy.config.cluster.v3.Cluster.RingHashLbConfig
+  + *
+envoy.config.cluster.v3.Cluster.MaglevLbConfig
+  + *
+envoy.config.cluster.v3.Cluster.SlowStartConfig
+  + *
 envoy.config.cluster.v3.Cluster.CommonLbConfig
   + healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config close_connections_on_host_set_change
-  + ignore_new_hosts_until_first_hc
+  + ignore_new_hosts_until_first_hc consistent_hashing_lb_config
   ~ update_merge_window
 envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig
   + *

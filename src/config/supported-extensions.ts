@@ -154,9 +154,17 @@ envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig
 envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
   + *
 envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest
-  + choice_count active_request_bias enable_full_scan selection_method locality_lb_config
+  + *
 envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin
-  + locality_lb_config
+  + *
+envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash
+  + *
+envoy.extensions.load_balancing_policies.maglev.v3.Maglev
+  + *
+envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig
+  + *
+envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig
+  + use_hostname_for_hashing hash_balance_factor
 envoy.extensions.load_balancing_policies.random.v3.Random
   + locality_lb_config
 envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig

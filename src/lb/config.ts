@@ -1,51 +1,63 @@
 /** Balancing settings. Source: envoy.config.cluster.v3.Cluster (lb_policy and its companions) and load_balancing_policy's typed policies. */
+import type { Any } from '@bufbuild/protobuf/wkt';
 import { anyTypeName, type CompileContext } from '../config/context.ts';
 import {
   type Cluster,
   type Cluster_LeastRequestLbConfig,
+  type Cluster_SlowStartConfig,
   Cluster_LbPolicy as LbPolicy,
+  type LoadBalancingPolicy,
 } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { RuntimeDouble } from '../config/gen/envoy/config/core/v3/base_pb.js';
+import type { SlowStartConfig } from '../config/gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.js';
 import {
   type LeastRequest,
   LeastRequest_SelectionMethod as SelectionMethod,
 } from '../config/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js';
+import type { Maglev } from '../config/gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js';
 import type { Random as RandomPolicy } from '../config/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js';
+import type { RingHash } from '../config/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js';
 import type { RoundRobin } from '../config/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js';
+import { compileLegacyMaglev, compileLegacyRing, compileMaglev, compileRing } from './hash/config.ts';
+import type { ConsistentHashSettings } from './hash/table.ts';
 import type { LeastRequestSettings } from './least-request.ts';
 import { compileLocalityPolicy } from './locality/config.ts';
 import type { LocalityPolicy } from './locality/policy.ts';
+import type { SlowStartSettings } from './slow-start.ts';
 
-export type PolicyName = 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'CLUSTER_PROVIDED';
+export type PolicyName = 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'CLUSTER_PROVIDED' | 'RING_HASH' | 'MAGLEV';
 
 export interface PolicySettings extends LeastRequestSettings {
   readonly policy: PolicyName;
   readonly locality: LocalityPolicy;
+  /** ROUND_ROBIN and LEAST_REQUEST; null = off. */
+  readonly slowStart: SlowStartSettings | null;
+  /** RING_HASH and MAGLEV; null for others. */
+  readonly consistentHash: ConsistentHashSettings | null;
 }
 
 const TYPED_PREFIX = 'envoy.extensions.load_balancing_policies.';
-const LEAST_REQUEST = 'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest';
-const TYPED: Readonly<Record<string, PolicyName>> = {
-  [TYPED_PREFIX + 'round_robin.v3.RoundRobin']: 'ROUND_ROBIN',
-  [LEAST_REQUEST]: 'LEAST_REQUEST',
-  [TYPED_PREFIX + 'random.v3.Random']: 'RANDOM',
-  [TYPED_PREFIX + 'cluster_provided.v3.ClusterProvided']: 'CLUSTER_PROVIDED',
-};
 
 export function compileBalancer(message: Cluster, at: CompileContext, standard: PolicySettings): PolicySettings {
+  if (message.loadBalancingPolicy !== undefined)
+    return compileTyped(message.loadBalancingPolicy, at.field('load_balancing_policy'), standard);
   const defaults = { ...standard, locality: compileLocalityPolicy(message.commonLbConfig) };
-  if (message.loadBalancingPolicy !== undefined) return compileTyped(message, at.field('load_balancing_policy'), standard);
+  const config = message.lbConfig;
   switch (message.lbPolicy) {
     case LbPolicy.ROUND_ROBIN:
-      return { ...defaults, policy: 'ROUND_ROBIN' };
+      return { ...defaults, slowStart: slowStart(config.case === 'roundRobinLbConfig' ? config.value.slowStartConfig : undefined) };
     case LbPolicy.RANDOM:
       return { ...defaults, policy: 'RANDOM' };
     case LbPolicy.CLUSTER_PROVIDED:
       return { ...defaults, policy: 'CLUSTER_PROVIDED' };
     case LbPolicy.LEAST_REQUEST:
-      return message.lbConfig.case === 'leastRequestLbConfig'
-        ? leastRequest(message.lbConfig.value, defaults, false)
+      return config.case === 'leastRequestLbConfig'
+        ? leastRequest(config.value, defaults, false)
         : { ...defaults, policy: 'LEAST_REQUEST' };
+    case LbPolicy.RING_HASH:
+      return { ...defaults, policy: 'RING_HASH', consistentHash: compileLegacyRing(message, at) };
+    case LbPolicy.MAGLEV:
+      return { ...defaults, policy: 'MAGLEV', consistentHash: compileLegacyMaglev(message, at) };
     case LbPolicy.LOAD_BALANCING_POLICY_CONFIG:
       at.error('field load_balancing_policy needs to be set');
       return defaults;
@@ -55,34 +67,54 @@ export function compileBalancer(message: Cluster, at: CompileContext, standard: 
   }
 }
 
+/** Compilers of typed policies, by the name of the message without its prefix. Null: the message could not be read, which has been reported. */
+const TYPED: Readonly<Record<string, (any: Any | undefined, at: CompileContext, defaults: PolicySettings) => PolicySettings | null>> = {
+  'random.v3.Random': (any, at, defaults) => {
+    const typed = at.unpackAs<RandomPolicy>(any, 'envoy.extensions.load_balancing_policies.random.v3.Random');
+    return typed && { ...defaults, policy: 'RANDOM', locality: compileLocalityPolicy(typed.localityLbConfig) };
+  },
+  'cluster_provided.v3.ClusterProvided': (_any, _at, defaults) => ({ ...defaults, policy: 'CLUSTER_PROVIDED' }),
+  'round_robin.v3.RoundRobin': (any, at, defaults) => {
+    const typed = at.unpackAs<RoundRobin>(any, 'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin');
+    if (typed === null) return null;
+    const locality = compileLocalityPolicy(typed.localityLbConfig);
+    return { ...defaults, policy: 'ROUND_ROBIN', locality, slowStart: slowStart(typed.slowStartConfig) };
+  },
+  'least_request.v3.LeastRequest': (any, at, defaults) => {
+    const typed = at.unpackAs<LeastRequest>(any, 'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest');
+    if (typed === null) return null;
+    const fullScan = typed.selectionMethod === SelectionMethod.FULL_SCAN || typed.enableFullScan === true;
+    return leastRequest(typed, { ...defaults, locality: compileLocalityPolicy(typed.localityLbConfig) }, fullScan);
+  },
+  'ring_hash.v3.RingHash': (any, at, defaults) => {
+    const typed = at.unpackAs<RingHash>(any, 'envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash');
+    return typed && { ...defaults, policy: 'RING_HASH', consistentHash: compileRing(typed, at) };
+  },
+  'maglev.v3.Maglev': (any, at, defaults) => {
+    const typed = at.unpackAs<Maglev>(any, 'envoy.extensions.load_balancing_policies.maglev.v3.Maglev');
+    return typed && { ...defaults, policy: 'MAGLEV', consistentHash: compileMaglev(typed, at) };
+  },
+};
+
 /** The first policy that is known wins, as in Envoy. */
-function compileTyped(message: Cluster, at: CompileContext, defaults: PolicySettings): PolicySettings {
-  const policies = message.loadBalancingPolicy?.policies ?? [];
-  for (const [i, { typedExtensionConfig }] of policies.entries()) {
+function compileTyped(message: LoadBalancingPolicy, at: CompileContext, defaults: PolicySettings): PolicySettings {
+  for (const [i, { typedExtensionConfig }] of message.policies.entries()) {
     const any = typedExtensionConfig?.typedConfig;
     const type = anyTypeName(any);
+    if (!type.startsWith(TYPED_PREFIX)) continue;
     const here = at.field('policies', i).field('typed_extension_config').field('typed_config');
-    const policy = TYPED[type];
-    if (policy === 'CLUSTER_PROVIDED') return { ...defaults, policy };
-    if (policy !== undefined) {
-      const typed = here.unpack(any) as LeastRequest | RoundRobin | RandomPolicy | null;
-      if (typed === null) return defaults;
-      const local = { ...defaults, locality: compileLocalityPolicy(typed.localityLbConfig) };
-      if (typed.$typeName !== LEAST_REQUEST) return { ...local, policy };
-      return leastRequest(typed, local, typed.selectionMethod === SelectionMethod.FULL_SCAN || typed.enableFullScan === true);
-    }
-    if (type.startsWith(TYPED_PREFIX)) {
-      here.unsupported(type, 'this load balancing policy is not supported by Outrider yet');
-      return defaults;
-    }
+    const compile = TYPED[type.slice(TYPED_PREFIX.length)];
+    if (compile !== undefined) return compile(any, here, defaults) ?? defaults;
+    here.unsupported(type, 'this load balancing policy is not supported by Outrider yet');
+    return defaults;
   }
-  const names = policies.map((p) => p.typedExtensionConfig?.name ?? '').join(', ');
+  const names = message.policies.map((p) => p.typedExtensionConfig?.name ?? '').join(', ');
   at.error(`no known load balancing policy among [${names}]`);
   return defaults;
 }
 
 function leastRequest(
-  config: Pick<Cluster_LeastRequestLbConfig | LeastRequest, 'choiceCount' | 'activeRequestBias'>,
+  config: Pick<Cluster_LeastRequestLbConfig | LeastRequest, 'choiceCount' | 'activeRequestBias' | 'slowStartConfig'>,
   defaults: PolicySettings,
   fullScan: boolean,
 ): PolicySettings {
@@ -94,5 +126,19 @@ function leastRequest(
     activeRequestBias: bias?.defaultValue ?? defaults.activeRequestBias,
     activeRequestBiasKey: bias?.runtimeKey ?? '',
     fullScan,
+    slowStart: slowStart(config.slowStartConfig),
+  };
+}
+
+/** Without a window there is none. */
+function slowStart(config: Cluster_SlowStartConfig | SlowStartConfig | undefined): SlowStartSettings | null {
+  const window = config?.slowStartWindow;
+  const windowMs = window === undefined ? 0 : Number(window.seconds) * 1000 + Math.floor(window.nanos / 1e6);
+  if (config === undefined || windowMs <= 0) return null;
+  return {
+    windowMs,
+    aggression: config.aggression?.defaultValue ?? 1,
+    aggressionKey: config.aggression?.runtimeKey ?? '',
+    minWeightPercent: config.minWeightPercent?.value ?? 10,
   };
 }

@@ -2,6 +2,7 @@
  * Earliest deadline first: weighted round robin in which a host with weight w comes up every 1/w units of virtual time. A binary
  * heap on (deadline, order of insertion), as Envoy's EdfScheduler.
  */
+import type { Random } from '../runtime/random.ts';
 import type { Host } from './host.ts';
 
 /** Weight of a host now; asked again each time the host goes back into the queue. */
@@ -15,8 +16,10 @@ export class EdfScheduler {
   #now = 0;
   #order = 0;
 
-  constructor(hosts: readonly Host[], weightOf: WeightOf) {
+  /** @param startedAt virtual time that has passed already */
+  constructor(hosts: readonly Host[], weightOf: WeightOf, startedAt = 0) {
     this.#weightOf = weightOf;
+    this.#now = startedAt;
     for (const host of hosts) this.#push(host);
   }
 
@@ -32,8 +35,9 @@ export class EdfScheduler {
 
   #push(host: Host): void {
     let i = this.#hosts.length;
+    const weight = this.#weightOf(host);
     this.#hosts.push(host);
-    this.#deadlines.push(this.#now + 1 / this.#weightOf(host));
+    this.#deadlines.push((Math.floor(this.#now * weight) + 1) / weight);
     this.#orders.push(this.#order++);
     while (i > 0) {
       const parent = (i - 1) >> 1;
@@ -75,9 +79,12 @@ export class EdfScheduler {
   }
 }
 
-/** A queue already advanced by a random number of picks, so that many proxies do not all begin with the same host. */
-export function startedScheduler(hosts: readonly Host[], weightOf: WeightOf, skip: number): EdfScheduler {
-  const scheduler = new EdfScheduler(hosts, weightOf);
-  for (let i = 0; i < skip; i++) scheduler.pick();
-  return scheduler;
+/**
+ * A queue as it stands at a random moment, so that many proxies do not all begin with the same host: at time t a host of weight w has
+ * come up at 1/w, 2/w, … until t. Nothing is picked for it: with thousands of hosts that would take milliseconds.
+ */
+export function startedScheduler(hosts: readonly Host[], weightOf: WeightOf, random: Random): EdfScheduler {
+  let least = Number.POSITIVE_INFINITY;
+  for (const host of hosts) least = Math.min(least, weightOf(host));
+  return new EdfScheduler(hosts, weightOf, random.nextU32() / 4294967296 / least);
 }

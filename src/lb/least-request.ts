@@ -5,7 +5,9 @@
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import { type EdfScheduler, startedScheduler } from './edf.ts';
 import type { Host } from './host.ts';
+import type { HostSet } from './host-set.ts';
 import { type BalancerDeps, type HostSource, PriorityBalancer } from './load-balancer.ts';
+import { SlowStart, type SlowStartSettings } from './slow-start.ts';
 
 export interface LeastRequestSettings {
   readonly choiceCount: number;
@@ -19,18 +21,26 @@ export class LeastRequestBalancer extends PriorityBalancer {
   readonly #settings: LeastRequestSettings;
   readonly #runtime: RuntimeSnapshot;
   readonly #weightOf = (host: Host): number => this.#loadedWeight(host);
+  readonly #slowStart: SlowStart | null;
   #bias = 1;
 
-  constructor(deps: BalancerDeps, settings: LeastRequestSettings) {
+  /** @param slowStart null = off */
+  constructor(deps: BalancerDeps, settings: LeastRequestSettings, slowStart: SlowStartSettings | null = null) {
     super(deps);
     this.#settings = settings;
     this.#runtime = deps.runtime;
+    this.#slowStart = slowStart === null ? null : new SlowStart(slowStart, deps.clock, deps.runtime);
+  }
+
+  override update(sets: readonly HostSet[]): void {
+    this.#slowStart?.note(sets);
+    super.update(sets);
   }
 
   protected override prepare(source: HostSource): void {
-    if (source.weightsEqual) return;
+    if (source.weightsEqual && this.#slowStart?.active !== true) return;
     this.#bias = this.#currentBias();
-    source.scheduler = startedScheduler(source.hosts, this.#weightOf, this.random.below(2 * source.hosts.length));
+    source.scheduler = startedScheduler(source.hosts, this.#weightOf, this.random);
   }
 
   /** Read at each change of the host sets, as in Envoy. What is no bias counts as 1. */
@@ -42,9 +52,10 @@ export class LeastRequestBalancer extends PriorityBalancer {
   }
 
   #loadedWeight(host: Host): number {
-    if (this.#bias === 0) return host.weight;
+    const weight = this.#slowStart === null ? host.weight : host.weight * this.#slowStart.factor(host);
+    if (this.#bias === 0) return weight;
     const load = host.rqActive + 1;
-    return host.weight / (this.#bias === 1 ? load : load ** this.#bias);
+    return weight / (this.#bias === 1 ? load : load ** this.#bias);
   }
 
   protected override pick(source: HostSource): Host {

@@ -1,4 +1,5 @@
 /** What a balancing policy is, and the part all policies share: priority, panic, health and locality decide the list that the policy picks from. */
+import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, StatsScope } from '../stats/scope.ts';
@@ -34,6 +35,7 @@ export interface LoadBalancer {
 }
 
 export interface BalancerDeps {
+  readonly clock: Clock;
   readonly random: Random;
   readonly runtime: RuntimeSnapshot;
   /** Percent; 0 = never. Runtime key upstream.healthy_panic_threshold. */

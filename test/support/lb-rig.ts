@@ -5,6 +5,7 @@ import type { BalanceContext, BalancerDeps, LoadBalancer } from '../../src/lb/lo
 import { DEFAULT_LOCALITY_POLICY } from '../../src/lb/locality/policy.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
 import { StaticRuntime } from '../../src/runtime/runtime.ts';
+import { SimulatedClock } from '../../src/runtime/simulated-clock.ts';
 import { PlainStats } from './plain-stats.ts';
 
 export type HostKind = 'healthy' | 'degraded' | 'unhealthy' | 'excluded';
@@ -39,6 +40,7 @@ export function balancerDeps(
 ): BalancerDeps & { stats: PlainStats } {
   const stats = new PlainStats();
   return {
+    clock: new SimulatedClock(),
     random: seededRandom(7),
     runtime: new StaticRuntime(new Map(Object.entries(runtime))),
     panicThreshold: 50,
