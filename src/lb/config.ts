@@ -18,7 +18,7 @@ import type { Maglev } from '../config/gen/envoy/extensions/load_balancing_polic
 import type { Random as RandomPolicy } from '../config/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js';
 import type { RingHash } from '../config/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js';
 import type { RoundRobin } from '../config/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js';
-import { compileLegacyMaglev, compileLegacyRing, compileMaglev, compileRing } from './hash/config.ts';
+import { checkHostnameHashing, compileLegacyMaglev, compileLegacyRing, compileMaglev, compileRing } from './hash/config.ts';
 import type { ConsistentHashSettings } from './hash/table.ts';
 import type { LeastRequestSettings } from './least-request.ts';
 import { compileLocalityPolicy } from './locality/config.ts';
@@ -39,6 +39,7 @@ export interface PolicySettings extends LeastRequestSettings {
 const TYPED_PREFIX = 'envoy.extensions.load_balancing_policies.';
 
 export function compileBalancer(message: Cluster, at: CompileContext, standard: PolicySettings): PolicySettings {
+  checkHostnameHashing(message, at);
   if (message.loadBalancingPolicy !== undefined)
     return compileTyped(message.loadBalancingPolicy, at.field('load_balancing_policy'), standard);
   const defaults = { ...standard, locality: compileLocalityPolicy(message.commonLbConfig) };

@@ -2,6 +2,7 @@
 import type { CompileContext } from '../../config/context.ts';
 import {
   type Cluster,
+  Cluster_DiscoveryType as DiscoveryType,
   Cluster_RingHashLbConfig_HashFunction as RingHashFunction,
 } from '../../config/gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { ConsistentHashingLbConfig } from '../../config/gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.js';
@@ -15,6 +16,18 @@ import type { ConsistentHashSettings, MaglevSettings, RingSettings } from './tab
 const MIN_RING_SIZE = 1024;
 const MAX_RING_SIZE = 8 * 1024 * 1024;
 const MAGLEV_TABLE_SIZE = 65537;
+
+/** Envoy's own condition on common_lb_config, whatever the policy. */
+export function checkHostnameHashing(message: Cluster, at: CompileContext): void {
+  const type = message.clusterDiscoveryType.case === 'type' ? message.clusterDiscoveryType.value : DiscoveryType.STATIC;
+  if (message.commonLbConfig?.consistentHashingLbConfig?.useHostnameForHashing !== true || type === DiscoveryType.STRICT_DNS) return;
+  at.field('common_lb_config')
+    .field('consistent_hashing_lb_config')
+    .field('use_hostname_for_hashing')
+    .error(
+      `Cannot use hostname for consistent hashing loadbalancing for cluster of type: 'envoy.cluster.${DiscoveryType[type].toLowerCase()}'`,
+    );
+}
 
 /** lb_policy RING_HASH with what stands beside it. */
 export function compileLegacyRing(message: Cluster, at: CompileContext): ConsistentHashSettings {
