@@ -10,6 +10,10 @@ import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
 
 /** Envoy's MIN_FLUSH_SIZE. */
 const FLUSH_BYTES = 64 * 1024;
+/** Room for the line that passes that size. */
+const BLOCK_BYTES = FLUSH_BYTES + 8 * 1024;
+/** Blocks that are written into again; more exist only while the disk does not keep up. */
+const MAX_SPARE_BLOCKS = 2;
 /** While the disk does not keep up, memory stays bounded: lines beyond this are dropped and counted. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
@@ -41,7 +45,12 @@ export class LogFile implements TimerTarget {
   readonly #flushIntervalMs: number;
   readonly #timer: Timer;
   readonly #out: InstanceType<typeof sonicBoom.SonicBoom>;
-  #text: string;
+  /** Lines are copied into blocks that are used again: as strings and fresh buffers they would grow the heap by tens of MB. null until the first line. */
+  #block: Buffer | null;
+  #used: number;
+  readonly #spare: Buffer[];
+  /** Handed over, not yet written. */
+  readonly #waiting: Buffer[];
   #waitingBytes: number;
 
   /**
@@ -54,7 +63,10 @@ export class LogFile implements TimerTarget {
     this.#stats = stats;
     this.#flushIntervalMs = flushIntervalMs;
     this.#timer = new Timer(this, 0);
-    this.#text = '';
+    this.#block = null;
+    this.#used = 0;
+    this.#spare = [];
+    this.#waiting = [];
     this.#waitingBytes = 0;
     // Opened here first, so that a file that cannot be is an error of the configuration. By its path it can be opened again after a rotation.
     if (typeof target === 'string') fs.closeSync(fs.openSync(target, 'a', 0o644));
@@ -64,6 +76,7 @@ export class LogFile implements TimerTarget {
     this.#out.on('write', (bytes: number) => {
       stats.writeCompleted.inc();
       this.#waitingBytes -= bytes;
+      if (this.#waitingBytes <= 0) this.#takeBack();
     });
     this.#out.on('error', () => stats.writeFailed.inc());
   }
@@ -72,23 +85,45 @@ export class LogFile implements TimerTarget {
   write(line: string): void {
     this.#stats.writeBuffered.inc();
     this.#stats.totalBuffered.add(line.length);
-    this.#text += line;
-    if (this.#text.length >= FLUSH_BYTES) this.flush();
+    let block = this.#block;
+    if (block !== null && this.#used + line.length > BLOCK_BYTES) {
+      this.flush();
+      block = null;
+    }
+    if (block === null) {
+      block = line.length > BLOCK_BYTES ? Buffer.allocUnsafeSlow(line.length) : (this.#spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES));
+      this.#block = block;
+    }
+    this.#used += block.write(line, this.#used, 'latin1');
+    if (this.#used >= FLUSH_BYTES) this.flush();
     else if (!this.#timer.armed) this.#clock.arm(this.#timer, this.#flushIntervalMs);
   }
 
   flush(): void {
-    const text = this.#text;
-    if (text === '') return;
-    this.#text = '';
-    this.#stats.totalBuffered.sub(text.length);
+    const block = this.#block;
+    if (block === null) return;
+    const used = this.#used;
+    this.#block = null;
+    this.#used = 0;
+    this.#stats.totalBuffered.sub(used);
     if (this.#waitingBytes > MAX_WAITING_BYTES) {
       this.#stats.dropped.inc();
+      this.#keep(block);
       return;
     }
-    this.#waitingBytes += text.length;
+    this.#waitingBytes += used;
+    this.#waiting.push(block);
     // Its types know only of strings; with contentMode 'buffer' it takes bytes.
-    this.#out.write(Buffer.from(text, 'latin1') as unknown as string);
+    this.#out.write(block.subarray(0, used) as unknown as string);
+  }
+
+  #takeBack(): void {
+    for (let i = 0; i < this.#waiting.length; i++) this.#keep(this.#waiting[i]!);
+    this.#waiting.length = 0;
+  }
+
+  #keep(block: Buffer): void {
+    if (block.length === BLOCK_BYTES && this.#spare.length < MAX_SPARE_BLOCKS) this.#spare.push(block);
   }
 
   onTimer(): void {
