@@ -5,6 +5,7 @@
 import { createFileRegistry, type DescExtension, type DescFile, type DescMessage, type DescService, fromBinary } from '@bufbuild/protobuf';
 import { type FileDescriptorProto, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { fs } from '../runtime/node-module.ts';
+import { codeUrl } from '../runtime/package-root.ts';
 
 /** What scripts/build-api.ts writes beside the set: where each file lies in it, and the full names that it declares. */
 interface FileIndex {
@@ -96,11 +97,11 @@ let registry: ApiRegistry | null = null;
 
 export function apiRegistry(): ApiRegistry {
   if (registry !== null) return registry;
-  const set = fs.readFileSync(new URL('./gen/envoy-api.binpb', import.meta.url));
+  const set = fs.readFileSync(codeUrl('config/gen/envoy-api.binpb'));
   registry = new ApiRegistry(
     // Not as a Buffer: every piece that the decoder cuts off it would be one too, which takes a tenth of the whole start.
     new Uint8Array(set.buffer, set.byteOffset, set.length),
-    JSON.parse(fs.readFileSync(new URL('./gen/envoy-api.index.json', import.meta.url), 'utf8')) as FileIndex[],
+    JSON.parse(fs.readFileSync(codeUrl('config/gen/envoy-api.index.json'), 'utf8')) as FileIndex[],
   );
   return registry;
 }

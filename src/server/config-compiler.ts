@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { JsonObject } from '../admin/api.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Timer, type TimerTarget } from '../runtime/clock.ts';
+import { codeUrl } from '../runtime/package-root.ts';
 import type { DumpRequest } from './config-dump.ts';
 import type { ConfigRequest, ConfigResult } from './load-config.ts';
 import type { ResourceKind, ResourceRequest, ResourceResult } from './load-resources.ts';
@@ -82,8 +83,7 @@ export class ConfigCompiler implements TimerTarget {
   }
 
   #spawn(): Worker {
-    const entry = import.meta.url.endsWith('.ts') ? './config-thread.ts' : './config-thread.js';
-    const worker = new Worker(new URL(entry, import.meta.url));
+    const worker = new Worker(codeUrl('server/config-thread.ts'));
     worker.on('message', (answer: ConfigAnswer) => {
       const waiting = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);

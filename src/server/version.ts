@@ -1,10 +1,11 @@
 /** Who this is. The Envoy version is the one whose API and behaviour are followed. */
 import { fs } from '../runtime/node-module.ts';
+import { PACKAGE_ROOT } from '../runtime/package-root.ts';
 
 export const ENVOY_VERSION = '1.40.0';
 
 export function packageVersion(): string {
-  const { version } = JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const { version } = JSON.parse(fs.readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8')) as { version: string };
   return version;
 }
 

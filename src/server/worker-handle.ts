@@ -1,6 +1,7 @@
 /** The control thread's side of one worker thread: calls with answers, and word of its end. */
 import { Worker } from 'node:worker_threads';
 import type { LogRecord } from '../runtime/logger.ts';
+import { codeUrl } from '../runtime/package-root.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { FromWorker, WorkerCall, WorkerData } from './messages.ts';
@@ -39,7 +40,7 @@ export class WorkerHandle {
 
   constructor(data: WorkerData, events: WorkerEvents) {
     this.data = data;
-    this.#worker = new Worker(new URL(import.meta.url.endsWith('.ts') ? './worker-thread.ts' : './worker-thread.js', import.meta.url), {
+    this.#worker = new Worker(codeUrl('server/worker-thread.ts'), {
       workerData: data,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });

@@ -1,5 +1,7 @@
 /** The built-in example: its configuration, and what to try with it. */
-export const EXAMPLE_CONFIG = new URL('../../../config/example.yaml', import.meta.url);
+import { PACKAGE_ROOT } from '../../runtime/package-root.ts';
+
+export const EXAMPLE_CONFIG = new URL('config/example.yaml', PACKAGE_ROOT);
 
 /** What to try, for people who have just started it. */
 export const EXAMPLE_HINTS = `
