@@ -2,6 +2,7 @@
  * The settings of all clusters as one block of bytes with an index. Workers share the block, and parse a cluster's settings when it is
  * first used: thousands of clusters that carry no traffic cost no objects.
  */
+import { DEFAULT_OUTLIER, type OutlierSettings } from '../resilience/outlier/settings.ts';
 import {
   type ClusterSettings,
   DEFAULT_BALANCER,
@@ -31,6 +32,7 @@ export function packSettings(settings: ClusterSettings): string {
   const packed = omitDefaults(settings, DEFAULT_CLUSTER) as Record<string, unknown>;
   if ('balancer' in packed) packed['balancer'] = omitDefaults(settings.balancer, DEFAULT_BALANCER);
   if (settings.localities.length > 0) packed['localities'] = settings.localities.map(packLocality);
+  if (settings.outlier !== null) packed['outlier'] = omitDefaults(settings.outlier, DEFAULT_OUTLIER);
   return JSON.stringify(packed);
 }
 
@@ -38,7 +40,8 @@ export function unpackSettings(json: string): ClusterSettings {
   const packed = JSON.parse(json) as Partial<ClusterSettings>;
   const localities = (packed.localities ?? []).map(unpackLocality);
   const balancer = packed.balancer === undefined ? DEFAULT_BALANCER : { ...DEFAULT_BALANCER, ...packed.balancer };
-  return { ...DEFAULT_CLUSTER, ...packed, balancer, localities };
+  const outlier: OutlierSettings | null = packed.outlier ? { ...DEFAULT_OUTLIER, ...packed.outlier } : null;
+  return { ...DEFAULT_CLUSTER, ...packed, balancer, localities, outlier };
 }
 
 function omitDefaults(value: object, defaults: object): object {

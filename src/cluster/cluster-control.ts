@@ -1,12 +1,12 @@
 /** Clusters on the control thread: discovery, membership, and what admin and statistics show. Nothing here is in a request's path. */
 import type { FormatEnvironment } from '../http/format/operator.ts';
-import { HealthFlag, HOST_CELLS } from '../lb/host.ts';
+import { HealthFlag } from '../lb/host.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, StatsScope } from '../stats/scope.ts';
-import { CLUSTER_CELLS, clusterBlockCells } from './block.ts';
+import { CLUSTER_CELLS, clusterBlockCells, hostCells } from './block.ts';
 import { type PackedCluster, unpackSettings } from './catalog.ts';
 import { ControlGauges } from './control-gauges.ts';
 import type { DnsStats } from './discovery/dns-target.ts';
@@ -18,9 +18,10 @@ import type { ClusterHealth } from './health-check/cluster-health.ts';
 import type { EventLog } from './health-check/events.ts';
 import type { HealthCheckSettings } from './health-check/settings.ts';
 import { type HostUpdate, hostRecord, staticHosts } from './host-update.ts';
+import { OutlierControl } from './outlier-control.ts';
 import type { ClusterRegistry } from './registry.ts';
 import { type ClusterSettings, DEFAULT_CLUSTER, type LocalitySettings } from './settings.ts';
-import { type ClusterView, clusterView, mergedHosts, type OwnHosts } from './status.ts';
+import { type ClusterView, clusterView, currentHosts, mergedHosts, type OwnHosts } from './status.ts';
 
 export interface ClusterControlDeps {
   readonly clock: Clock;
@@ -43,6 +44,8 @@ export interface ClusterControlDeps {
   onException?(error: unknown): void;
   /** A host has passed, or failed, an active check. */
   onHealthCheck?(cluster: string, slot: number, healthy: boolean): void;
+  /** Takes lines of the outlier event log; null = there is none. */
+  readonly writeOutlierEvent?: ((line: string) => void) | null;
 }
 
 /** Up to this many clusters all have their gauges, used or not, as in Envoy; of more only those that have seen traffic or discovery. */
@@ -65,6 +68,7 @@ export class ClusterControl {
   readonly #registry: ClusterRegistry;
   readonly #deps: ClusterControlDeps;
   readonly #slots: SlotPool;
+  readonly outliers: OutlierControl;
   readonly #discovered = new Map<string, Discovered>();
   readonly #gauges = new Map<string, { readonly id: number; readonly gauges: ControlGauges }>();
   readonly #health = new Map<string, ClusterHealth>();
@@ -78,6 +82,11 @@ export class ClusterControl {
     this.#registry = registry;
     this.#deps = deps;
     this.#slots = new SlotPool(deps.slab);
+    const { clock, random, runtime, slab } = deps;
+    this.outliers = new OutlierControl({
+      ...{ clock, random, runtime, cells: slab.cells, writeEvent: deps.writeOutlierEvent ?? null },
+      publishHealth: (cluster) => deps.publishHealth(cluster),
+    });
   }
 
   /** Begins discovery. Settles when every DNS name has been answered, or has failed, once. */
@@ -94,6 +103,7 @@ export class ClusterControl {
   stop(): void {
     for (const { source } of this.#discovered.values()) source?.stop();
     for (const health of this.#health.values()) health.close();
+    this.outliers.stop();
   }
 
   /** A cluster came or changed (CDS, reload). `ready` settles when it may be used; null when nothing changed. */
@@ -146,6 +156,16 @@ export class ClusterControl {
     if (this.#registry.catalog.id(cluster) === id) this.#health.get(cluster)?.failNow(slot);
   }
 
+  /** A worker has begun to use a cluster that has outlier detection. */
+  watchOutliers(name: string, id: number): void {
+    const packed = this.#registry.catalog.get(name);
+    if (packed?.id !== id) return;
+    const settings = unpackSettings(packed.json);
+    if (settings.outlier === null) return;
+    const hosts = this.#discovered.get(name)?.book.current ?? currentHosts(settings, id, this.#deps.slab);
+    this.outliers.watch(name, id, settings.outlier, this.#scope(settings), hosts);
+  }
+
   /** The hosts of all discovered clusters, for a worker that starts later. */
   hostUpdates(): HostUpdate[] {
     return Array.from(this.#discovered.values(), ({ book }) => book.current);
@@ -162,7 +182,8 @@ export class ClusterControl {
       const packed = this.#registry.catalog.get(name)!;
       const hosts = mergedHosts(own, name);
       const update = this.#discovered.get(name)?.book.current ?? null;
-      yield clusterView(unpackSettings(packed.json), packed.id, this.#viaApi.has(name), this.#deps.slab, update, hosts);
+      const outlier = this.outliers.view(name);
+      yield clusterView(unpackSettings(packed.json), packed.id, this.#viaApi.has(name), this.#deps.slab, update, hosts, outlier);
     }
   }
 
@@ -204,11 +225,12 @@ export class ClusterControl {
     const health = settings.healthCheck === null ? null : await this.#checkHealth(settings, settings.healthCheck);
     if (settings.type === 'STATIC' && health !== null) {
       const block = this.#deps.slab.block(packed.id, clusterBlockCells(settings));
-      health.apply(staticHosts(settings, packed.id, block < 0 ? -1 : block + CLUSTER_CELLS, HOST_CELLS));
+      health.apply(staticHosts(settings, packed.id, block < 0 ? -1 : block + CLUSTER_CELLS, hostCells(settings)));
       await health.firstRound();
     }
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return;
-    const book = new HostBook(settings.name, packed.id, settings.overprovisioningFactor, this.#slots, settings.weightedPriorityHealth);
+    const { weightedPriorityHealth, overprovisioningFactor } = settings;
+    const book = new HostBook(settings.name, packed.id, overprovisioningFactor, this.#slots, weightedPriorityHealth, hostCells(settings));
     if (settings.type === 'EDS') {
       this.#discovered.set(settings.name, { settings, book, source: null, told: [], kept: [] });
       return;
@@ -282,12 +304,14 @@ export class ClusterControl {
     if (change === 'members') this.#gaugesOf(name).membershipChange.inc();
     if (change === 'nothing') stats?.noRebuild.inc();
     else this.#deps.publish(cluster.book.current);
+    if (change === 'members') this.outliers.setHosts(cluster.book.current);
   }
 
   #forget(name: string): void {
     this.#ownHosts.delete(name);
     this.#health.get(name)?.close();
     this.#health.delete(name);
+    this.outliers.forget(name);
     const cluster = this.#discovered.get(name);
     if (cluster === undefined) return;
     cluster.source?.stop();

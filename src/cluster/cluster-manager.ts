@@ -116,7 +116,7 @@ export class WorkerClusterManager implements ClusterManager {
     // Cells that all workers share are read, but none are taken: not by an unused cluster, nor for hosts that ORIGINAL_DST makes when asked.
     const unused = settings.type === 'STATIC' && this.#deps.slab.find(packed.id) < 0;
     const slab = unused || settings.type === 'ORIGINAL_DST' ? SharedSlab.create(1 << 12, 1 << 4) : this.#deps.slab;
-    const copy = new WorkerCluster(settings, packed.id, { ...this.#deps, ...deps, slab }, this.#placeOf(name));
+    const copy = new WorkerCluster(settings, packed.id, { ...this.#deps, ...deps, slab, outliers: undefined }, this.#placeOf(name));
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return copy;
     const waiting = this.#waitingHosts.get(name);
     const live = this.#clusters.get(name);

@@ -2,19 +2,22 @@
 import { Http1ClientConnection } from '../http/h1/client-connection.ts';
 import { Http1Stats } from '../http/h1/stats.ts';
 import { HOST_CELLS, Host, type Locality } from '../lb/host.ts';
+import type { HostMonitor } from '../lb/host-monitor.ts';
 import { type HostSet, type HostSetOptions, makeHostSet } from '../lb/host-set.ts';
 import type { LoadBalancer } from '../lb/load-balancer.ts';
 import type { LocalCluster } from '../lb/locality/zone-routing.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import type { Address } from '../net/address.ts';
 import { BREAKER_CELLS, CircuitBreaker } from '../resilience/circuit-breaker.ts';
+import type { Detection } from '../resilience/outlier/monitor-cells.ts';
+import { SlabMonitor } from '../resilience/outlier/slab-monitor.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import type { Cluster, HttpPool, LbContext, TcpClient, TcpConnect } from './api.ts';
 import { makeBalancer } from './balancer.ts';
-import { CLUSTER_CELLS, clusterBlockCells } from './block.ts';
+import { CLUSTER_CELLS, clusterBlockCells, hostCells } from './block.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
 import { OriginalDstBalancer } from './original-dst.ts';
@@ -33,6 +36,16 @@ export interface ClusterDeps {
   readonly slab: SharedSlab;
   /** Tests replace it. */
   readonly connect?: Connector;
+  /** Outlier detection's way to the control thread. Absent: hosts are not watched. */
+  readonly outliers?: OutlierReports | undefined;
+}
+
+/** @param id of the cluster's settings, so that what comes late for others is dropped */
+export interface OutlierReports {
+  /** The cluster is in use on this worker from now on. */
+  watch(cluster: string, id: number): void;
+  /** @param slot offset of the host's cells */
+  report(cluster: string, id: number, slot: number, detection: Detection): void;
 }
 
 /** Where a cluster stands among localities. */
@@ -76,6 +89,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
   readonly #balancer: LoadBalancer;
   readonly #pools: Set<Http1Pool>;
   readonly #setOptions: HostSetOptions;
+  readonly #newMonitor: ((slot: number) => HostMonitor) | null;
   #sets: readonly HostSet[];
   #http1Stats: Http1Stats | null = null;
 
@@ -123,6 +137,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
     this.#defaultBreaker = breaker(0);
     this.#highBreaker = breaker(1);
     this.#pools = new Set();
+    this.#newMonitor = this.#monitors(deps);
     this.#sets = [];
     this.#setOptions = {
       weightedPriorityHealth: settings.weightedPriorityHealth,
@@ -150,7 +165,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
             scope: this.stats.scope,
           });
     // Without hosts yet there is one empty priority, as in Envoy.
-    if (settings.type === 'STATIC') this.#setHosts(staticHosts(settings, id, base + CLUSTER_CELLS, HOST_CELLS), this.#cells);
+    if (settings.type === 'STATIC') this.#setHosts(staticHosts(settings, id, base + CLUSTER_CELLS, hostCells(settings)), this.#cells);
     else this.#balancer.update([makeHostSet(0, [], settings.overprovisioningFactor)]);
   }
 
@@ -234,7 +249,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
           const known = before.get(record.slot);
           before.delete(record.slot);
           changed ||= known === undefined;
-          return placeHost(known ?? newHost(record, cells, this.#ledgerOf(cells)), record, priority);
+          return placeHost(known ?? this.#newHost(record, cells), record, priority);
         }),
         update.overprovisioningFactor,
         options,
@@ -255,6 +270,27 @@ export class WorkerCluster implements Cluster, PoolOwner {
   /** Requests in flight from all workers. */
   get #activeRequests(): number {
     return this.#defaultBreaker.requests.count + this.#highBreaker.requests.count;
+  }
+
+  #newHost(record: HostRecord, cells: Int32Array): PooledHost {
+    if (record.slot < 0) return new PooledHost(recordAddress(record), record.hostname, new Int32Array(HOST_CELLS), 0);
+    const host = new PooledHost(recordAddress(record), record.hostname, cells, record.slot, this.#ledgerOf(cells));
+    if (this.#newMonitor !== null && cells === this.#sharedCells) host.monitor = this.#newMonitor(record.slot);
+    return host;
+  }
+
+  /** Makes hosts' monitors; null where there is no outlier detection. ORIGINAL_DST hosts are known to one worker only, and chosen whatever their health. */
+  #monitors({ outliers, runtime }: ClusterDeps): ((slot: number) => HostMonitor) | null {
+    const { outlier, type } = this.settings;
+    if (outlier === null || outliers === undefined || type === 'ORIGINAL_DST') return null;
+    const { name, id } = this;
+    outliers.watch(name, id);
+    const shared = {
+      settings: outlier,
+      runtime,
+      report: (slot: number, detection: Detection) => outliers.report(name, id, slot, detection),
+    };
+    return (slot) => new SlabMonitor(shared, this.#sharedCells, slot, slot + HOST_CELLS);
   }
 
   #ledgerOf(cells: Int32Array): Int32Array | null {
@@ -294,12 +330,6 @@ export class WorkerCluster implements Cluster, PoolOwner {
     }
     return false;
   }
-}
-
-function newHost(record: HostRecord, cells: Int32Array, ledger: Int32Array | null): PooledHost {
-  return record.slot < 0
-    ? new PooledHost(recordAddress(record), record.hostname, new Int32Array(HOST_CELLS), 0)
-    : new PooledHost(recordAddress(record), record.hostname, cells, record.slot, ledger);
 }
 
 function placeHost(host: PooledHost, record: HostRecord, priority: number): PooledHost {

@@ -8,6 +8,7 @@ import { durationMs } from '../http/config.ts';
 import { compileBalancer } from '../lb/config.ts';
 import { isIp } from '../net/address.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings } from '../resilience/circuit-breaker.ts';
+import { compileOutlier } from '../resilience/outlier/config.ts';
 import { compileDiscoveryType, compileDns, compileLoadAssignment, compileMetadata, compileOriginalDst } from './discovery/config.ts';
 import { compileHealthCheck } from './health-check/config.ts';
 import { compileProtocolOptions } from './pool/config.ts';
@@ -38,6 +39,10 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
   }
   const assignmentAt = at.field('load_assignment');
   const common = message.commonLbConfig;
+  // Envoy rounds the percentage to an integer.
+  const panicThreshold = Math.round(common?.healthyPanicThreshold?.value ?? DEFAULT_CLUSTER.panicThreshold);
+  const localities = type === 'ORIGINAL_DST' || type === 'EDS' ? [] : compileLoadAssignment(message.loadAssignment, type, assignmentAt);
+  const fixedHosts = type === 'STATIC' ? localities.reduce((n, { endpoints }) => n + endpoints.length, 0) : 0;
   return {
     name: message.name,
     altStatName: message.altStatName,
@@ -46,8 +51,7 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     connectTimeoutMs: durationMs(message.connectTimeout) ?? DEFAULT_CLUSTER.connectTimeoutMs,
     perConnectionBufferLimit: message.perConnectionBufferLimitBytes ?? DEFAULT_CLUSTER.perConnectionBufferLimit,
     balancer,
-    // Envoy rounds the percentage to an integer.
-    panicThreshold: Math.round(common?.healthyPanicThreshold?.value ?? DEFAULT_CLUSTER.panicThreshold),
+    panicThreshold,
     closeConnectionsOnHostSetChange: common?.closeConnectionsOnHostSetChange ?? false,
     closeConnectionsOnHostHealthFailure: message.closeConnectionsOnHostHealthFailure,
     ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,
@@ -55,9 +59,13 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     healthCheck: compileHealthCheck(message, at),
     overprovisioningFactor: message.loadAssignment?.policy?.overprovisioningFactor ?? DEFAULT_CLUSTER.overprovisioningFactor,
     weightedPriorityHealth: message.loadAssignment?.policy?.weightedPriorityHealth ?? false,
-    localities: type === 'ORIGINAL_DST' || type === 'EDS' ? [] : compileLoadAssignment(message.loadAssignment, type, assignmentAt),
+    localities,
     breakers: [compileThresholds(message, RoutingPriority.DEFAULT), compileThresholds(message, RoutingPriority.HIGH)],
     perHostMaxConnections: compilePerHost(message, at),
+    outlier:
+      message.outlierDetection === undefined
+        ? null
+        : compileOutlier(message.outlierDetection, at.field('outlier_detection'), { fixedHosts, panicThreshold }),
     ...compileProtocolOptions(message, at),
     tcpKeepAlive: compileKeepAlive(message),
     bindAddress: compileBind(message.upstreamBindConfig, at.field('upstream_bind_config')),

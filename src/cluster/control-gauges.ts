@@ -78,7 +78,7 @@ export class ControlGauges {
     const used = this.#slab.find(this.#id) >= 0;
     if (!used && !evenUnused) return;
     this.#named = true;
-    nameUnmoved(this.#scope, used);
+    nameUnmoved(this.#scope, used, this.#settings.outlier !== null);
   }
 
   /** @param update hosts of a dynamic cluster, null for fixed ones @param hostsMade so far */

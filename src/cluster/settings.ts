@@ -5,6 +5,7 @@ import type { LeastRequestSettings } from '../lb/least-request.ts';
 import { DEFAULT_LOCALITY_POLICY, type LocalityPolicy } from '../lb/locality/policy.ts';
 import type { SlowStartSettings } from '../lb/slow-start.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
+import type { OutlierSettings } from '../resilience/outlier/settings.ts';
 import type { EndpointCheckSettings, HealthCheckSettings } from './health-check/settings.ts';
 
 export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'ORIGINAL_DST';
@@ -112,6 +113,8 @@ export interface ClusterSettings {
   /** By routing priority: default, high. */
   readonly breakers: readonly [ThresholdSettings, ThresholdSettings];
   readonly perHostMaxConnections: number;
+  /** null = no outlier detection. */
+  readonly outlier: OutlierSettings | null;
   readonly http: UpstreamHttpSettings;
   readonly tcpIdleTimeoutMs: number;
   readonly tcpKeepAlive: TcpKeepAliveSettings | null;
@@ -200,6 +203,7 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   localities: [],
   breakers: [DEFAULT_THRESHOLDS, DEFAULT_THRESHOLDS] as const,
   perHostMaxConnections: UNLIMITED,
+  outlier: null,
   http: DEFAULT_UPSTREAM_HTTP,
   tcpIdleTimeoutMs: 600_000,
   tcpKeepAlive: null,

@@ -1,20 +1,13 @@
 /** What `/clusters` shows of one cluster. Made when it is asked for; the numbers come from the shared slab. */
-import {
-  HOST_CELLS,
-  Host,
-  type HostAddress,
-  type HostCounts,
-  type Locality,
-  NO_LOCALITY,
-  readHostCounts,
-  readHostPending,
-} from '../lb/host.ts';
+import { Host, type HostAddress, type HostCounts, type Locality, NO_LOCALITY, readHostCounts, readHostPending } from '../lb/host.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import { parseIpPort, pipeAddress } from '../net/address.ts';
 import type { ThresholdSettings } from '../resilience/circuit-breaker.ts';
-import { CLUSTER_CELLS } from './block.ts';
+import { Origin } from '../resilience/outlier/monitor-cells.ts';
+import { CLUSTER_CELLS, hostCells } from './block.ts';
 import type { OwnHostSnapshot } from './cluster-manager.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
+import type { OutlierView } from './outlier-control.ts';
 import type { ClusterSettings } from './settings.ts';
 
 /** Hosts that one worker made from traffic, by cluster. */
@@ -39,7 +32,7 @@ export interface ClusterView {
   readonly observabilityName: string;
   readonly edsServiceName: string;
   readonly addedViaApi: boolean;
-  readonly outlier: null;
+  readonly outlier: Omit<OutlierView, 'hostRate'> | null;
   readonly defaultPriority: ThresholdSettings;
   readonly highPriority: ThresholdSettings;
   readonly hosts: Iterable<HostView>;
@@ -53,27 +46,35 @@ export function clusterView(
   slab: SharedSlab,
   update: HostUpdate | null,
   own: readonly OwnHostSnapshot[],
+  outlier: OutlierView,
 ): ClusterView {
   return {
     name: settings.name,
     observabilityName: settings.altStatName === '' ? settings.name : settings.altStatName,
     edsServiceName: settings.edsServiceName,
     addedViaApi,
-    outlier: null,
+    outlier: settings.outlier === null ? null : outlier,
     defaultPriority: settings.breakers[0],
     highPriority: settings.breakers[1],
-    hosts: hostViews(settings.name, update ?? currentHosts(settings, id, slab), slab, own),
+    hosts: hostViews(settings.name, update ?? currentHosts(settings, id, slab), slab, own, outlier),
   };
 }
 
 /** The hosts of a fixed cluster with their cells, if some worker has used it. */
 export function currentHosts(settings: ClusterSettings, id: number, slab: SharedSlab): HostUpdate {
   const block = slab.find(id);
-  return staticHosts(settings, id, block < 0 ? -1 : block + CLUSTER_CELLS, HOST_CELLS);
+  return staticHosts(settings, id, block < 0 ? -1 : block + CLUSTER_CELLS, hostCells(settings));
 }
 
-function* hostViews(cluster: string, update: HostUpdate, slab: SharedSlab, own: readonly OwnHostSnapshot[]): Generator<HostView> {
-  for (const [priority, { hosts }] of update.priorities.entries()) for (const record of hosts) yield hostView(record, priority, slab);
+function* hostViews(
+  cluster: string,
+  update: HostUpdate,
+  slab: SharedSlab,
+  own: readonly OwnHostSnapshot[],
+  outlier: OutlierView,
+): Generator<HostView> {
+  for (const [priority, { hosts }] of update.priorities.entries())
+    for (const record of hosts) yield hostView(record, priority, slab, outlier);
   for (const host of own) {
     yield {
       address: parseIpPort(host.address) ?? pipeAddress(host.address),
@@ -117,7 +118,7 @@ function addCounts(a: HostCounts, b: HostCounts): HostCounts {
   };
 }
 
-function hostView(record: HostRecord, priority: number, slab: SharedSlab): HostView {
+function hostView(record: HostRecord, priority: number, slab: SharedSlab, outlier: OutlierView): HostView {
   const counts = readHostCounts(slab.cells, record.slot);
   return {
     address: recordAddress(record),
@@ -129,7 +130,7 @@ function hostView(record: HostRecord, priority: number, slab: SharedSlab): HostV
     locality: record.locality,
     canary: Host.isCanary(record.metadata),
     priority,
-    successRate: -1,
-    localOriginSuccessRate: -1,
+    successRate: outlier.hostRate(record.slot, Origin.External),
+    localOriginSuccessRate: outlier.hostRate(record.slot, Origin.Local),
   };
 }

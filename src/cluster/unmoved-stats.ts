@@ -1,4 +1,6 @@
 /** Names of Envoy's cluster statistics that nothing here moves, or not yet for a cluster that nobody has used: shown as 0, since dashboards ask for them. */
+
+import { OutlierStats } from '../resilience/outlier/outlier-stats.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import { ClusterStats } from './cluster-stats.ts';
 
@@ -20,7 +22,8 @@ const COUNTERS: readonly string[] = [
 const GAUGES: readonly string[] = ['lb_subsets_active', 'upstream_cx_rx_bytes_buffered', 'upstream_cx_tx_bytes_buffered', 'version'];
 
 /** @param used workers have made the names that they move themselves */
-export function nameUnmoved(scope: StatsScope, used: boolean): void {
+export function nameUnmoved(scope: StatsScope, used: boolean, outlierDetection: boolean): void {
+  if (outlierDetection) new OutlierStats(scope);
   for (const name of COUNTERS) scope.counter(name);
   for (const name of GAUGES) scope.gauge(name);
   if (used) return;

@@ -14,8 +14,10 @@ envoy.config.bootstrap.v3.Admin
   + access_log profile_path address
   ~ socket_options ignore_global_conn_limit
 envoy.config.bootstrap.v3.ClusterManager
-  + local_cluster_name upstream_bind_config
+  + local_cluster_name upstream_bind_config outlier_detection
   ~ enable_deferred_cluster_creation
+envoy.config.bootstrap.v3.ClusterManager.OutlierDetection
+  + event_log_path
 envoy.config.bootstrap.v3.LayeredRuntime
   + *
 envoy.config.bootstrap.v3.RuntimeLayer
@@ -298,7 +300,7 @@ envoy.config.cluster.v3.Cluster
   + original_dst_lb_config least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config
   + common_lb_config transport_socket metadata
   + upstream_connection_options load_balancing_policy health_checks ignore_health_on_host_removal
-  + close_connections_on_host_health_failure
+  + close_connections_on_host_health_failure outlier_detection
   ~ track_cluster_stats
 envoy.config.cluster.v3.Cluster.EdsClusterConfig
   + *
@@ -334,6 +336,14 @@ envoy.config.cluster.v3.LoadBalancingPolicy
   + *
 envoy.config.cluster.v3.LoadBalancingPolicy.Policy
   + *
+envoy.config.cluster.v3.OutlierDetection
+  + consecutive_5xx interval base_ejection_time max_ejection_percent enforcing_consecutive_5xx enforcing_success_rate
+  + success_rate_minimum_hosts success_rate_request_volume success_rate_stdev_factor consecutive_gateway_failure
+  + enforcing_consecutive_gateway_failure split_external_local_origin_errors consecutive_local_origin_failure
+  + enforcing_consecutive_local_origin_failure enforcing_local_origin_success_rate failure_percentage_threshold
+  + enforcing_failure_percentage enforcing_failure_percentage_local_origin failure_percentage_minimum_hosts
+  + failure_percentage_request_volume max_ejection_time max_ejection_time_jitter successful_active_health_check_uneject_host
+  + always_eject_one_host detect_degraded_hosts
 envoy.config.cluster.v3.CircuitBreakers
   + *
 envoy.config.cluster.v3.CircuitBreakers.Thresholds

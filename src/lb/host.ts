@@ -1,4 +1,5 @@
 /** One upstream address as this worker sees it. Its numbers lie in the shared slab: all workers add to them, the control thread reads them. */
+import type { HostMonitor } from './host-monitor.ts';
 
 /** Same shape as net's Address, which this layer does not import. */
 export interface HostAddress {
@@ -180,6 +181,8 @@ export class Host {
   member: boolean;
   readonly cells: Int32Array;
   readonly base: number;
+  /** Outlier detection; null = none, or not for this host. */
+  monitor: HostMonitor | null;
   readonly #ledger: Int32Array | null;
 
   /** @param ledger SharedSlab.ledger when `cells` are the slab's */
@@ -195,6 +198,7 @@ export class Host {
     this.member = true;
     this.cells = cells;
     this.base = base;
+    this.monitor = null;
     this.#ledger = ledger;
   }
 

@@ -153,6 +153,7 @@ export class Compiler implements NetworkCompilers {
       dynamic: this.#dynamic as DynamicSettings,
       overload: compileOverloadManager(message.overloadManager, at.field('overload_manager')),
       localClusterName,
+      outlierEventLogPath: message.clusterManager?.outlierDetection?.eventLogPath ?? '',
     };
   }
 

@@ -74,4 +74,6 @@ export interface CompiledConfig {
   readonly overload: OverloadSettings | null;
   /** Name of the cluster that this proxy belongs to; ''. */
   readonly localClusterName: string;
+  /** cluster_manager.outlier_detection.event_log_path; ''. */
+  readonly outlierEventLogPath: string;
 }

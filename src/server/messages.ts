@@ -5,6 +5,7 @@ import type { OwnPlace } from '../cluster/cluster-manager.ts';
 import type { HostUpdate } from '../cluster/host-update.ts';
 import type { LocalInfo } from '../filters/api.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
+import type { Detection } from '../resilience/outlier/monitor-cells.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import type { LogLevel, LogRecord } from '../runtime/logger.ts';
 import type { OverloadReaderSettings } from '../runtime/overload.ts';
@@ -81,7 +82,19 @@ export type WorkerCall =
 
 export type ToWorker = WorkerCall & { readonly id: number };
 
+/** What a worker tells without being asked, for the control thread as a whole. */
+export type WorkerNews = Extract<FromWorker, { kind: 'outlier' | 'outlier-watch' }>;
+
 export type FromWorker =
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown; readonly error: string | null }
+  | { readonly kind: 'outlier-watch'; readonly cluster: string; readonly clusterId: number }
+  | {
+      readonly kind: 'outlier';
+      readonly cluster: string;
+      readonly clusterId: number;
+      /** Offset of the host's cells in the slab. */
+      readonly slot: number;
+      readonly detection: Detection;
+    }
   | { readonly kind: 'stats'; readonly announcement: StatsAnnouncement }
   | { readonly kind: 'log'; readonly record: LogRecord };

@@ -26,7 +26,7 @@ import { explainEndpoint } from './explain/endpoint.ts';
 import { FileSubscriptions } from './file-subscriptions.ts';
 import { LiveResources } from './live-resources.ts';
 import { localInfo, ownPlace } from './local-info.ts';
-import type { WorkerCall } from './messages.ts';
+import type { WorkerCall, WorkerNews } from './messages.ts';
 import { configRequest, type ServerOptions } from './options.ts';
 import type { OverloadManager } from './overload/overload-manager.ts';
 import { startOverloadManager, workerOverload } from './overload/start.ts';
@@ -122,6 +122,8 @@ export class Server {
     this.runtime = new RuntimeLayers(compiled.runtimeLayers, compiled.node.cluster);
     this.#registry = new ClusterRegistry(compiled.clusters.block, compiled.clusters.nextId);
     this.#runtimeValues.replace(this.runtime.values());
+    const outlierLog = compiled.outlierEventLogPath === '' ? null : this.#eventLogs.open(compiled.outlierEventLogPath);
+    this.workers.onNews = (news) => this.#onNews(news);
     this.clusters = new ClusterControl(this.#registry, {
       clock: this.clock,
       random: this.#random,
@@ -134,6 +136,10 @@ export class Server {
       openEventLog: (path) => this.#eventLogs.open(path),
       onException: (error) => this.logger.error('unexpected exception in a health check', { stack: (error as Error).stack }),
       publishHealth: (cluster) => this.#tell('refresh-health', this.workers.tell({ kind: 'refresh-health', cluster })),
+      writeOutlierEvent: outlierLog === null ? null : (line) => outlierLog.write(Buffer.from(line).toString('latin1')),
+      onHealthCheck: (cluster, slot, healthy) => {
+        if (healthy) this.clusters?.outliers.onHealthCheckPassed(cluster, slot);
+      },
     });
     const resources = new LiveResources(
       this.workers,
@@ -335,6 +341,13 @@ export class Server {
     this.#admin = new AdminServer(new ServerAdmin(this, profilePath, logs, [explainEndpoint(this.workers)]));
     const bound = await this.#admin.start(address.kind === 'ip' ? ipAddress(address.ip, address.port) : pipeAddress(address.path));
     if (this.options.adminAddressPath !== null) fs.writeFileSync(this.options.adminAddressPath, bound.text);
+  }
+
+  #onNews(news: WorkerNews): void {
+    const clusters = this.clusters;
+    if (clusters === null) return;
+    if (news.kind === 'outlier-watch') clusters.watchOutliers(news.cluster, news.clusterId);
+    else clusters.outliers.onDetection(news.cluster, news.clusterId, news.slot, news.detection);
   }
 
   /** What a worker that starts now must be told of the process's state. */

@@ -4,7 +4,7 @@ import type { LogRecord } from '../runtime/logger.ts';
 import { codeUrl } from '../runtime/package-root.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
-import type { FromWorker, WorkerCall, WorkerData } from './messages.ts';
+import type { FromWorker, WorkerCall, WorkerData, WorkerNews } from './messages.ts';
 
 /** The thread is not there any more; what it was to do may be asked of its successor. */
 export class WorkerEnded extends Error {
@@ -16,6 +16,7 @@ export class WorkerEnded extends Error {
 export interface WorkerEvents {
   onStats(announcement: StatsAnnouncement): void;
   onLog(record: LogRecord): void;
+  onNews(news: WorkerNews): void;
   /** The thread ended without being asked to. */
   onCrash(error: Error | null): void;
 }
@@ -52,6 +53,10 @@ export class WorkerHandle {
       }
       if (message.kind === 'log') {
         events.onLog(message.record);
+        return;
+      }
+      if (message.kind !== 'done') {
+        events.onNews(message);
         return;
       }
       const waiting = this.#waiting.get(message.id);

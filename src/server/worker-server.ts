@@ -1,5 +1,6 @@
 /** The data plane of one worker, put together. */
 import { AccessLogs } from '../access-log/access-logs.ts';
+import type { OutlierReports } from '../cluster/cluster.ts';
 import { WorkerClusterManager } from '../cluster/cluster-manager.ts';
 import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterFactory } from '../filters/api.ts';
 import type { FormatEnvironment } from '../http/format/operator.ts';
@@ -36,6 +37,7 @@ const CLOSING_TURNS = 100;
 
 export class WorkerServer {
   readonly #data: WorkerData;
+  readonly #post: (message: FromWorker) => void;
   readonly #clock: Clock = new RealClock(flushConnections, (error) => this.#onBug('unexpected exception in a timer', error, {}));
   readonly #random = systemRandom();
   readonly #runtime = new MutableRuntime();
@@ -61,6 +63,7 @@ export class WorkerServer {
 
   constructor(data: WorkerData, post: (message: FromWorker) => void) {
     this.#data = data;
+    this.#post = post;
     this.#loggers = new Loggers((record) => post({ kind: 'log', record }), data.logLevel, data.logLevels);
     this.#logger = this.#loggers.component('main');
     this.#store = new StatsStore((announcement) => post({ kind: 'stats', announcement }));
@@ -180,8 +183,12 @@ export class WorkerServer {
     const localInfo = configuration.localInfo;
     const format: FormatEnvironment = { clock, random, hostname: localInfo.hostname, variable: environmentVariable };
     this.#accessLogs = new AccessLogs({ clock, random, runtime, rootScope, format, flushIntervalMs: this.#data.fileFlushIntervalMs });
+    const outliers: OutlierReports = {
+      watch: (cluster, clusterId) => this.#post({ kind: 'outlier-watch', cluster, clusterId }),
+      report: (cluster, clusterId, slot, detection) => this.#post({ kind: 'outlier', cluster, clusterId, slot, detection }),
+    };
     this.#clusters = new WorkerClusterManager(
-      { clock, random, runtime, rootScope, slab: this.#slab },
+      { clock, random, runtime, rootScope, slab: this.#slab, outliers },
       configuration.clusters,
       configuration.place,
     );

@@ -2,7 +2,7 @@
 import type { LogRecord } from '../runtime/logger.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
-import type { WorkerCall, WorkerData } from './messages.ts';
+import type { WorkerCall, WorkerData, WorkerNews } from './messages.ts';
 import { WorkerEnded, WorkerHandle } from './worker-handle.ts';
 
 /** Between a worker's death and its successor: one that dies at once must not take a whole core. */
@@ -13,6 +13,7 @@ export interface WorkerEquipment {
   readonly data: WorkerData;
   onStats(announcement: StatsAnnouncement): void;
   onLog(record: LogRecord): void;
+  onNews(news: WorkerNews): void;
   /** The thread died: its statistics are kept, its share of the common counts is given back. */
   reclaim(): void;
 }
@@ -89,6 +90,7 @@ export class WorkerSlot {
     return new WorkerHandle(this.#equipment.data, {
       onStats: (announcement) => this.#equipment.onStats(announcement),
       onLog: (record) => this.#equipment.onLog(record),
+      onNews: (news) => this.#equipment.onNews(news),
       onCrash: (error) => void this.#replace(error),
     });
   }

@@ -6,7 +6,7 @@ import type { ListenerSettings } from '../listener/settings.ts';
 import type { Logger, Loggers } from '../runtime/logger.ts';
 import { newOverloadCells } from '../runtime/overload.ts';
 import type { StatsAggregate } from '../stats/aggregate.ts';
-import type { WorkerCall, WorkerConfiguration, WorkerData } from './messages.ts';
+import type { WorkerCall, WorkerConfiguration, WorkerData, WorkerNews } from './messages.ts';
 import { type SlotOwner, type WorkerEquipment, WorkerSlot } from './worker-slot.ts';
 
 /** Cells for listeners' connection counts; the first is the global one. */
@@ -33,6 +33,8 @@ export class Workers implements SlotOwner {
   resources: () => readonly WorkerCall[] = () => [];
   /** And of drains and the like, after it. */
   processState: () => readonly WorkerCall[] = () => [];
+  /** What a worker tells of itself. */
+  onNews: (news: WorkerNews) => void = () => undefined;
   #nextCountCell = 1;
   #serving = false;
 
@@ -128,6 +130,7 @@ export class Workers implements SlotOwner {
       // A worker leaves out what is below its level.
       onLog: (record) => this.#loggers.sink({ ...record, fields: { worker: index, ...record.fields } }),
       onStats: (announcement) => stats.accept(announcement),
+      onNews: (news) => this.onNews(news),
       reclaim: () => {
         stats.retire();
         this.slab.reclaim(ledger);

@@ -19,6 +19,8 @@ export const GOOD: readonly string[] = [
   'type: ORIGINAL_DST\nlb_policy: CLUSTER_PROVIDED',
   `max_requests_per_connection: 0\n${ONE}`,
   `cleanup_interval: 1s\n${ONE}`,
+  `outlier_detection: {always_eject_one_host: true}\n${ONE}`,
+  `outlier_detection: {base_ejection_time: 400s, max_ejection_percent: 0}\n${ONE}`,
   `upstream_connection_options: {tcp_keepalive: {}}\n${ONE}`,
   `circuit_breakers: {per_host_thresholds: [{max_connections: 2}, {max_connections: 3}]}\n${ONE}`,
 ];
@@ -50,6 +52,12 @@ export const BAD: readonly (readonly [string, string])[] = [
   ],
   [`circuit_breakers: {per_host_thresholds: [{max_pending_requests: 2}]}\n${ONE}`, 'unsupported field in per_host_thresholds'],
   [assignment(locality('{endpoint: {}}')), 'an address must be set'],
+  [
+    `outlier_detection: {base_ejection_time: 30s, max_ejection_time: 20s}\n${ONE}`,
+    "max_ejection_time: outlier detector's max_ejection_time cannot be smaller than base_ejection_time",
+  ],
+  [`outlier_detection: {interval: 0s}\n${ONE}`, 'outlier_detection.interval'],
+  [`outlier_detection: {max_ejection_percent: 101}\n${ONE}`, 'outlier_detection.max_ejection_percent'],
   [`connect_timeout: 0s\n${ONE}`, 'connect_timeout'],
   [
     `load_balancing_policy: {policies: [{typed_extension_config: {name: x, typed_config: {"@type": type.googleapis.com/envoy.config.core.v3.Metadata}}}]}\n${ONE}`,

@@ -37,17 +37,17 @@ describe('the table of implemented fields', () => {
 });
 
 describe('what is set and not implemented', () => {
-  const OUTLIER = ', outlier_detection: {}';
-  const path = 'static_resources.clusters[0].outlier_detection: not supported by Outrider yet';
+  const MATCHER = ', transport_socket_matches: [{name: x, match: {}}]';
+  const path = 'static_resources.clusters[0].transport_socket_matches: not supported by Outrider yet';
 
   test('is an error with its path', () => {
-    const { bootstrap, problems } = load(withCluster(OUTLIER));
+    const { bootstrap, problems } = load(withCluster(MATCHER));
     expect(bootstrap).toBeNull();
     expect(problems).toEqual([`E ${path}`]);
   });
 
   test('is a warning on request', () => {
-    const { bootstrap, problems } = load(withCluster(OUTLIER), { allowUnsupported: true });
+    const { bootstrap, problems } = load(withCluster(MATCHER), { allowUnsupported: true });
     expect(bootstrap).not.toBeNull();
     expect(problems).toEqual([`W ${path}`]);
   });

@@ -6,26 +6,33 @@ import type { HostRecord, HostUpdate } from '../host-update.ts';
 /** Cells of hosts that left. They are used again when nothing is in flight on them any more. */
 export class SlotPool {
   readonly #slab: SharedSlab;
-  readonly #freed: number[] = [];
+  /** By how many cells they have. */
+  readonly #freed = new Map<number, number[]>();
 
   constructor(slab: SharedSlab) {
     this.#slab = slab;
   }
 
-  take(): number {
+  /** @param size HOST_CELLS, and what belongs to the host besides */
+  take(size: number): number {
     const cells = this.#slab.cells;
-    for (let i = 0; i < this.#freed.length; i++) {
-      const slot = this.#freed[i]!;
+    const freed = this.#freed.get(size) ?? [];
+    for (let i = 0; i < freed.length; i++) {
+      const slot = freed[i]!;
       if (!hostCellsIdle(cells, slot)) continue;
-      this.#freed.splice(i, 1);
+      freed.splice(i, 1);
       resetHostCells(cells, slot);
+      cells.fill(0, slot + HOST_CELLS, slot + size);
       return slot;
     }
-    return this.#slab.allocate(HOST_CELLS);
+    return this.#slab.allocate(size);
   }
 
-  give(slot: number): void {
-    if (slot >= 0) this.#freed.push(slot);
+  give(slot: number, size: number): void {
+    if (slot < 0) return;
+    const freed = this.#freed.get(size);
+    if (freed === undefined) this.#freed.set(size, [slot]);
+    else freed.push(slot);
   }
 }
 
@@ -44,16 +51,25 @@ export class HostBook {
   /** Hosts made since the start. */
   made = 0;
   readonly #slots: SlotPool;
+  readonly #slotSize: number;
   #slotOf = new Map<string, number>();
   #update: HostUpdate;
   #json: string;
 
-  constructor(cluster: string, id: number, overprovisioningFactor: number, slots: SlotPool, weightedPriorityHealth = false) {
+  constructor(
+    cluster: string,
+    id: number,
+    overprovisioningFactor: number,
+    slots: SlotPool,
+    weightedPriorityHealth = false,
+    slotSize = HOST_CELLS,
+  ) {
     this.#cluster = cluster;
     this.#id = id;
     this.overprovisioningFactor = overprovisioningFactor;
     this.weightedPriorityHealth = weightedPriorityHealth;
     this.#slots = slots;
+    this.#slotSize = slotSize;
     this.#update = { cluster, id, priorities: [{ hosts: [] }], overprovisioningFactor, weightedPriorityHealth };
     this.#json = JSON.stringify(this.#update);
   }
@@ -77,7 +93,7 @@ export class HostBook {
     const take = ({ key, host }: KeyedHost): HostRecord => {
       let slot = this.#slotOf.get(key);
       if (slot === undefined) {
-        slot = this.#slots.take();
+        slot = this.#slots.take(this.#slotSize);
         came = true;
         this.made++;
       }
@@ -95,7 +111,7 @@ export class HostBook {
     for (const [key, slot] of this.#slotOf) {
       if (slots.has(key)) continue;
       went = true;
-      this.#slots.give(slot);
+      this.#slots.give(slot, this.#slotSize);
     }
     this.#slotOf = slots;
     this.#update = update;
@@ -107,7 +123,7 @@ export class HostBook {
 
   /** The cluster is gone. */
   clear(): void {
-    for (const slot of this.#slotOf.values()) this.#slots.give(slot);
+    for (const slot of this.#slotOf.values()) this.#slots.give(slot, this.#slotSize);
     this.#slotOf.clear();
   }
 }

@@ -51,6 +51,7 @@ export function chargeAbort(router: RouterRequest, status: number, attempt: Upst
 
 /** The whole request took too long while `attempt` was under way. */
 export function chargeTimeout(router: RouterRequest, attempt: UpstreamAttempt): void {
+  if (attempt.awaitingHeaders) attempt.reportTimeout();
   router.cluster.stats.upstreamRqTimeout.inc();
   if (router.routeStats !== null) router.routeStats.upstreamRqTimeout.inc();
   if (router.virtualClusterStats !== null) router.virtualClusterStats.upstreamRqTimeout.inc();

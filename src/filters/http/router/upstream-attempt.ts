@@ -10,6 +10,7 @@ import type { Host, HostResult } from '../../../lb/host.ts';
 import { keepChunk } from '../../../net/connection.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import type { TerminalHttpStream } from '../../api.ts';
+import { reportResponse } from './passive-health.ts';
 import { recordPoolFailure } from './upstream-timing.ts';
 
 /** What an attempt asks and tells the router filter. */
@@ -21,6 +22,9 @@ export interface AttemptParent {
   /** Something of the response (a 1xx counts) went downstream: a try that takes too long is not given up any more. */
   readonly responseStarted: boolean;
   readonly isWebSocket: boolean;
+  readonly grpc: boolean;
+  /** Status of the answer to a request that takes too long. */
+  readonly timeoutStatus: number;
   /** 0 = none. */
   maxStreamDurationMs(): number;
   onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder, opened: ConnectionTimes | null): void;
@@ -136,6 +140,12 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     if (this.host !== null) this.host.onResult(result);
   }
 
+  /** Too late for the host's passive health. Nobody is blamed while no connection could be had. */
+  reportTimeout(): void {
+    const monitor = this.host === null ? null : this.host.monitor;
+    if (monitor !== null) monitor.onTimeout(this.#parent.timeoutStatus);
+  }
+
   /** Asks for a connection; whatever comes of it may come from inside this call. */
   start(end: boolean): void {
     this.#requestEnd = end;
@@ -215,6 +225,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.#inPool = false;
     this.#encoder = encoder;
     this.host = host;
+    if (host.monitor !== null) host.monitor.onConnected();
     this.#parent.onAttemptReady(this, encoder, opened);
     if (this.#perTryTimer === null && this.#perTryIdleTimer === null) {
       if (this.#parent.requestComplete) this.#armPerTry();
@@ -252,6 +263,8 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     const status = headers.status;
     this.#touchIdle();
     if (status < 200 && status !== 101) return;
+    const monitor = this.host!.monitor;
+    if (monitor !== null) reportResponse(monitor, headers, this.#parent.grpc);
     this.awaitingHeaders = false;
     this.#responseEnd = end;
     if (this.#awaitsAccept && acceptsTunnel(this.#headers, status)) {
@@ -298,6 +311,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
       this.#parent.onAttemptMaxDuration(this);
       return;
     }
+    if (timer.kind !== PER_TRY || !this.#parent.responseStarted) this.reportTimeout();
     if (timer.kind === PER_TRY) {
       // Data must not arm the idle timer again: one of the two gives the try up, once.
       if (this.#perTryIdleTimer !== null) this.#stream.clock.disarm(this.#perTryIdleTimer);
@@ -314,6 +328,9 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     // The stream is gone already: nothing is left to be reset or resumed.
     this.#encoder = null;
     this.finish();
+    // A full circuit breaker is the cluster's doing, not the host's.
+    const monitor = this.host === null || reason === ResetReason.Overflow ? null : this.host.monitor;
+    if (monitor !== null) monitor.onConnectFailed();
     this.#parent.onAttemptReset(this, reason, transportFailure);
   }
 

@@ -8,6 +8,7 @@ import { wireBytes } from '../../../http/byte-meter.ts';
 import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import type { ConnectionInfo, StreamInfo } from '../../../http/stream-info.ts';
+import type { Host } from '../../../lb/host.ts';
 import { type Connection, type ConnectionHandler, keepChunk } from '../../../net/connection.ts';
 import { JitteredExponentialBackOff } from '../../../resilience/back-off.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
@@ -78,6 +79,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
   #backOff: JitteredExponentialBackOff | null;
   readonly #logFlush: Timer | null;
   #cluster: Cluster | null;
+  #host: Host | null;
   #connect: TcpConnect | null;
   #upstream: UpstreamSide | null;
   #attempts: number;
@@ -108,6 +110,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     this.#backOff = null;
     this.#logFlush = settings.accessLogFlushIntervalMs > 0 && proxy.loggers.length > 0 ? new Timer(this, LOG_FLUSH) : null;
     this.#cluster = null;
+    this.#host = null;
     this.#connect = null;
     this.#upstream = null;
     this.#attempts = 0;
@@ -212,6 +215,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
   onTcpConnected(connection: Connection): ConnectionHandler {
     const { clock } = this.proxy.deps;
     this.#connect = null;
+    this.#host!.monitor?.onConnectedFinally();
     const upstream = new UpstreamSide(this, connection);
     this.#upstream = upstream;
     const nowMs = clock.nowMs();
@@ -240,6 +244,8 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     }
     if (reason !== ResetReason.LocalConnectionFailure) info.flags |= Flag.UF;
     info.upstreamTransportFailureReason = transportFailure;
+    if (reason === ResetReason.ConnectionTimeout) this.#host!.monitor?.onTimeout(0);
+    else if (reason === ResetReason.RemoteConnectionFailure) this.#host!.monitor?.onConnectFailed();
     this.#retry();
   }
 
@@ -300,6 +306,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     this.#attempts++;
     info.attemptCount = this.#attempts;
     info.upstreamHost = host;
+    this.#host = host;
     this.#connect = cluster.connectTcp(host, 0, this, this);
   }
 
