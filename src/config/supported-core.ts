@@ -261,11 +261,13 @@ envoy.config.route.v3.RouteAction.MaxStreamDuration
   + *
 envoy.config.route.v3.RetryPolicy
   + retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate host_selection_retry_max_attempts
-  + retriable_status_codes retry_back_off rate_limited_retry_back_off retriable_headers retriable_request_headers
+  + retriable_status_codes retry_back_off rate_limited_retry_back_off retriable_headers retriable_request_headers retry_priority
 envoy.config.route.v3.HedgePolicy
   + hedge_on_per_try_timeout
   ~ initial_requests additional_request_chance
 envoy.config.route.v3.RetryPolicy.RetryHostPredicate
+  + *
+envoy.config.route.v3.RetryPolicy.RetryPriority
   + *
 envoy.config.route.v3.RetryPolicy.RetryBackOff
   + *
@@ -288,7 +290,7 @@ envoy.config.route.v3.HeaderMatcher
 envoy.config.route.v3.QueryParameterMatcher
   + *
 envoy.config.route.v3.InternalRedirectPolicy
-  + max_internal_redirects redirect_response_codes allow_cross_scheme_redirect response_headers_to_copy
+  + max_internal_redirects redirect_response_codes predicates allow_cross_scheme_redirect response_headers_to_copy
 envoy.config.route.v3.FilterConfig
   + *
 

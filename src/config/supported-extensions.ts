@@ -153,6 +153,18 @@ envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig
   + *
 envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
   + *
+envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate
+  + *
+envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig
+  + *
+envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig
+  + *
+envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig
+  + *
+envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig
+  + *
+envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig
+  + *
 envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest
   + *
 envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin

@@ -11,27 +11,36 @@ export interface PriorityLoads {
   readonly panic: readonly boolean[];
 }
 
-/** @param panicThreshold percent; 0 = never panic */
-export function computePriorityLoads(sets: readonly HostSet[], panicThreshold: number): PriorityLoads {
+/** How much of its traffic each priority could take, in percent, inflated by the overprovisioning factor. */
+export function healthShares(sets: readonly HostSet[]): { readonly healthy: readonly number[]; readonly degraded: readonly number[] } {
   const healthyShare: number[] = [];
   const degradedShare: number[] = [];
-  let sum = 0;
   for (const set of sets) {
     const total = set.weightedPriorityHealth ? weightOf(set.hosts) - excludedWeight(set) : set.hosts.length - set.excluded;
     const healthy = set.weightedPriorityHealth ? weightOf(set.healthy) : set.healthy.length;
     const degraded = set.weightedPriorityHealth ? weightOf(set.degraded) : set.degraded.length;
-    const h = total <= 0 ? 0 : Math.min(100, Math.floor((set.overprovisioningFactor * healthy) / total));
-    const d = total <= 0 ? 0 : Math.min(100, Math.floor((set.overprovisioningFactor * degraded) / total));
-    healthyShare.push(h);
-    degradedShare.push(d);
-    sum += h + d;
+    healthyShare.push(total <= 0 ? 0 : Math.min(100, Math.floor((set.overprovisioningFactor * healthy) / total)));
+    degradedShare.push(total <= 0 ? 0 : Math.min(100, Math.floor((set.overprovisioningFactor * degraded) / total)));
   }
-  const available = Math.min(100, sum);
+  return { healthy: healthyShare, degraded: degradedShare };
+}
+
+/** @param panicThreshold percent; 0 = never panic */
+export function computePriorityLoads(sets: readonly HostSet[], panicThreshold: number): PriorityLoads {
+  const shares = healthShares(sets);
+  const total = (list: readonly number[]) => list.reduce((a, b) => a + b, 0);
+  const available = Math.min(100, total(shares.healthy) + total(shares.degraded));
   const panic = sets.map((set) => available < 100 && inPanic(set, panicThreshold));
+  if (available === 0 || panic.every(Boolean)) return { healthy: loadsByHostCount(sets), degraded: sets.map(() => 0), panic };
+  return { ...shareOut(shares.healthy, shares.degraded, available), panic };
+}
 
-  if (sets.length > 0 && panic.every(Boolean)) return { healthy: loadsByHostCount(sets), degraded: sets.map(() => 0), panic };
-  if (available === 0) return { healthy: loadsByHostCount(sets), degraded: sets.map(() => 0), panic };
-
+/** All traffic over shares that add up to `available` percent, which is not 0: healthy hosts first, in the order of priorities. */
+export function shareOut(
+  healthyShare: readonly number[],
+  degradedShare: readonly number[],
+  available: number,
+): { readonly healthy: readonly number[]; readonly degraded: readonly number[] } {
   let remaining = 100;
   const take = (share: number) => {
     const load = Math.min(remaining, Math.floor((share * 100) / available));
@@ -46,7 +55,7 @@ export function computePriorityLoads(sets: readonly HostSet[], panicThreshold: n
     if (firstHealthy >= 0) healthy[firstHealthy]! += remaining;
     else degraded[degradedShare.findIndex((share) => share > 0)]! += remaining;
   }
-  return { healthy, degraded, panic };
+  return { healthy, degraded };
 }
 
 function weightOf(hosts: readonly Host[]): number {

@@ -1,5 +1,6 @@
 /** Retry settings of a route or virtual host, as compiled. Source: envoy.config.route.v3.RetryPolicy. */
 import type { HeaderMatcherSettings } from '../http/header-matcher.ts';
+import type { RetryHostSettings } from './retry-hosts.ts';
 
 export interface RetryPolicySettings {
   /** Bits of RetryOn. */
@@ -15,8 +16,8 @@ export interface RetryPolicySettings {
   readonly retriableRequestHeaders: readonly HeaderMatcherSettings[];
   /** How often another host is picked in place of one that is to be avoided. */
   readonly hostSelectionRetryMaxAttempts: number;
-  /** previous_hosts: a retry avoids the hosts that were tried before. */
-  readonly avoidPreviousHosts: boolean;
+  /** Hosts and priorities that a retry avoids; null = none. */
+  readonly hosts: RetryHostSettings | null;
   readonly rateLimitedBackOff: RateLimitedBackOffSettings | null;
 }
 

@@ -53,7 +53,7 @@ const NO_POLICY: RetryPolicySettings = {
   retriableHeaders: [],
   retriableRequestHeaders: [],
   hostSelectionRetryMaxAttempts: 1,
-  avoidPreviousHosts: false,
+  hosts: null,
   rateLimitedBackOff: null,
 };
 

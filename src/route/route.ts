@@ -89,11 +89,17 @@ export interface HashResult {
   readonly setCookie: string | null;
 }
 
+/** Who has a say about where an internal redirect leads: by the name of the target's route, or by its scheme. */
+export type RedirectPredicate =
+  | { readonly kind: 'previous_routes' | 'safe_cross_scheme' }
+  | { readonly kind: 'allow_listed_routes'; readonly names: readonly string[] };
+
 export interface InternalRedirectSettings {
   readonly maxInternalRedirects: number;
   readonly responseCodes: readonly number[];
   readonly allowCrossSchemeRedirect: boolean;
   readonly responseHeadersToCopy: readonly string[];
+  readonly predicates: readonly RedirectPredicate[];
 }
 
 export interface MirrorSettings {

@@ -5,6 +5,7 @@ import type { RegexRewriteSettings } from '../http/regex.ts';
 import type { StringMatcherSettings } from '../http/string-matcher.ts';
 import type { RetryPolicySettings } from '../resilience/retry-policy.ts';
 import type { FractionSettings } from '../runtime/runtime.ts';
+import type { InternalRedirectSettings } from './route.ts';
 
 export interface RouteTableSettings extends LevelSettings {
   readonly name: string;
@@ -128,12 +129,7 @@ export interface ForwardSettings {
   readonly priority: 0 | 1;
   readonly upgrades: Readonly<Record<string, boolean>> | null;
   readonly connectTerminates: boolean;
-  readonly internalRedirect: {
-    readonly maxInternalRedirects: number;
-    readonly responseCodes: readonly number[];
-    readonly allowCrossSchemeRedirect: boolean;
-    readonly responseHeadersToCopy: readonly string[];
-  } | null;
+  readonly internalRedirect: InternalRedirectSettings | null;
   readonly requestBufferLimit: number | null;
   readonly mirrors: readonly MirrorPolicySettings[];
   readonly hashPolicies: readonly HashPolicySettings[];

@@ -184,10 +184,12 @@ describe('settings of an action', () => {
     const predicate = (name: string) =>
       `retry_policy: {retry_host_predicate: [{name: p, typed_config: {"@type": ${type}.${name}}}], host_selection_retry_max_attempts: 5}`;
     expect(action(predicate('previous_hosts.v3.PreviousHostsPredicate'))?.retryPolicy).toMatchObject({
-      avoidPreviousHosts: true,
+      hosts: { previousHosts: true, canaries: false, metadata: null, priorityUpdateFrequency: 0 },
       hostSelectionRetryMaxAttempts: 5,
     });
-    expect(action(predicate('omit_canary_hosts.v3.OmitCanaryHostsPredicate'))?.retryPolicy).toMatchObject({ avoidPreviousHosts: false });
+    expect(action(predicate('omit_canary_hosts.v3.OmitCanaryHostsPredicate'))?.retryPolicy).toMatchObject({
+      hosts: { previousHosts: false, canaries: true },
+    });
   });
 
   test('body limits: the route, else the virtual host', () => {

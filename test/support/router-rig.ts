@@ -36,7 +36,7 @@ export function retryPolicy(retryOn: string, more: Partial<RetryPolicySettings> 
     retriableHeaders: [],
     retriableRequestHeaders: [],
     hostSelectionRetryMaxAttempts: 1,
-    avoidPreviousHosts: false,
+    hosts: null,
     rateLimitedBackOff: null,
     ...more,
   };

@@ -3,7 +3,6 @@ import type { CompileContext } from '../../config/context.ts';
 import { RoutingPriority } from '../../config/gen/envoy/config/core/v3/base_pb.js';
 import {
   type DirectResponseAction,
-  RouteAction_InternalRedirectAction as LegacyInternalRedirect,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   type RedirectAction,
   RedirectAction_RedirectResponseCode as RedirectCode,
@@ -21,6 +20,7 @@ import type { RetryPolicySettings } from '../../resilience/retry-policy.ts';
 import type { ActionSettings, ForwardSettings, Metadata, MirrorPolicySettings, PathMatchSettings, RedirectSettings } from '../settings.ts';
 import { balancingMetadata, type ClusterCheck, checkCluster } from './cluster/config.ts';
 import { compileHashPolicies } from './hash-policy/config.ts';
+import { compileInternalRedirect } from './internal-redirect/config.ts';
 import { compileMirrors } from './mirror/config.ts';
 import { compileRewrite } from './rewrite/config.ts';
 import { compileWeightedClusters } from './weighted/config.ts';
@@ -174,37 +174,4 @@ function compileUpgrades(action: RouteAction, at: CompileContext): Pick<ForwardS
     else connectTerminates ||= upgrades[type];
   });
   return { upgrades: action.upgradeConfigs.length === 0 ? null : upgrades, connectTerminates };
-}
-
-/** Only redirects can be followed: other codes are dropped, as Envoy drops them. */
-const FOLLOWED = [301, 302, 303, 307, 308];
-
-function compileInternalRedirect(action: RouteAction, at: CompileContext): ForwardSettings['internalRedirect'] {
-  const policy = action.internalRedirectPolicy;
-  if (policy === undefined) {
-    if (action.internalRedirectAction !== LegacyInternalRedirect.HANDLE_INTERNAL_REDIRECT) return null;
-    return {
-      maxInternalRedirects: action.maxInternalRedirects ?? 1,
-      responseCodes: [302],
-      allowCrossSchemeRedirect: false,
-      responseHeadersToCopy: [],
-    };
-  }
-  const here = at.field('internal_redirect_policy');
-  policy.responseHeadersToCopy.forEach((name, i) => {
-    if (name.startsWith(':') || name.toLowerCase() === 'host') {
-      here.field('response_headers_to_copy', i).error(':-prefixed headers or Hosts may not be specified here.');
-    }
-  });
-  policy.redirectResponseCodes.forEach((code, i) => {
-    if (!FOLLOWED.includes(code))
-      here.field('redirect_response_codes', i).warn(`${code} is no redirect that can be followed: it is ignored`);
-  });
-  const codes = policy.redirectResponseCodes.filter((code) => FOLLOWED.includes(code));
-  return {
-    maxInternalRedirects: policy.maxInternalRedirects ?? 1,
-    responseCodes: policy.redirectResponseCodes.length === 0 ? [302] : codes,
-    allowCrossSchemeRedirect: policy.allowCrossSchemeRedirect,
-    responseHeadersToCopy: policy.responseHeadersToCopy.map((name) => name.toLowerCase()),
-  };
 }

@@ -6,6 +6,7 @@ import { fault } from './fault.ts';
 import { framing } from './framing.ts';
 import { headers } from './headers.ts';
 import { hedging } from './hedging.ts';
+import { internalRedirects } from './internal-redirects.ts';
 import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
 import { mirroring } from './mirroring.ts';
@@ -13,6 +14,7 @@ import { overload } from './overload.ts';
 import { paths } from './paths.ts';
 import { resilience } from './resilience.ts';
 import { retries } from './retries.ts';
+import { retryHosts } from './retry-hosts.ts';
 import { rewriting } from './rewriting.ts';
 import { routing } from './routing.ts';
 import { tcp } from './tcp.ts';
@@ -26,6 +28,8 @@ export const areas: readonly Area[] = [
   retries,
   hedging,
   mirroring,
+  internalRedirects,
+  retryHosts,
   timeouts,
   resilience,
   overload,

@@ -1,6 +1,6 @@
 /** Internal redirects: a 3xx of the upstream is followed here and the client never sees it. Behaviour: spec/routing.md §1.12. */
 import type { RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
-import type { InternalRedirectSettings } from '../../../route/route.ts';
+import type { InternalRedirectSettings, RedirectPredicate } from '../../../route/route.ts';
 import type { TerminalHttpStream } from '../../api.ts';
 import { observabilityName } from './answers.ts';
 import type { RouterStats } from './router-stats.ts';
@@ -45,6 +45,7 @@ export function followRedirect(
     stats.redirectTooManyRedirects.inc();
     return false;
   }
+  const from = stream.route?.name ?? '';
   const saved = headers.clone();
   copyResponseHeaders(headers, response, settings.responseHeadersToCopy);
   headers.scheme = target.scheme;
@@ -55,8 +56,14 @@ export function followRedirect(
   const cluster = stream.route === null ? null : stream.clusters.get(stream.clusterName);
   stream.info.upstreamCluster = cluster === null ? '' : cluster.name;
   stream.info.upstreamClusterObservabilityName = cluster === null ? '' : observabilityName(cluster);
-  if (stream.route === null) {
-    stats.redirectNoRoute.inc();
+  const toHttp = target.scheme === 'http';
+  const found = stream.route !== null;
+  if (stream.route === null || !allows(settings.predicates, state, from, stream.route.name, wasHttp, toHttp)) {
+    if (found) stats.redirectPredicate.inc();
+    else {
+      stats.redirectNoRoute.inc();
+      stream.info.routeName = '';
+    }
     restore(headers, saved);
     stream.clearRouteCache();
     return false;
@@ -69,6 +76,34 @@ export function followRedirect(
   }
   state.set(COUNT_KEY, count + 1);
   headers.set('x-envoy-original-url', (wasHttp ? 'http' : 'https') + '://' + saved.authority + saved.path);
+  return true;
+}
+
+function allows(
+  predicates: readonly RedirectPredicate[],
+  state: Map<string, unknown>,
+  from: string,
+  to: string,
+  wasHttp: boolean,
+  toHttp: boolean,
+): boolean {
+  for (const predicate of predicates) {
+    if (predicate.kind === 'allow_listed_routes') {
+      if (!predicate.names.includes(to)) return false;
+    } else if (predicate.kind === 'safe_cross_scheme') {
+      if (wasHttp && !toHttp) return false;
+    } else if (!isNewTarget(state, from, to)) return false;
+  }
+  return true;
+}
+
+/** previous_routes: from one route, a request is led to each other route once. */
+function isNewTarget(state: Map<string, unknown>, from: string, to: string): boolean {
+  const key = 'envoy.internal_redirect.previous_routes_predicate_state.' + from;
+  const seen = state.get(key) as Set<string> | undefined;
+  if (seen === undefined) state.set(key, new Set([to]));
+  else if (seen.has(to)) return false;
+  else seen.add(to);
   return true;
 }
 

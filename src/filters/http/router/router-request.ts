@@ -4,6 +4,7 @@ import type { RequestHeaders, ResponseHeaders } from '../../../http/header-map.t
 import { Flag } from '../../../http/response-flags.ts';
 import type { ConnectionInfo, StreamInfo } from '../../../http/stream-info.ts';
 import type { Host } from '../../../lb/host.ts';
+import { TriedHosts } from '../../../resilience/retry-hosts.ts';
 import type { HashResult, Route, RouteAction } from '../../../route/route.ts';
 import { PassThroughFilter, type TerminalHttpStream } from '../../api.ts';
 import { chargeResponse } from './accounting.ts';
@@ -40,8 +41,8 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
   altStats: AlternativeStats | null;
   #hash: HashResult | null;
   #hashed: boolean;
-  /** Hosts that attempts went to; null unless retries are to avoid them. */
-  #tried: Host[] | null;
+  /** What retries avoid; null before the first try, and where they avoid nothing. */
+  #tried: TriedHosts | null;
 
   constructor(factory: RouterFilterFactory) {
     super();
@@ -97,7 +98,10 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
     return this.action.metadataMatch;
   }
   shouldSelectAnotherHost(host: Host): boolean {
-    return this.#tried?.includes(host) ?? false;
+    return this.#tried?.avoids(host) ?? false;
+  }
+  get loadOverride(): TriedHosts | null {
+    return this.#tried?.avoidsPriorities === true ? this.#tried : null;
   }
 
   /** suppress_grpc_request_failure_code_stats. */
@@ -144,9 +148,9 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
 
   protected poolOf(cluster: Cluster, host: Host): HttpPool | null {
     const { connectTerminates, priority, retryPolicy } = this.action;
-    if (retryPolicy?.avoidPreviousHosts) {
-      if (this.#tried === null) this.#tried = [host];
-      else this.#tried.push(host);
+    if (retryPolicy !== null && retryPolicy.hosts !== null) {
+      this.#tried ??= new TriedHosts(retryPolicy.hosts);
+      this.#tried.note(host);
     }
     if (connectTerminates && this.headers.method === 'CONNECT') return new TcpTunnelPool(cluster, host, priority, this);
     return cluster.httpPool(host, priority, this);

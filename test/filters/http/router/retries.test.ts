@@ -6,6 +6,8 @@ import { RouterRig, responseHeaders, retryPolicy } from '../../../support/router
 
 const on = (retryOn: string, more = {}) => ({ action: { retryPolicy: retryPolicy(retryOn, more) } });
 
+const PREVIOUS_HOSTS = { previousHosts: true, canaries: false, metadata: null, priorityUpdateFrequency: 0 };
+
 describe('a retry', () => {
   test('goes to the next host and answers for the request', () => {
     const rig = new RouterRig({
@@ -34,7 +36,7 @@ describe('a retry', () => {
     plain.attempt(1).respond(503);
     plain.backOff();
     expect(plain.hosts.map((host) => plain.lastContext?.shouldSelectAnotherHost(host))).toEqual([false, false]);
-    const avoiding = new RouterRig(on('5xx', { avoidPreviousHosts: true, hostSelectionRetryMaxAttempts: 5 })).send();
+    const avoiding = new RouterRig(on('5xx', { hosts: PREVIOUS_HOSTS, hostSelectionRetryMaxAttempts: 5 })).send();
     avoiding.attempt(1).respond(503);
     expect(avoiding.hosts.map((host) => avoiding.lastContext?.shouldSelectAnotherHost(host))).toEqual([true, false]);
     avoiding.backOff();

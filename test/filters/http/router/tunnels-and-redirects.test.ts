@@ -80,7 +80,13 @@ describe('a tunnel', () => {
 });
 
 describe('an internal redirect', () => {
-  const policy = { maxInternalRedirects: 1, responseCodes: [302, 303], allowCrossSchemeRedirect: false, responseHeadersToCopy: ['x-copy'] };
+  const policy = {
+    maxInternalRedirects: 1,
+    responseCodes: [302, 303],
+    allowCrossSchemeRedirect: false,
+    responseHeadersToCopy: ['x-copy'],
+    predicates: [],
+  };
   const rig = () => new RouterRig({ action: { internalRedirect: policy } });
 
   test('runs the request again with its body', () => {
