@@ -4,10 +4,17 @@ import { LeastRequestBalancer } from '../lb/least-request.ts';
 import type { BalancerDeps, LoadBalancer } from '../lb/load-balancer.ts';
 import { RandomBalancer } from '../lb/random.ts';
 import { RoundRobinBalancer } from '../lb/round-robin.ts';
+import { SubsetBalancer } from '../lb/subset/subset-balancer.ts';
 import type { BalancerSettings } from './settings.ts';
 
 /** @param activeRequests in flight to the cluster, from all workers */
 export function makeBalancer(settings: BalancerSettings, activeRequests: () => number, deps: BalancerDeps): LoadBalancer {
+  const { subset } = settings;
+  if (subset === null) return makePolicy(settings, activeRequests, deps);
+  return new SubsetBalancer(subset, deps.scope, () => makePolicy(settings, activeRequests, deps));
+}
+
+function makePolicy(settings: BalancerSettings, activeRequests: () => number, deps: BalancerDeps): LoadBalancer {
   if (settings.consistentHash !== null) return new HashBalancer(deps, settings.consistentHash, activeRequests);
   switch (settings.policy) {
     case 'LEAST_REQUEST':

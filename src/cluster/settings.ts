@@ -4,6 +4,7 @@ import type { ConsistentHashSettings } from '../lb/hash/table.ts';
 import type { LeastRequestSettings } from '../lb/least-request.ts';
 import { DEFAULT_LOCALITY_POLICY, type LocalityPolicy } from '../lb/locality/policy.ts';
 import type { SlowStartSettings } from '../lb/slow-start.ts';
+import type { SubsetSettings } from '../lb/subset/settings.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
 import type { OutlierSettings } from '../resilience/outlier/settings.ts';
 import type { EndpointCheckSettings, HealthCheckSettings } from './health-check/settings.ts';
@@ -16,6 +17,7 @@ export interface BalancerSettings extends LeastRequestSettings {
   readonly locality: LocalityPolicy;
   readonly slowStart: SlowStartSettings | null;
   readonly consistentHash: ConsistentHashSettings | null;
+  readonly subset: SubsetSettings | null;
 }
 
 /** One `lb_endpoint`. Exactly one of `host` and `path` is set. */
@@ -154,6 +156,7 @@ export const DEFAULT_BALANCER: BalancerSettings = Object.freeze({
   locality: DEFAULT_LOCALITY_POLICY,
   slowStart: null,
   consistentHash: null,
+  subset: null,
 });
 
 export const DEFAULT_UPSTREAM_HTTP: UpstreamHttpSettings = Object.freeze({

@@ -179,6 +179,10 @@ envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig
   + use_hostname_for_hashing hash_balance_factor
 envoy.extensions.load_balancing_policies.random.v3.Random
   + locality_lb_config
+envoy.extensions.load_balancing_policies.subset.v3.Subset
+  + *
+envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector
+  + *
 envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig
   + *
 envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig

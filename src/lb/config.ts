@@ -18,18 +18,22 @@ import type { Maglev } from '../config/gen/envoy/extensions/load_balancing_polic
 import type { Random as RandomPolicy } from '../config/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js';
 import type { RingHash } from '../config/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js';
 import type { RoundRobin } from '../config/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js';
+import type { Subset } from '../config/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js';
 import { checkHostnameHashing, compileLegacyMaglev, compileLegacyRing, compileMaglev, compileRing } from './hash/config.ts';
 import type { ConsistentHashSettings } from './hash/table.ts';
 import type { LeastRequestSettings } from './least-request.ts';
 import { compileLocalityPolicy } from './locality/config.ts';
 import type { LocalityPolicy } from './locality/policy.ts';
 import type { SlowStartSettings } from './slow-start.ts';
+import { compileSubset } from './subset/config.ts';
+import type { SubsetSettings } from './subset/settings.ts';
 
 export type PolicyName = 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'CLUSTER_PROVIDED' | 'RING_HASH' | 'MAGLEV';
 
 export interface PolicySettings extends LeastRequestSettings {
   readonly policy: PolicyName;
   readonly locality: LocalityPolicy;
+  readonly subset: SubsetSettings | null;
   /** ROUND_ROBIN and LEAST_REQUEST; null = off. */
   readonly slowStart: SlowStartSettings | null;
   /** RING_HASH and MAGLEV; null for others. */
@@ -42,7 +46,13 @@ export function compileBalancer(message: Cluster, at: CompileContext, standard: 
   checkHostnameHashing(message, at);
   if (message.loadBalancingPolicy !== undefined)
     return compileTyped(message.loadBalancingPolicy, at.field('load_balancing_policy'), standard);
-  const defaults = { ...standard, locality: compileLocalityPolicy(message.commonLbConfig) };
+  const subset = compileSubset(message.lbSubsetConfig, at.field('lb_subset_config'));
+  const defaults = { ...standard, locality: compileLocalityPolicy(message.commonLbConfig), subset };
+  if (subset?.localityWeightAware === true && !defaults.locality.weighted) {
+    at.field('lb_subset_config')
+      .field('locality_weight_aware')
+      .error(`Locality weight aware subset LB requires that a locality_weighted_lb_config be set in ${message.name}`);
+  }
   const config = message.lbConfig;
   switch (message.lbPolicy) {
     case LbPolicy.ROUND_ROBIN:
@@ -90,6 +100,11 @@ const TYPED: Readonly<Record<string, (any: Any | undefined, at: CompileContext, 
   'ring_hash.v3.RingHash': (any, at, defaults) => {
     const typed = at.unpackAs<RingHash>(any, 'envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash');
     return typed && { ...defaults, policy: 'RING_HASH', consistentHash: compileRing(typed, at) };
+  },
+  'subset.v3.Subset': (any, at, defaults) => {
+    const typed = at.unpackAs<Subset>(any, 'envoy.extensions.load_balancing_policies.subset.v3.Subset');
+    if (typed?.subsetLbPolicy === undefined) return null;
+    return { ...compileTyped(typed.subsetLbPolicy, at.field('subset_lb_policy'), defaults), subset: compileSubset(typed, at) };
   },
   'maglev.v3.Maglev': (any, at, defaults) => {
     const typed = at.unpackAs<Maglev>(any, 'envoy.extensions.load_balancing_policies.maglev.v3.Maglev');

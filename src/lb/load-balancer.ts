@@ -25,6 +25,8 @@ export interface BalanceContext {
   shouldSelectAnotherHost(host: Host): boolean;
   readonly hostSelectionRetries: number;
   readonly loadOverride?: LoadOverride | null;
+  /** `envoy.lb` fields that a host must have (subsets). */
+  readonly metadataMatch?: Readonly<Record<string, unknown>> | null;
 }
 
 export interface LoadBalancer {

@@ -17,6 +17,7 @@ import { retries } from './retries.ts';
 import { retryHosts } from './retry-hosts.ts';
 import { rewriting } from './rewriting.ts';
 import { routing } from './routing.ts';
+import { subset } from './subset.ts';
 import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
 import { tunnels } from './tunnels.ts';
@@ -33,6 +34,7 @@ export const areas: readonly Area[] = [
   timeouts,
   resilience,
   overload,
+  subset,
   framing,
   malformed,
   edge,
