@@ -1,7 +1,7 @@
 /** One cluster on one worker, made when it is first used: its hosts, balancer, limits, statistics and pools. */
 import { Http1ClientConnection } from '../http/h1/client-connection.ts';
 import { Http1Stats } from '../http/h1/stats.ts';
-import { HOST_CELLS, Host, type Locality } from '../lb/host.ts';
+import { type FailureReporter, HOST_CELLS, Host, type Locality } from '../lb/host.ts';
 import type { HostMonitor } from '../lb/host-monitor.ts';
 import { type HostSet, type HostSetOptions, makeHostSet } from '../lb/host-set.ts';
 import type { LoadBalancer } from '../lb/load-balancer.ts';
@@ -38,6 +38,8 @@ export interface ClusterDeps {
   readonly connect?: Connector;
   /** Outlier detection's way to the control thread. Absent: hosts are not watched. */
   readonly outliers?: OutlierReports | undefined;
+  /** A response said that its host is failing; `slot`: the host's cells. Absent: nobody wants to know. */
+  reportFailing?(cluster: string, clusterId: number, slot: number): void;
 }
 
 /** @param id of the cluster's settings, so that what comes late for others is dropped */
@@ -65,9 +67,13 @@ export { CLUSTER_CELLS, clusterBlockCells };
 export class PooledHost extends Host {
   defaultPool: Http1Pool | null = null;
   highPool: Http1Pool | null = null;
+  /** As balancing saw it last. */
+  wasUnhealthy = false;
+  /** Connections that end with the host's health (close_connections_on_host_health_failure); null = none. */
+  tcp: Set<TcpConnecting> | null = null;
 }
 
-export class WorkerCluster implements Cluster, PoolOwner {
+export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   readonly name: string;
   readonly id: number;
   readonly settings: ClusterSettings;
@@ -83,6 +89,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
   readonly newHttp1Codec: ClientCodecFactory;
   readonly #cells: Int32Array;
   readonly #sharedCells: Int32Array;
+  readonly #deps: ClusterDeps;
   readonly #ledger: Int32Array | null;
   readonly #defaultBreaker: CircuitBreaker;
   readonly #highBreaker: CircuitBreaker;
@@ -121,6 +128,7 @@ export class WorkerCluster implements Cluster, PoolOwner {
     const cellCount = clusterBlockCells(settings);
     const block = deps.slab.block(id, cellCount);
     this.#sharedCells = deps.slab.cells;
+    this.#deps = deps;
     this.#ledger = deps.slab.ledger;
     // A full slab: limits and loads then hold per worker.
     this.#cells = block < 0 ? new Int32Array(cellCount) : deps.slab.cells;
@@ -186,7 +194,9 @@ export class WorkerCluster implements Cluster, PoolOwner {
   }
 
   connectTcp(host: Host, priority: 0 | 1, client: TcpClient, _context: LbContext): TcpConnect {
-    return new TcpConnecting(host, priority, this, client);
+    const connecting = new TcpConnecting(host, priority, this, client);
+    if (this.settings.closeConnectionsOnHostHealthFailure) connecting.joinHost(host as PooledHost);
+    return connecting;
   }
 
   /** Hosts by priority, as balancing sees them now. */
@@ -204,8 +214,13 @@ export class WorkerCluster implements Cluster, PoolOwner {
     this.#setHosts(update, this.#sharedCells);
   }
 
+  reportFailing(host: Host): void {
+    if (host.cells === this.#sharedCells) this.#deps.reportFailing?.(this.name, this.id, host.base);
+  }
+
   /** Health words in the slab have changed: the lists are sorted again. */
   refreshHealth(): void {
+    for (const { hosts } of this.#sets) for (const host of hosts as readonly PooledHost[]) this.#onHealth(host);
     this.#update(
       this.#sets.map((set) => {
         const { priority, hosts, overprovisioningFactor, weightedPriorityHealth } = set;
@@ -276,6 +291,8 @@ export class WorkerCluster implements Cluster, PoolOwner {
     if (record.slot < 0) return new PooledHost(recordAddress(record), record.hostname, new Int32Array(HOST_CELLS), 0);
     const host = new PooledHost(recordAddress(record), record.hostname, cells, record.slot, this.#ledgerOf(cells));
     if (this.#newMonitor !== null && cells === this.#sharedCells) host.monitor = this.#newMonitor(record.slot);
+    if (this.settings.healthCheck !== null) host.failureReporter = this;
+    host.wasUnhealthy = host.unhealthy;
     return host;
   }
 
@@ -291,6 +308,17 @@ export class WorkerCluster implements Cluster, PoolOwner {
       report: (slot: number, detection: Detection) => outliers.report(name, id, slot, detection),
     };
     return (slot) => new SlabMonitor(shared, this.#sharedCells, slot, slot + HOST_CELLS);
+  }
+
+  /** As in Envoy a host that has become unhealthy gets new connections: the fault may lie with the old ones' way to it. */
+  #onHealth(host: PooledHost): void {
+    const { unhealthy } = host;
+    if (unhealthy === host.wasUnhealthy) return;
+    host.wasUnhealthy = unhealthy;
+    if (!unhealthy) return;
+    host.defaultPool?.drainConnections();
+    host.highPool?.drainConnections();
+    for (const connecting of host.tcp ?? []) connecting.close();
   }
 
   #ledgerOf(cells: Int32Array): Int32Array | null {

@@ -165,6 +165,11 @@ export const HostResult = {
 } as const;
 export type HostResult = (typeof HostResult)[keyof typeof HostResult];
 
+/** Where a host that says it is failing is reported: x-envoy-immediate-health-check-fail in a response. */
+export interface FailureReporter {
+  reportFailing(host: Host): void;
+}
+
 export class Host {
   /** Where new connections go. Changes only for a logical host (LOGICAL_DNS). */
   address: HostAddress;
@@ -179,6 +184,8 @@ export class Host {
   endpointHealth: number;
   /** False once the host has left its cluster; streams in flight still hold it. */
   member: boolean;
+  /** null: the host's cluster has no health checks. */
+  failureReporter: FailureReporter | null;
   readonly cells: Int32Array;
   readonly base: number;
   /** Outlier detection; null = none, or not for this host. */
@@ -196,6 +203,7 @@ export class Host {
     this.weight = 1;
     this.endpointHealth = 0;
     this.member = true;
+    this.failureReporter = null;
     this.cells = cells;
     this.base = base;
     this.monitor = null;

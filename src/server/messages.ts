@@ -83,7 +83,7 @@ export type WorkerCall =
 export type ToWorker = WorkerCall & { readonly id: number };
 
 /** What a worker tells without being asked, for the control thread as a whole. */
-export type WorkerNews = Extract<FromWorker, { kind: 'outlier' | 'outlier-watch' }>;
+export type WorkerNews = Extract<FromWorker, { kind: 'outlier' | 'outlier-watch' | 'host-failing' }>;
 
 export type FromWorker =
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown; readonly error: string | null }
@@ -96,5 +96,7 @@ export type FromWorker =
       readonly slot: number;
       readonly detection: Detection;
     }
+  /** A response said that its host is failing: x-envoy-immediate-health-check-fail. `slot`: the host's cells. */
+  | { readonly kind: 'host-failing'; readonly cluster: string; readonly clusterId: number; readonly slot: number }
   | { readonly kind: 'stats'; readonly announcement: StatsAnnouncement }
   | { readonly kind: 'log'; readonly record: LogRecord };

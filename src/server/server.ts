@@ -347,6 +347,7 @@ export class Server {
     const clusters = this.clusters;
     if (clusters === null) return;
     if (news.kind === 'outlier-watch') clusters.watchOutliers(news.cluster, news.clusterId);
+    else if (news.kind === 'host-failing') clusters.failHost(news.cluster, news.clusterId, news.slot);
     else clusters.outliers.onDetection(news.cluster, news.clusterId, news.slot, news.detection);
   }
 

@@ -188,7 +188,10 @@ export class WorkerServer {
       report: (cluster, clusterId, slot, detection) => this.#post({ kind: 'outlier', cluster, clusterId, slot, detection }),
     };
     this.#clusters = new WorkerClusterManager(
-      { clock, random, runtime, rootScope, slab: this.#slab, outliers },
+      {
+        ...{ clock, random, runtime, rootScope, slab: this.#slab, outliers },
+        reportFailing: (cluster, clusterId, slot) => this.#post({ kind: 'host-failing', cluster, clusterId, slot }),
+      },
       configuration.clusters,
       configuration.place,
     );

@@ -27,16 +27,20 @@ export class CheckHeaders {
     for (const name of this.#remove) headers.remove(name);
     if (this.#add.length === 0) return;
     const ctx = this.#add.some(({ format }) => format.constant === null) ? this.#context(headers, host, cluster, protocol) : null;
-    for (const { settings, format } of this.#add) {
-      const value = format.constant ?? format.format(ctx!);
-      if (value === '' && !settings.keepEmpty) continue;
-      const { name, action } = settings;
-      const there = headers.has(name);
-      if ((action === 'ADD_IF_ABSENT' && there) || (action === 'OVERWRITE_IF_EXISTS' && !there)) continue;
-      if (action === 'APPEND') headers.append(name, value);
-      else {
-        headers.remove(name);
-        headers.add(name, value);
+    // As everywhere in Envoy what overwrites comes before what is appended.
+    for (const appends of [false, true]) {
+      for (const { settings, format } of this.#add) {
+        const { name, action } = settings;
+        if ((action === 'APPEND' || action === 'ADD_IF_ABSENT') !== appends) continue;
+        const value = format.constant ?? format.format(ctx!);
+        if (value === '' && !settings.keepEmpty) continue;
+        const there = headers.has(name);
+        if ((action === 'ADD_IF_ABSENT' && there) || (action === 'OVERWRITE_IF_EXISTS' && !there)) continue;
+        if (appends) headers.append(name, value);
+        else {
+          headers.remove(name);
+          headers.add(name, value);
+        }
       }
     }
   }

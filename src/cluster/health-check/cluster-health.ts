@@ -3,9 +3,10 @@ import type { FormatEnvironment } from '../../http/format/operator.ts';
 import { Http1Stats } from '../../http/h1/stats.ts';
 import { HealthFlag, hostHasConnected, readHostHealth } from '../../lb/host.ts';
 import { onUnexpectedException } from '../../net/connection.ts';
-import { type Clock, Timer, type TimerTarget } from '../../runtime/clock.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { RuntimeSnapshot } from '../../runtime/runtime.ts';
+import { nextTurn } from '../../runtime/turn.ts';
 import type { StatsScope } from '../../stats/scope.ts';
 import type { HostRecord, HostUpdate } from '../host-update.ts';
 import type { ClusterSettings } from '../settings.ts';
@@ -40,16 +41,17 @@ export interface ClusterHealthDeps {
   onCheckResult(slot: number, healthy: boolean): void;
 }
 
-export class ClusterHealth implements TimerTarget {
+export class ClusterHealth {
   readonly #cluster: ClusterSettings;
   readonly #deps: ClusterHealthDeps;
   readonly #checker: HealthChecker;
-  /** Health changes of one moment are told together. */
-  readonly #tellTimer: Timer;
   readonly #newProbe: (host: CheckedHost, listener: ProbeListener) => Probe;
   #update: HostUpdate | null = null;
   #trafficSeen = false;
   #trafficLookedAtMs = Number.NEGATIVE_INFINITY;
+  /** Health words have changed, and workers do not know it yet. */
+  #untold = false;
+  #closed = false;
   #waiting: Set<number> | null = null;
   #roundOver: () => void = () => undefined;
 
@@ -57,7 +59,6 @@ export class ClusterHealth implements TimerTarget {
   constructor(cluster: ClusterSettings, settings: HealthCheckSettings, deps: ClusterHealthDeps) {
     this.#cluster = cluster;
     this.#deps = deps;
-    this.#tellTimer = new Timer(this, 0);
     onUnexpectedException((error) => deps.onException(error));
     const stats = new HealthCheckStats(deps.scope);
     const logs = settings.eventLogs.map((path) => deps.openEventLog(path));
@@ -129,12 +130,8 @@ export class ClusterHealth implements TimerTarget {
 
   close(): void {
     this.#checker.close();
-    this.#deps.clock.disarm(this.#tellTimer);
+    this.#closed = true;
     this.#endRound();
-  }
-
-  onTimer(): void {
-    this.#deps.onHealthChanged();
   }
 
   #newHost(record: HostRecord): CheckedHost {
@@ -144,17 +141,27 @@ export class ClusterHealth implements TimerTarget {
   }
 
   #onResult(host: CheckedHost, changed: boolean, healthy: boolean): void {
-    if (changed && !this.#tellTimer.armed) this.#deps.clock.arm(this.#tellTimer, 0);
+    if (changed) this.#tellSoon();
     if (this.#waiting?.delete(host.slot) === true && this.#waiting.size === 0) {
-      // Whoever waits sees the hosts as the round left them.
-      if (this.#tellTimer.armed) {
-        this.#deps.clock.disarm(this.#tellTimer);
-        this.#deps.onHealthChanged();
-      }
+      // Whoever waits finds workers told of how the round has left the hosts.
+      this.#tell();
       this.#endRound();
     }
     this.#deps.onCheckResult(host.slot, healthy);
     if (changed && host.failing && (host.record.health & HealthFlag.PendingDynamicRemoval) !== 0) this.#deps.onRemovable();
+  }
+
+  /** What results of one turn of the event loop have changed is told at once: one sorting for all of it. */
+  #tellSoon(): void {
+    if (this.#untold) return;
+    this.#untold = true;
+    void nextTurn().then(() => this.#tell());
+  }
+
+  #tell(): void {
+    if (!this.#untold || this.#closed) return;
+    this.#untold = false;
+    this.#deps.onHealthChanged();
   }
 
   #endRound(): void {

@@ -22,8 +22,8 @@ export class HealthEvents {
     this.#cluster = cluster;
   }
 
-  ejected(host: CheckedHost, type: FailureType, _status: number): void {
-    this.#write(host, { eject_unhealthy_event: { failure_type: type } }, {}, {});
+  ejected(host: CheckedHost, type: FailureType, status: number): void {
+    this.#write(host, { eject_unhealthy_event: { failure_type: type, http_status_code: status } }, {}, {});
   }
 
   addHealthy(host: CheckedHost, first: boolean): void {

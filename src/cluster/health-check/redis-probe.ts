@@ -1,4 +1,5 @@
 /** Redis check: PING answered by PONG, or EXISTS of a key answered by 0. Source: envoy.health_checkers.redis. */
+import type { Address } from '../../net/address.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { Counter } from '../../stats/scope.ts';
 import type { ConnectOptions } from '../pool/connect.ts';
@@ -32,6 +33,11 @@ export class RedisProbe extends SocketProbe {
     this.#expected = this.#exists ? ':0' : '+PONG';
     this.#existsFailure = existsFailure;
     this.#reuse = reuse;
+  }
+
+  /** The host's own: Envoy does not look at health_check_config here. */
+  protected override get address(): Address {
+    return this.host.address;
   }
 
   onData(chunk: Buffer): void {

@@ -1,4 +1,5 @@
 /** What checks over a plain socket share: one connection to the host, opened when a check needs it and kept between checks. */
+import type { Address } from '../../net/address.ts';
 import type { CloseEvent, Connection, ConnectionHandler } from '../../net/connection.ts';
 import { type ConnectAttempt, type ConnectListener, type ConnectOptions, connectSocket } from '../pool/connect.ts';
 import type { CheckedHost } from './checked-host.ts';
@@ -27,7 +28,7 @@ export abstract class SocketProbe implements Probe, ConnectListener, ConnectionH
 
   start(): void {
     this.busy = true;
-    const address = this.host.checkAddress;
+    const address = this.address;
     const connection = this.connection;
     if (connection !== null && !connection.closing && this.#target === address.text) {
       connection.dispatch(() => this.send(connection));
@@ -36,6 +37,11 @@ export abstract class SocketProbe implements Probe, ConnectListener, ConnectionH
     this.disconnect();
     this.#target = address.text;
     this.#attempt = connectSocket(address, this.#options, this);
+  }
+
+  /** Where the check goes. */
+  protected get address(): Address {
+    return this.host.checkAddress;
   }
 
   abort(): void {

@@ -21,6 +21,8 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, 
   #connection: Connection | null;
   #rxCounted: number;
   #txCounted: number;
+  /** Connections of the host that end with its health; null: this one does not. */
+  #siblings: Set<TcpConnecting> | null;
 
   constructor(host: Host, priority: 0 | 1, owner: PoolOwner, client: TcpClient) {
     this.#host = host;
@@ -33,6 +35,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, 
     this.#connection = null;
     this.#rxCounted = 0;
     this.#txCounted = 0;
+    this.#siblings = null;
     const stats = owner.stats;
     if (!this.#breaker.connections.tryInc()) {
       stats.upstreamCxOverflow.inc();
@@ -59,6 +62,22 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, 
     stats.upstreamCxActive.inc();
     if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
     this.#attempt = owner.connect(host.address, owner.connectOptions, this);
+  }
+
+  /** The connection ends with the host's health. */
+  joinHost(host: { tcp: Set<TcpConnecting> | null }): void {
+    host.tcp ??= new Set();
+    this.#siblings = host.tcp;
+    this.#siblings.add(this);
+  }
+
+  /** The host has become unhealthy. */
+  close(): void {
+    if (this.#connection !== null) this.#connection.close('no-flush');
+    else if (this.#attempt !== null) {
+      this.#attempt.abort();
+      this.#fail(ResetReason.LocalConnectionFailure, '');
+    }
   }
 
   cancel(): void {
@@ -133,6 +152,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, 
 
   #closed(remote: boolean): void {
     this.#owner.byteMeter.remove(this);
+    this.#siblings?.delete(this);
     const stats = this.#owner.stats;
     stats.upstreamCxActive.dec();
     stats.upstreamCxDestroy.inc();

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { CheckServer } from './check-server.ts';
 import { buildBootstrap, fillTokens } from './frame.ts';
 import { toWire, type Wire } from './http-text.ts';
 import { type Names, normalise, setOwnAddresses } from './normalise.ts';
@@ -42,6 +43,8 @@ export class ConfigurationRun {
   readonly #upstreams: ReadonlyMap<string, RecordingUpstream>;
   readonly #tokens: Map<string, string>;
   readonly #directory: string;
+  /** Asked by health checks: `{{hc}}`. */
+  readonly #checks: CheckServer;
   #proxy: ProxyUnderTest | null = null;
 
   private constructor(
@@ -49,11 +52,13 @@ export class ConfigurationRun {
     upstreams: ReadonlyMap<string, RecordingUpstream>,
     tokens: Map<string, string>,
     directory: string,
+    checks: CheckServer,
   ) {
     this.#configuration = configuration;
     this.#upstreams = upstreams;
     this.#tokens = tokens;
     this.#directory = directory;
+    this.#checks = checks;
   }
 
   static async open(configuration: Configuration, binary: string): Promise<ConfigurationRun> {
@@ -65,10 +70,12 @@ export class ConfigurationRun {
       upstreams.set(name, upstream);
       tokens.set(name, String(await upstream.listen()));
     }
+    const checks = new CheckServer();
+    tokens.set('hc', String(await checks.listen()));
     for (const name of ['listener', 'listener2', 'admin', 'dead']) tokens.set(name, String(await freePort()));
     tokens.set('log', join(directory, 'access.log'));
     tokens.set('dir', directory);
-    const run = new ConfigurationRun(configuration, upstreams, tokens, directory);
+    const run = new ConfigurationRun(configuration, upstreams, tokens, directory, checks);
     for (const [name, text] of Object.entries(configuration.files ?? {})) await writeFile(join(directory, name), text);
     const file = join(directory, 'bootstrap.yaml');
     await writeFile(
@@ -90,6 +97,7 @@ export class ConfigurationRun {
 
   /** Sends one case and returns what client and upstreams saw. */
   async play(one: Case): Promise<string> {
+    if (one.checks !== undefined) this.#checks.state = one.checks;
     for (const [name, upstream] of this.#upstreams) upstream.prepare(one.upstream?.[name] ?? []);
     for (const [name, text] of Object.entries(one.writes ?? {})) {
       const file = join(this.#directory, name);
@@ -110,7 +118,9 @@ export class ConfigurationRun {
       const report = upstream.report();
       if (report !== '') seen.push(report);
     }
-    if (one.admin !== undefined) seen.push(await this.#admin(one.admin, one.adminLines ?? null));
+    if (one.admin !== undefined) seen.push(await this.#adminUntil(one));
+    if (one.shows !== undefined) seen.push(this.#checks.seen(one.shows));
+    if (one.file !== undefined) seen.push(await this.#fileWith(one.file.name, one.file.lines));
     return normalise(seen.join('\n'), this.#names(sent.join('\n')));
   }
 
@@ -137,6 +147,7 @@ export class ConfigurationRun {
   async close(): Promise<void> {
     await this.#proxy?.stop();
     for (const upstream of this.#upstreams.values()) await upstream.close();
+    await this.#checks.close();
     await rm(this.#directory, { recursive: true, force: true });
   }
 
@@ -220,6 +231,25 @@ export class ConfigurationRun {
     const whole = json ? sortedJson(answer.body) : path.startsWith('/clusters') ? byCluster(answer.body) : answer.body;
     const shown = whole.split('\n').filter((line) => lines === null || lines.test(line));
     return `-> admin ${request}\n${answer.status} ${type}\n${shown.join('\n')}`;
+  }
+
+  async #adminUntil(one: Case): Promise<string> {
+    const until = one.adminUntil ?? /^/;
+    for (let i = 0; ; i++) {
+      const answer = await this.#admin(one.admin!, one.adminLines ?? null);
+      if (i === 150 || answer.split('\n').some((line) => until.test(line))) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Waits until the file has that many lines, or shows what there is. */
+  async #fileWith(name: string, lines: number): Promise<string> {
+    for (let i = 0; ; i++) {
+      const text = await readFile(join(this.#directory, name), 'utf8').catch(() => '');
+      const all = text.split('\n').filter((line) => line !== '');
+      if (i === 100 || all.length >= lines) return [`file ${name}`, ...all.slice(0, lines)].join('\n');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   }
 
   async #readStats(): Promise<string> {

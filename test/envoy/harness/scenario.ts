@@ -61,6 +61,14 @@ export interface Case {
   readonly admin?: string;
   /** Lines of the admin answer that are compared; all by default. */
   readonly adminLines?: RegExp;
+  /** What `/state` of the check server answers from this case on. */
+  readonly checks?: string;
+  /** Ask `admin` again until a line of the answer matches. */
+  readonly adminUntil?: RegExp;
+  /** Shows the last health check that asked for this path (HTTP), service (gRPC) or command (Redis). */
+  readonly shows?: string;
+  /** Shows a file of `{{dir}}` once it has that many lines. */
+  readonly file?: { readonly name: string; readonly lines: number };
   /** The proxy has to close although no response says so. */
   readonly closes?: boolean;
   /** Listener to talk to, as a port token; 'listener' by default. */

@@ -5,6 +5,7 @@ import { edge } from './edge.ts';
 import { fault } from './fault.ts';
 import { framing } from './framing.ts';
 import { headers } from './headers.ts';
+import { health } from './health.ts';
 import { hedging } from './hedging.ts';
 import { internalRedirects } from './internal-redirects.ts';
 import { logs } from './logs.ts';
@@ -44,4 +45,5 @@ export const areas: readonly Area[] = [
   tcp,
   admin,
   fault,
+  health,
 ];

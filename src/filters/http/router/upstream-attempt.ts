@@ -267,6 +267,9 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     if (monitor !== null) reportResponse(monitor, headers, this.#parent.grpc);
     this.awaitingHeaders = false;
     this.#responseEnd = end;
+    const host = this.host;
+    if (host !== null && host.failureReporter !== null && headers.has('x-envoy-immediate-health-check-fail'))
+      host.failureReporter.reportFailing(host);
     if (this.#awaitsAccept && acceptsTunnel(this.#headers, status)) {
       this.#awaitsAccept = false;
       // What flows now is no request any more: only idle timeouts bound it.

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { health } from './scenarios/health.ts';
+
+testArea(health);

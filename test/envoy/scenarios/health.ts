@@ -1,0 +1,208 @@
+import { type Area, type Case, reply } from '../harness/scenario.ts';
+
+const check = (what: string, more = '') =>
+  `health_checks: [{timeout: 1s, interval: 60s, unhealthy_threshold: 2, healthy_threshold: 2${more}, ${what}}]`;
+const http = (path: string, more = '', outer = '') => check(`http_health_check: {path: ${path}${more}}`, outer);
+const HOST = 'endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}, health_check_config: {port_value: {{hc}}}}';
+const assignment = (name: string, host = HOST) => `load_assignment: {cluster_name: ${name}, endpoints: [{lb_endpoints: [{${host}}]}]}`;
+/** A cluster whose one host is upstream `a`, checked at the check server. */
+const cluster = (name: string, checks: string, more = '', host = HOST) =>
+  `- {name: ${name}, ${checks}, ${assignment(name, host)}${more === '' ? '' : `, ${more}`}}`;
+const NO_PANIC = 'common_lb_config: {healthy_panic_threshold: {value: 0}, update_merge_window: 0s}';
+
+const flags = (of: string): Case => ({ name: `${of}: flags`, admin: 'GET /clusters', adminLines: new RegExp(`^${of}::.*health_flags`) });
+const stats = (of: string): Case => ({
+  name: `${of}: statistics`,
+  admin: 'GET /stats',
+  adminLines: new RegExp(`^cluster\\.${of}\\.(health_check|membership_)`),
+});
+const route = (name: string) => `- {match: {prefix: /${name}}, route: {cluster: ${name}}}`;
+
+/** One cluster, checked once, and all that can be seen of it. */
+function once(name: string, checks: string, shows: string | null = null, more = ''): { name: string; yaml: string; cases: Case[] } {
+  const cases = [flags(name), stats(name), { name: `${name}: a request`, send: `GET /${name}` }];
+  if (shows !== null) cases.push({ name: `${name}: the check`, shows });
+  return { name, yaml: cluster(name, checks, more), cases };
+}
+
+const firstRound = [
+  once('passes', http('/200'), '/200'),
+  once('fails', http('/503', '', ', event_log_path: {{dir}}/fails.log'), '/503', NO_PANIC),
+  once('panics', http('/500')),
+  once('degraded', http('/200/x-envoy-degraded', '', ', event_log_path: {{dir}}/degraded.log')),
+  once('excluded', http('/503/x-envoy-immediate-health-check-fail')),
+  once('immediate_but_200', http('/200/x-envoy-immediate-health-check-fail')),
+  once('other_statuses', http('/404', ', expected_statuses: [{start: 200, end: 201}, {start: 404, end: 405}]')),
+  once('created_is_not_ok', http('/201')),
+  once('retriable', http('/429', ', retriable_statuses: [{start: 400, end: 500}]')),
+  once('body', http('/200/body=abcdef', ', receive: [{text: "6162"}, {text: "6566"}]')),
+  once('body_wrong_order', http('/200/body=abcdef1', ', receive: [{text: "6566"}, {text: "6162"}]')),
+  once('body_beyond', http('/200/body=abcdefgh', ', response_buffer_size: 4, receive: [{text: "6566"}]')),
+  once('body_all', http('/200/body=abcdefghi', ', response_buffer_size: 0, receive: [{text: "6869"}]')),
+  once('named', http('/200/x-envoy-upstream-healthchecked-cluster=orders-1', ', service_name_matcher: {prefix: orders}')),
+  once('misnamed', http('/200/x-envoy-upstream-healthchecked-cluster=billing', ', service_name_matcher: {prefix: orders}')),
+  once('unnamed', http('/200/x-n', ', service_name_matcher: {exact: orders}')),
+  once('head', http('/200/x-head', ', method: HEAD, host: head.test'), '/200/x-head'),
+  once('post', http('/200/x-post', ', method: POST'), '/200/x-post'),
+  once('post_body', http('/200/x-send', ', method: POST, send: {text: "616263"}'), '/200/x-send'),
+  once(
+    'edited',
+    http(
+      '/200/x-edited',
+      ', request_headers_to_remove: [user-agent], request_headers_to_add: [{header: {key: X-One, value: "1"}}, {header: {key: x-one, value: "2"}}, {header: {key: x-over, value: "%PROTOCOL%"}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}, {header: {key: x-empty, value: ""}}]',
+    ),
+    '/200/x-edited',
+  ),
+  once('tcp_connects', check('tcp_health_check: {}')),
+  once('tcp_answers', check('tcp_health_check: {send: {text: "616263"}, receive: [{text: "41"}, {text: "43"}]}')),
+  once('tcp_silent', check('tcp_health_check: {send: {text: "616263"}, receive: [{text: "ff"}]}').replace('timeout: 1s', 'timeout: 0.1s')),
+];
+
+const REDIS = 'type.googleapis.com/envoy.extensions.health_checkers.redis.v3.Redis';
+const redis = (name: string, more = '') =>
+  cluster(
+    name,
+    check(`custom_health_check: {name: r, typed_config: {"@type": ${REDIS}${more}}}`),
+    '',
+    'endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{hc}}}}}',
+  );
+
+/** Checks every 30 ms, before and after traffic. */
+const OFTEN =
+  'no_traffic_interval: 0.03s, interval: 0.03s, timeout: 0.2s, event_log_path: {{dir}}/events.log, unhealthy_threshold: 2, healthy_threshold: 2';
+const turning = (more = '') => `{health_checks: [{${OFTEN}${more}, http_health_check: {path: /state}}], ${NO_PANIC}, ${assignment('a')}}`;
+const becomes = (name: string, checks: string, line: RegExp): Case => ({
+  name,
+  checks,
+  admin: 'GET /clusters',
+  adminLines: /^a::.*health_flags/,
+  adminUntil: line,
+});
+const COUNTS = /health_check\.(attempt|success|failure|network_failure)$/;
+
+/** Active health checks: what they ask, what they make of the answer, what is seen of it. */
+export const health: Area = {
+  name: 'health',
+  configurations: [
+    {
+      name: 'the first round',
+      routes: firstRound.map(({ name }) => route(name)).join('\n'),
+      clusters: firstRound.map(({ yaml }) => yaml).join('\n'),
+      cases: [
+        ...firstRound.flatMap(({ cases }) => cases),
+        { name: 'flags in JSON', admin: 'GET /clusters?format=json', adminLines: /"name": "[a-z_]+",?$|fail|degraded|excl|HEALTHY/ },
+        { name: 'event of a failure', file: { name: 'fails.log', lines: 1 } },
+        { name: 'events of a degraded host', file: { name: 'degraded.log', lines: 2 } },
+      ],
+    },
+    // One key a process: Envoy asks for the first one's in all clusters.
+    ...['gone', 'busy'].map((key) => ({
+      name: `Redis, ${key}`,
+      clusters: [redis('ping'), redis('exists', `, key: ${key}`)].join('\n'),
+      cases: [
+        ...['ping', 'exists'].flatMap((name) => [flags(name), stats(name)]),
+        { name: 'PING', shows: 'PING' },
+        { name: 'EXISTS', shows: 'EXISTS' },
+      ],
+      // Envoy's Redis client counts its connections and commands as the cluster's own; checks are no traffic here.
+      ignoreStats: /^cluster\.(ping|exists)\.upstream_/,
+    })),
+    {
+      name: 'endpoints of their own',
+      routes: ['refused', 'unchecked', 'hostname', 'priorities'].map(route).join('\n'),
+      clusters: [
+        `- {name: refused, ${http('/200')}, ${NO_PANIC}, ${assignment('refused', 'endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}, health_check_config: {port_value: {{dead}}}}')}}`,
+        `- {name: unchecked, ${http('/503')}, ${assignment('unchecked', 'endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}, health_check_config: {disable_active_health_check: true}}')}}`,
+        `- {name: hostname, ${http('/200/x-host', ', host: not.this')}, ${assignment('hostname', 'endpoint: {hostname: web.test, address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}, health_check_config: {hostname: hc.test, address: {socket_address: {address: 127.0.0.1, port_value: {{hc}}}}}}')}}`,
+        `- name: priorities
+  ${http('/200')}
+  load_assignment:
+    cluster_name: priorities
+    endpoints:
+    - {priority: 0, lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}, health_check_config: {port_value: {{dead}}}}}]}
+    - {priority: 1, lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{b}}}}, health_check_config: {port_value: {{hc}}}}}]}`,
+      ].join('\n'),
+      cases: [
+        ...['refused', 'unchecked', 'hostname', 'priorities'].flatMap((name) => [
+          flags(name),
+          stats(name),
+          { name: `${name}: a request`, send: `GET /${name}` },
+        ]),
+        { name: 'hostname: the check', shows: '/200/x-host' },
+      ],
+    },
+    {
+      name: 'a host that comes and goes',
+      upstreams: { a: 'http' },
+      cluster: { a: turning() },
+      ignoreStats: COUNTS,
+      statsDiffer: {
+        reason: 'Envoy never takes a host that is no longer degraded out of its gauge',
+        changes: ['- cluster.a.health_check.degraded: 1'],
+      },
+      cases: [
+        { name: 'healthy', send: 'GET /' },
+        becomes('fails at once', '503', /failed_active_hc/),
+        { name: 'no healthy host', send: 'GET /' },
+        becomes('and comes back', '200', /flags::healthy/),
+        { name: 'served again', send: 'GET /' },
+        becomes('degraded', '200 x-envoy-degraded', /degraded_active_hc/),
+        { name: 'served although degraded', send: 'GET /' },
+        becomes('no longer degraded', '200', /flags::healthy/),
+        becomes('closes connections', 'close', /failed_active_hc/),
+        becomes('comes back again', '200', /flags::healthy/),
+        becomes('does not answer', 'silence', /active_hc_timeout/),
+        becomes('answers wrongly after that', '503', /failed_active_hc$/),
+        becomes('excluded', '503 x-envoy-immediate-health-check-fail', /excluded/),
+        becomes('all is well', '200', /flags::healthy/),
+        { name: 'membership', admin: 'GET /stats', adminLines: /^cluster\.a\.membership/ },
+        { name: 'events', file: { name: 'events.log', lines: 11 } },
+      ],
+    },
+    {
+      name: 'every result logged',
+      upstreams: { a: 'http' },
+      cluster: {
+        a: turning(', always_log_health_check_failures: true, always_log_health_check_success: true').replaceAll('0.03s', '0.15s'),
+      },
+      ignoreStats: COUNTS,
+      cases: [
+        { name: 'successes', file: { name: 'events.log', lines: 3 } },
+        becomes('fails', '503', /failed_active_hc/),
+        { name: 'a request while it fails', send: 'GET /' },
+        becomes('comes back', '200', /flags::healthy/),
+      ],
+    },
+    {
+      name: 'a response that fails its host',
+      upstreams: { a: 'http' },
+      cluster: { a: `{${http('/200')}, ${NO_PANIC}, ${assignment('a')}}` },
+      cases: [
+        {
+          name: 'the response passes',
+          send: 'GET /',
+          upstream: { a: [reply({ headers: [['x-envoy-immediate-health-check-fail', 'true']], body: 'x' })] },
+        },
+        { name: 'the flags', admin: 'GET /clusters', adminLines: /^a::.*health_flags/, adminUntil: /failed_active_hc/ },
+        stats('a'),
+        { name: 'the next request', send: 'GET /' },
+      ],
+    },
+    {
+      name: 'connections of a host that fails',
+      upstreams: { a: 'http' },
+      cluster: { a: turning() },
+      ignoreStats: COUNTS,
+      cases: [
+        { name: 'a connection', send: 'GET /' },
+        becomes('fails', '503', /failed_active_hc/),
+        {
+          name: 'closed',
+          admin: 'GET /stats',
+          adminLines: /^cluster\.a\.upstream_cx_(active|destroy|destroy_local|destroy_remote|total):/,
+          adminUntil: /upstream_cx_destroy: 1/,
+        },
+      ],
+    },
+  ],
+};
