@@ -50,6 +50,11 @@ const PATCHES: Readonly<Record<string, readonly [string, string]>> = {
     'optional bool strict = 25 [default = true];\n  optional bool ignore_empty = 26;',
   ],
   'envoy/config/trace/v3/trace.proto': ['import public "envoy/config/trace/v3/opencensus.proto";', ''],
+  // Not needed any more, since fixed_value may stand in its place.
+  'envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency.proto': [
+    'required: true\n      gte {nanos: 1000000}',
+    'gte {nanos: 1000000}',
+  ],
   // Since 1.34 it has the type that routes use.
   'envoy/extensions/filters/http/ratelimit/v3/rate_limit.proto': [
     'repeated RateLimitConfig rate_limits = 3;',

@@ -44,6 +44,8 @@ envoy.config.overload.v3.BufferFactoryConfig
   + *
 envoy.config.core.v3.RuntimeUInt64
   + *
+envoy.config.core.v3.RuntimePercent
+  + *
 envoy.service.discovery.v3.DiscoveryResponse
   + version_info resources type_url nonce
   ~ canary control_plane resource_errors

@@ -104,6 +104,22 @@ envoy.config.overload.v3.ScaleTimersOverloadActionConfig
   + *
 envoy.config.overload.v3.ScaleTimersOverloadActionConfig.ScaleTimer
   + *
+envoy.extensions.filters.http.admission_control.v3.AdmissionControl
+  + *
+envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria
+  + *
+envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria
+  + *
+envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria
+  + *
+envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency
+  + *
+envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig
+  + *
+envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams
+  + *
+envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams
+  + *
 envoy.config.overload.v3.ShrinkHeapConfig
   + timer_interval
   ~ max_unfreed_memory_bytes

@@ -76,6 +76,19 @@ export class SharedBlocks {
     return shared;
   }
 
+  /**
+   * `count` further cells for `block`, zeroed, the same for every thread; their offset is kept in the block's cell `at`. Whoever calls holds a
+   * lock of the block. They stay taken when the block goes to another name: for configuration, not for requests. -1 = there is no room.
+   */
+  extend(block: SharedBlock, at: number, count: number): number {
+    if (block.cells !== this.#slab.cells) return -1;
+    const found = block.cells[block.base + at]!;
+    if (found !== 0) return found;
+    const made = this.#slab.allocate(count);
+    if (made > 0) block.cells[block.base + at] = made;
+    return made;
+  }
+
   /** Probes from the place that the hash names, to the end of the names in use. */
   #find(low: number, high: number): number {
     const { cells } = this.#slab;

@@ -40,6 +40,24 @@ export interface ListenerExtension {
 
 export const HTTP_FILTERS: readonly HttpExtension[] = [
   {
+    name: 'envoy.filters.http.admission_control',
+    type: 'envoy.extensions.filters.http.admission_control.v3.AdmissionControl',
+    routeType: null,
+    terminal: false,
+    config: async () => (await import('../filters/http/admission-control/config.ts')).compileAdmissionControl,
+    routeConfig: null,
+    filter: async () => (await import('../filters/http/admission-control/filter.ts')).createAdmissionControl,
+  },
+  {
+    name: 'envoy.filters.http.adaptive_concurrency',
+    type: 'envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency',
+    routeType: null,
+    terminal: false,
+    config: async () => (await import('../filters/http/adaptive-concurrency/config.ts')).compileAdaptiveConcurrency,
+    routeConfig: null,
+    filter: async () => (await import('../filters/http/adaptive-concurrency/filter.ts')).createAdaptiveConcurrency,
+  },
+  {
     name: 'envoy.filters.http.fault',
     type: 'envoy.extensions.filters.http.fault.v3.HTTPFault',
     routeType: '',

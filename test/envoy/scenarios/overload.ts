@@ -1,4 +1,4 @@
-import { type Area, type Case, reply } from '../harness/scenario.ts';
+import { type Area, type Case, gated, reply } from '../harness/scenario.ts';
 
 const RESOURCE = 'envoy.resource_monitors.injected_resource';
 const PRESSURE = `overload.${RESOURCE}.pressure`;
@@ -27,6 +27,39 @@ const STATS = {
   adminLines: /^(overload\.envoy|envoy\.|(http|listener)\.(?!admin).*(overload|rq_completed|rq_5xx|rq_2xx))/,
 };
 const GRPC = { method: 'POST', path: '/s/m', headers: [['content-type', 'application/grpc']], body: '' } as const;
+
+const FAILURE = reply({ status: '503 Service Unavailable' });
+const NOT_FOUND = reply({ status: '404 Not Found' });
+const grpcReply = (status: string) =>
+  reply({
+    headers: [
+      ['content-type', 'application/grpc'],
+      ['grpc-status', status],
+    ],
+  });
+/** Draws nothing: after one failure every request is refused. */
+const admissionControl = (more: string, criteria = '') => `
+  - name: ac
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.http.admission_control.v3.AdmissionControl
+      success_criteria: {${criteria}}
+      sampling_window: 600s
+      aggression: {runtime_key: ac.aggression, default_value: 100000000}
+      ${more.includes('max_rej') ? '' : 'max_rejection_probability: {runtime_key: ac.max, default_value: {value: 100}}'}
+      ${more}
+`;
+const adaptiveConcurrency = (rtt: string, limits = '', more = '') => `
+  - name: conc
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency
+      gradient_controller_config:
+        concurrency_limit_params: {concurrency_update_interval: 100s, ${limits}}
+        min_rtt_calc_params: {${rtt}}
+      ${more}
+`;
+const RUNTIME = `
+  layered_runtime: {layers: [{name: admin, admin_layer: {}}]}
+`;
 
 /** Overload manager, load shedding, and what shapes traffic by its outcome. */
 export const overload: Area = {
@@ -189,6 +222,108 @@ export const overload: Area = {
           },
         },
         { name: 'there is room again', until: { 'http.ingress.downstream_cx_active': 0 }, send: 'GET /', upstream: { a: [OK] } },
+      ],
+    },
+    {
+      name: 'admission control',
+      filters: admissionControl('sr_threshold: {runtime_key: ac.sr, default_value: {value: 99}}'),
+      cases: [
+        { name: 'successes', send: ['GET /', 'GET /'], upstream: { a: [OK, NOT_FOUND] } },
+        { name: 'the first failure passes', send: 'GET /', upstream: { a: [FAILURE] } },
+        { name: 'then all are refused', send: ['GET /', 'HEAD /', { method: 'POST', path: '/', body: 'abc' }] },
+        { name: 'gRPC requests too', send: GRPC },
+      ],
+    },
+    {
+      name: 'admission control, gRPC',
+      filters: admissionControl('max_rejection_probability: {runtime_key: ac.max, default_value: {value: 0}}'),
+      cases: [
+        { name: 'a status in the headers', send: GRPC, upstream: { a: [grpcReply('3'), grpcReply('14')] } },
+        { name: 'an unavailable one', send: GRPC, upstream: { a: [grpcReply('14')] } },
+        { name: 'no gRPC at all', send: GRPC, upstream: { a: [FAILURE] } },
+      ],
+    },
+    {
+      name: 'admission control with criteria of its own',
+      filters: admissionControl('', 'http_criteria: {http_success_status: [{start: 200, end: 300}]}'),
+      cases: [
+        { name: '404 is a failure', send: 'GET /', upstream: { a: [NOT_FOUND] } },
+        { name: 'so the next is refused', send: 'GET /' },
+      ],
+    },
+    {
+      name: 'admission control below its rate',
+      filters: admissionControl('rps_threshold: {runtime_key: ac.rps, default_value: 100}'),
+      cases: [{ name: 'failures pass', send: ['GET /', 'GET /', 'GET /'], upstream: { a: [FAILURE, FAILURE, FAILURE] } }],
+    },
+    {
+      name: 'admission control switched off by the runtime',
+      filters: admissionControl('enabled: {runtime_key: ac.enabled, default_value: true}'),
+      bootstrap: RUNTIME,
+      cases: [
+        { name: 'on', send: ['GET /', 'GET /'], upstream: { a: [FAILURE] } },
+        { name: 'switched off', admin: 'POST /runtime_modify?ac.enabled=false' },
+        { name: 'off', send: ['GET /', 'GET /'], upstream: { a: [FAILURE, FAILURE] } },
+        { name: 'switched on', admin: 'POST /runtime_modify?ac.enabled=true' },
+        { name: 'on again', send: 'GET /' },
+      ],
+    },
+    {
+      name: 'adaptive concurrency while minRTT is measured',
+      filters: adaptiveConcurrency('interval: 60s, request_count: 1000, min_concurrency: 2'),
+      cases: [
+        { name: 'one after the other', send: ['GET /', 'GET /', 'GET /'], upstream: { a: [OK, OK, FAILURE] } },
+        {
+          name: 'the third at once is refused',
+          parallel: [
+            { send: 'GET /1', until: 'upstream' },
+            { send: 'GET /2', until: 'upstream' },
+            { send: 'GET /3', until: 'answered' },
+            { send: GRPC, until: 'answered' },
+          ],
+          upstream: { a: [gated(OK), gated(OK)] },
+        },
+        { name: 'there is room again', send: 'GET /', upstream: { a: [OK] } },
+        {
+          name: 'a client that leaves makes room',
+          parallel: [
+            { send: 'GET /1', until: 'upstream', abort: true },
+            { send: 'GET /2', until: 'upstream' },
+          ],
+          upstream: { a: [[], gated(OK)] },
+        },
+        { name: 'and room it is', send: ['GET /', 'GET /'], upstream: { a: [OK, OK] } },
+      ],
+    },
+    {
+      name: 'adaptive concurrency with a minRTT that is known',
+      filters: adaptiveConcurrency('fixed_value: 0.005s', 'min_concurrency_limit: 1', 'concurrency_limit_exceeded_status: {code: 429}'),
+      cases: [
+        {
+          name: 'the second at once is refused',
+          parallel: [
+            { send: 'GET /1', until: 'upstream' },
+            { send: 'GET /2', until: 'answered' },
+          ],
+          upstream: { a: [gated(OK)] },
+        },
+      ],
+    },
+    {
+      name: 'adaptive concurrency switched off by the runtime',
+      filters: adaptiveConcurrency('interval: 60s, min_concurrency: 1', '', 'enabled: {runtime_key: conc.enabled, default_value: true}'),
+      bootstrap: `
+        layered_runtime: {layers: [{name: s, static_layer: {conc: {enabled: false}}}]}
+      `,
+      cases: [
+        {
+          name: 'nothing is refused',
+          parallel: [
+            { send: 'GET /1', until: 'upstream' },
+            { send: 'GET /2', until: 'answered' },
+          ],
+          upstream: { a: [gated(OK), OK] },
+        },
       ],
     },
   ],
