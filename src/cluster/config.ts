@@ -11,6 +11,7 @@ import { DEFAULT_THRESHOLDS, type ThresholdSettings } from '../resilience/circui
 import { compileOutlier } from '../resilience/outlier/config.ts';
 import { compileDiscoveryType, compileDns, compileLoadAssignment, compileMetadata, compileOriginalDst } from './discovery/config.ts';
 import { compileHealthCheck } from './health-check/config.ts';
+import { lintCluster } from './lint.ts';
 import { compileProtocolOptions } from './pool/config.ts';
 import { type ClusterSettings, DEFAULT_BALANCER, DEFAULT_CLUSTER, type TcpKeepAliveSettings } from './settings.ts';
 
@@ -43,7 +44,7 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
   const panicThreshold = Math.round(common?.healthyPanicThreshold?.value ?? DEFAULT_CLUSTER.panicThreshold);
   const localities = type === 'ORIGINAL_DST' || type === 'EDS' ? [] : compileLoadAssignment(message.loadAssignment, type, assignmentAt);
   const fixedHosts = type === 'STATIC' ? localities.reduce((n, { endpoints }) => n + endpoints.length, 0) : 0;
-  return {
+  const settings: ClusterSettings = {
     name: message.name,
     altStatName: message.altStatName,
     type,
@@ -73,6 +74,12 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     originalDst: compileOriginalDst(message, at),
     metadata: compileMetadata(message.metadata),
   };
+  for (const finding of lintCluster(settings, message.http2ProtocolOptions === undefined)) {
+    let here = at;
+    for (const name of finding.fields) here = here.field(name);
+    here.warn(finding.message);
+  }
+  return settings;
 }
 
 /** The first entry of a priority counts. */

@@ -12,6 +12,7 @@ import type {
 import { Listener_DrainType as DrainType, type Listener } from '../config/gen/envoy/config/listener/v3/listener_pb.js';
 import { durationMs } from '../http/config.ts';
 import { isIp } from '../net/address.ts';
+import { lintListener } from './lint.ts';
 import { compileFilterChainMatch, ruleText } from './match/config.ts';
 import { FilterChainTable } from './match/filter-chain-match.ts';
 import type {
@@ -34,7 +35,6 @@ export interface ListenerCompilers {
 }
 
 const ORIGINAL_DST = 'envoy.extensions.filters.listener.original_dst.v3.OriginalDst';
-const TLS_INSPECTOR = 'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector';
 const RAW_BUFFER = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
 
 /** Envoy's default for per_connection_buffer_limit_bytes. */
@@ -69,9 +69,7 @@ export function compileListener(message: Listener, at: CompileContext, compilers
   if (useOriginalDst && !listenerFilters.some((f) => f.type === ORIGINAL_DST)) {
     listenerFilters.push({ name: 'envoy.filters.listener.original_dst', type: ORIGINAL_DST, settings: {}, disabled: null });
   }
-  warnWithoutTlsInspector(filterChains, listenerFilters, at);
-
-  return {
+  const settings: ListenerSettings = {
     name: message.name,
     statPrefix: message.statPrefix,
     addresses,
@@ -96,6 +94,15 @@ export function compileListener(message: Listener, at: CompileContext, compilers
     defaultFilterChain,
     accessLogs: message.accessLog.map((log, i) => compilers.accessLog(log, at.field('access_log', i))).filter((log) => log !== null),
   };
+  for (const finding of lintListener(settings)) {
+    let here = at;
+    for (let i = 0; i < finding.fields.length; i++) {
+      const next = finding.fields[i + 1];
+      here = typeof next === 'number' ? here.field(String(finding.fields[i++]), next) : here.field(String(finding.fields[i]));
+    }
+    here.warn(finding.message);
+  }
+  return settings;
 }
 
 function compileAddresses(message: Listener, at: CompileContext): ListenAddressSettings[] {
@@ -250,21 +257,4 @@ function compileSocketOption(option: SocketOption): SocketOptionSettings {
 function compileKeepalive(keepalive: TcpKeepalive | undefined): KeepaliveSettings | null {
   if (keepalive === undefined) return null;
   return { timeS: keepalive.keepaliveTime ?? 0, intervalS: keepalive.keepaliveInterval ?? 0, probes: keepalive.keepaliveProbes ?? 0 };
-}
-
-/** Envoy adds no inspector by itself: without one these chains can never be picked. */
-function warnWithoutTlsInspector(
-  chains: readonly FilterChainSettings[],
-  filters: readonly ListenerFilterSettings[],
-  at: CompileContext,
-): void {
-  if (filters.some((f) => f.type === TLS_INSPECTOR)) return;
-  chains.forEach((chain, i) => {
-    const place = at.field('filter_chains', i).field('filter_chain_match');
-    if (chain.match.serverNames.length > 0)
-      place.field('server_names').warn('can never match: the listener has no tls_inspector to read server names');
-    if (chain.match.transportProtocol === 'tls') {
-      place.field('transport_protocol').warn('can never match: the listener has no tls_inspector to detect TLS');
-    }
-  });
 }

@@ -100,16 +100,16 @@ load_assignment:
 name: c
 circuit_breakers:
   thresholds:
-  - {max_connections: 1, max_pending_requests: 2, max_requests: 3, max_retries: 4, max_connection_pools: 5, track_remaining: true}
+  - {max_connections: 3, max_pending_requests: 2, max_requests: 3, max_retries: 2, max_connection_pools: 5, track_remaining: true}
   - {max_connections: 100}
   - {priority: HIGH, retry_budget: {budget_percent: {value: 12.5}}}
   per_host_thresholds: [{max_connections: 9}]
 `);
     expect(s.breakers[0]).toEqual({
-      maxConnections: 1,
+      maxConnections: 3,
       maxPendingRequests: 2,
       maxRequests: 3,
-      maxRetries: 4,
+      maxRetries: 2,
       maxConnectionPools: 5,
       retryBudget: null,
       trackRemaining: true,

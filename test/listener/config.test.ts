@@ -250,6 +250,31 @@ test('criteria that need TLS detection, without an inspector: a warning', () => 
   ]);
 });
 
+test('criteria that need HTTP detection, without an inspector: a warning', () => {
+  const yaml = `${ADDRESS}\nfilter_chains: [${chainWith(ECHO, '{application_protocols: [http/1.1]}')}]`;
+  expect(compile(yaml).problems).toEqual([
+    'filter_chains[0].filter_chain_match.application_protocols: can never match: the listener has no http_inspector to detect HTTP',
+  ]);
+});
+
+describe('a server that speaks first, behind an inspector', () => {
+  const yaml = (more: string) => `${ADDRESS}\nfilter_chains: [${chainWith(tcp('cluster: c'))}]\n${TLS_INSPECTOR}\n${more}`;
+  const WARNING = (wait: string) =>
+    `listener_filters_timeout: clients of protocols in which the server speaks first wait ${wait}; set continue_on_listener_filters_timeout and at most 1s`;
+
+  test.each([
+    ['', '15s, and are then closed'],
+    ['listener_filters_timeout: 5s', '5s, and are then closed'],
+    ['listener_filters_timeout: 0s', 'for ever'],
+  ])('%s: a warning', (more, wait) => {
+    expect(compile(yaml(more)).problems).toEqual([WARNING(wait)]);
+  });
+
+  test.each(['listener_filters_timeout: 1s', 'continue_on_listener_filters_timeout: true'])('%s: none', (more) => {
+    expect(compile(yaml(more)).problems).toEqual([]);
+  });
+});
+
 describe('tcp_proxy', () => {
   const settings = (more: string) =>
     settingsOf(`${ADDRESS}\nfilter_chains: [${chainWith(tcp(more))}]`).filterChains[0]!.filters[0]!.settings;

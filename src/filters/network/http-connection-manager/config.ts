@@ -1,7 +1,7 @@
 /** Connection manager settings from their message. Source: envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager. */
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { compileAccessLogFilter, compileLogFormat } from '../../../access-log/config.ts';
-import type { AccessLogSettings } from '../../../access-log/settings.ts';
+import { type AccessLogSettings, DEFAULT_TEXT_FORMAT } from '../../../access-log/settings.ts';
 import type { CompileContext } from '../../../config/context.ts';
 import { anyTypeName } from '../../../config/context.ts';
 import type { AccessLog } from '../../../config/gen/envoy/config/accesslog/v3/accesslog_pb.js';
@@ -131,7 +131,9 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
     representIpv4AsMapped: message.representIpv4RemoteAddressAsIpv4MappedIpv6,
     forwardClientCert: FORWARD_CLIENT_CERT[message.forwardClientCertDetails] ?? 'SANITIZE',
     upgrades,
-    accessLogs: message.accessLog.map((log, i) => compilers.accessLog(log, at.field('access_log', i))).filter((log) => log !== null),
+    accessLogs: message.accessLog
+      .map((log, i) => compileAccessLog(log, compilers, at.field('access_log', i)))
+      .filter((log) => log !== null),
     accessLogOnNewRequest: accessLogOptions?.flushAccessLogOnNewRequest ?? message.flushAccessLogOnNewRequest,
     accessLogFlushIntervalMs: durationMs(accessLogOptions?.accessLogFlushInterval ?? message.accessLogFlushInterval) ?? 0,
     accessLogOnTunnel: accessLogOptions?.flushLogOnTunnelSuccessfullyEstablished ?? false,
@@ -262,3 +264,14 @@ const FORWARD_CLIENT_CERT: Readonly<Record<number, HcmSettings['forwardClientCer
   [ForwardClientCert.SANITIZE_SET]: 'SANITIZE_SET',
   [ForwardClientCert.ALWAYS_FORWARD_ONLY]: 'ALWAYS_FORWARD_ONLY',
 };
+
+function compileAccessLog(message: AccessLog, compilers: HcmCompilers, at: CompileContext): AccessLogSettings | null {
+  const settings = compilers.accessLog(message, at);
+  if (settings === null) return null;
+  const { format } = settings;
+  const given = format.kind === 'text' && format.text === DEFAULT_TEXT_FORMAT ? '' : JSON.stringify(format);
+  if (given !== '' && !given.includes('%RESPONSE_CODE_DETAILS') && !given.includes('%UPSTREAM_TRANSPORT_FAILURE_REASON')) {
+    at.warn('the log will not say why a request failed; %RESPONSE_CODE_DETAILS% and %UPSTREAM_TRANSPORT_FAILURE_REASON% do');
+  }
+  return settings;
+}
