@@ -14,6 +14,7 @@ import { HostBook, type KeyedHost, SlotPool } from './discovery/host-book.ts';
 import { LogicalDns } from './discovery/logical-dns.ts';
 import type { DnsResolver } from './discovery/resolver.ts';
 import { StrictDns } from './discovery/strict-dns.ts';
+import { HashTableMaker, type HashTables } from './hash-tables.ts';
 import type { ClusterHealth } from './health-check/cluster-health.ts';
 import type { EventLog } from './health-check/events.ts';
 import type { HealthCheckSettings } from './health-check/settings.ts';
@@ -36,6 +37,8 @@ export interface ClusterControlDeps {
   publish(update: HostUpdate): void;
   /** Tells every worker that health words of this cluster's hosts in the slab have changed. */
   publishHealth(cluster: string): void;
+  /** Tells every worker. */
+  publishTables?(tables: HashTables): void;
   /** What %OPERATORS% in headers of health checks read; null: there are no health checks. */
   readonly format?: FormatEnvironment;
   /** The file that health check events are written to. */
@@ -47,6 +50,9 @@ export interface ClusterControlDeps {
   /** Takes lines of the outlier event log; null = there is none. */
   readonly writeOutlierEvent?: ((line: string) => void) | null;
 }
+
+/** Settings that the control thread has work with. */
+const NOT_ONLY_ADDRESSES = /"(type|healthCheck|consistentHash)":/;
 
 /** Up to this many clusters all have their gauges, used or not, as in Envoy; of more only those that have seen traffic or discovery. */
 const SHOW_ALL_UP_TO = 1000;
@@ -69,6 +75,7 @@ export class ClusterControl {
   readonly #deps: ClusterControlDeps;
   readonly #slots: SlotPool;
   readonly outliers: OutlierControl;
+  readonly #hashTables: HashTableMaker;
   readonly #discovered = new Map<string, Discovered>();
   readonly #gauges = new Map<string, { readonly id: number; readonly gauges: ControlGauges }>();
   readonly #health = new Map<string, ClusterHealth>();
@@ -87,6 +94,7 @@ export class ClusterControl {
       ...{ clock, random, runtime, cells: slab.cells, writeEvent: deps.writeOutlierEvent ?? null },
       publishHealth: (cluster) => deps.publishHealth(cluster),
     });
+    this.#hashTables = new HashTableMaker({ ...deps, publishTables: (tables) => deps.publishTables?.(tables) });
   }
 
   /** Begins discovery. Settles when every DNS name has been answered, or has failed, once. */
@@ -95,7 +103,7 @@ export class ClusterControl {
     for (const name of this.#registry.catalog.names()) {
       const packed = this.#registry.catalog.get(name)!;
       // STATIC is the default, and defaults are not packed: thousands of static clusters are not parsed here.
-      if (packed.json.includes('"type":') || packed.json.includes('"healthCheck":')) ready.push(this.#discover(packed));
+      if (NOT_ONLY_ADDRESSES.test(packed.json)) ready.push(this.#discover(packed));
     }
     await Promise.all(ready);
   }
@@ -171,6 +179,21 @@ export class ClusterControl {
     return Array.from(this.#discovered.values(), ({ book }) => book.current);
   }
 
+  /** Health of the cluster's hosts has changed in the slab, and workers know. */
+  healthChanged(cluster: string): void {
+    this.#hashTables.refresh(cluster);
+  }
+
+  /** Settles when workers have what balancing over the cluster's hosts of now takes. */
+  balancingReady(cluster: string): Promise<void> {
+    return this.#hashTables.ready(cluster);
+  }
+
+  /** Of all clusters, for a worker that starts later. */
+  hashTables(): HashTables[] {
+    return this.#hashTables.current();
+  }
+
   /** Only workers know some of the hosts. */
   get hasOwnHosts(): boolean {
     return this.#ownHosts.size > 0;
@@ -228,6 +251,12 @@ export class ClusterControl {
       health.apply(staticHosts(settings, packed.id, block < 0 ? -1 : block + CLUSTER_CELLS, hostCells(settings)));
       await health.firstRound();
     }
+    const hosts = () => this.#discovered.get(settings.name)?.book.current ?? currentHosts(settings, packed.id, this.#deps.slab);
+    this.#hashTables.add(settings, () => this.#scope(settings), hosts);
+    if (settings.type === 'STATIC') {
+      this.#hashTables.refresh(settings.name);
+      await this.#hashTables.ready(settings.name);
+    }
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return;
     const { weightedPriorityHealth, overprovisioningFactor } = settings;
     const book = new HostBook(settings.name, packed.id, overprovisioningFactor, this.#slots, weightedPriorityHealth, hostCells(settings));
@@ -259,6 +288,7 @@ export class ClusterControl {
     if (!settings.dns.waitForWarm) return;
     await warm;
     await health?.firstRound();
+    await this.#hashTables.ready(settings.name);
   }
 
   /** null: the cluster's hosts are not checked. */
@@ -303,12 +333,16 @@ export class ClusterControl {
     health?.apply(cluster.book.current);
     if (change === 'members') this.#gaugesOf(name).membershipChange.inc();
     if (change === 'nothing') stats?.noRebuild.inc();
-    else this.#deps.publish(cluster.book.current);
+    else {
+      const update = cluster.book.current;
+      this.#hashTables.hostsChanged(name, () => this.#deps.publish(update));
+    }
     if (change === 'members') this.outliers.setHosts(cluster.book.current);
   }
 
   #forget(name: string): void {
     this.#ownHosts.delete(name);
+    this.#hashTables.remove(name);
     this.#health.get(name)?.close();
     this.#health.delete(name);
     this.outliers.forget(name);

@@ -6,6 +6,7 @@ import { SharedSlab } from '../lb/shared-slab.ts';
 import type { ClusterManager } from './api.ts';
 import { ClusterCatalog, type PackedCluster, unpackSettings } from './catalog.ts';
 import { type ClusterDeps, type ClusterPlace, WorkerCluster } from './cluster.ts';
+import type { HashTables } from './hash-tables.ts';
 import type { HostUpdate } from './host-update.ts';
 
 /** A host that only one worker knows of. */
@@ -33,6 +34,8 @@ export class WorkerClusterManager implements ClusterManager {
   readonly #clusters: Map<string, WorkerCluster>;
   /** Last hosts of clusters that are not made yet, as JSON: most never will be. */
   readonly #waitingHosts: Map<string, string>;
+  /** Last tables of consistent hashing: the memory is shared with the control thread. */
+  readonly #hashTables: Map<string, HashTables>;
 
   /** @param block ClusterRegistry.block of the control thread */
   constructor(deps: ClusterDeps, block: SharedArrayBuffer | null = null, own: OwnPlace = NOWHERE) {
@@ -47,6 +50,7 @@ export class WorkerClusterManager implements ClusterManager {
     this.#catalog = new ClusterCatalog(block);
     this.#clusters = new Map();
     this.#waitingHosts = new Map();
+    this.#hashTables = new Map();
   }
 
   get(name: string): WorkerCluster | null {
@@ -64,6 +68,7 @@ export class WorkerClusterManager implements ClusterManager {
     if (before !== null && before.json === cluster.json) return;
     this.#catalog.set(cluster);
     this.#waitingHosts.delete(cluster.name);
+    if (this.#hashTables.get(cluster.name)?.id !== cluster.id) this.#hashTables.delete(cluster.name);
     this.#retire(cluster.name);
     this.#hostsChanged(cluster.name);
   }
@@ -71,7 +76,14 @@ export class WorkerClusterManager implements ClusterManager {
   remove(name: string): void {
     if (!this.#catalog.delete(name)) return;
     this.#waitingHosts.delete(name);
+    this.#hashTables.delete(name);
     this.#retire(name);
+  }
+
+  /** The control thread has made tables; those for a list of hosts come before the hosts. */
+  applyHashTables(tables: HashTables): void {
+    this.#hashTables.set(tables.cluster, tables);
+    this.#clusters.get(tables.cluster)?.useHashTables(tables);
   }
 
   applyHostUpdate(update: HostUpdate): void {
@@ -130,6 +142,8 @@ export class WorkerClusterManager implements ClusterManager {
     if (packed === null) return null;
     const cluster = new WorkerCluster(unpackSettings(packed.json), packed.id, this.#deps, this.#placeOf(name));
     this.#clusters.set(name, cluster);
+    const tables = this.#hashTables.get(name);
+    if (tables !== undefined) cluster.useHashTables(tables);
     const hosts = this.#waitingHosts.get(name);
     if (hosts !== undefined) {
       this.#waitingHosts.delete(name);
@@ -176,5 +190,12 @@ function hostsOf(cluster: WorkerCluster, slab: SharedSlab): HostUpdate {
     })),
   }));
   const { overprovisioningFactor, weightedPriorityHealth } = cluster.hostSets[0] ?? cluster.settings;
-  return { cluster: cluster.name, id: cluster.id, priorities, overprovisioningFactor, weightedPriorityHealth };
+  return {
+    cluster: cluster.name,
+    id: cluster.id,
+    priorities,
+    overprovisioningFactor,
+    weightedPriorityHealth,
+    version: cluster.hostsVersion,
+  };
 }

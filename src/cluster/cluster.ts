@@ -1,6 +1,7 @@
 /** One cluster on one worker, made when it is first used: its hosts, balancer, limits, statistics and pools. */
 import { Http1ClientConnection } from '../http/h1/client-connection.ts';
 import { Http1Stats } from '../http/h1/stats.ts';
+import { HashBalancer } from '../lb/hash/hash-balancer.ts';
 import { type FailureReporter, HOST_CELLS, Host, type Locality } from '../lb/host.ts';
 import type { HostMonitor } from '../lb/host-monitor.ts';
 import { type HostSet, type HostSetOptions, makeHostSet } from '../lb/host-set.ts';
@@ -19,6 +20,7 @@ import type { Cluster, HttpPool, LbContext, TcpClient, TcpConnect } from './api.
 import { makeBalancer } from './balancer.ts';
 import { CLUSTER_CELLS, clusterBlockCells, hostCells } from './block.ts';
 import { ClusterStats } from './cluster-stats.ts';
+import type { HashTables } from './hash-tables.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
 import { OriginalDstBalancer } from './original-dst.ts';
 import { ByteMeter } from './pool/byte-meter.ts';
@@ -99,6 +101,9 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   readonly #newMonitor: ((slot: number) => HostMonitor) | null;
   #sets: readonly HostSet[];
   #http1Stats: Http1Stats | null = null;
+  #hashTables: HashTables | null = null;
+  /** HostUpdate.version of the hosts of now. */
+  hostsVersion = 0;
 
   /** @param place where the cluster stands among localities */
   constructor(settings: ClusterSettings, id: number, deps: ClusterDeps, place: ClusterPlace = NO_PLACE) {
@@ -218,6 +223,12 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     if (host.cells === this.#sharedCells) this.#deps.reportFailing?.(this.name, this.id, host.base);
   }
 
+  /** Tables of consistent hashing, if they are for the hosts of now. */
+  useHashTables(tables: HashTables): void {
+    this.#hashTables = tables;
+    this.#bindHashTables();
+  }
+
   /** Health words in the slab have changed: the lists are sorted again. */
   refreshHealth(): void {
     for (const { hosts } of this.#sets) for (const host of hosts as readonly PooledHost[]) this.#onHealth(host);
@@ -271,7 +282,9 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
       ),
     );
     changed ||= before.size > 0;
+    this.hostsVersion = update.version;
     this.#update(sets);
+    this.#bindHashTables();
     for (const host of before.values()) this.#dropHost(host);
     for (const host of unnamed) this.#dropHost(host);
     if (changed && this.settings.closeConnectionsOnHostSetChange) for (const pool of [...this.#pools]) pool.drainConnections();
@@ -280,6 +293,12 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   #update(sets: readonly HostSet[]): void {
     this.#sets = sets;
     this.#balancer.update(sets);
+  }
+
+  #bindHashTables(): void {
+    const tables = this.#hashTables;
+    if (tables === null || tables.id !== this.id || tables.version !== this.hostsVersion) return;
+    if (this.#balancer instanceof HashBalancer) this.#balancer.useTables(tables.priorities);
   }
 
   /** Requests in flight from all workers. */

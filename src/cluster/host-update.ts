@@ -29,6 +29,8 @@ export interface HostUpdate {
   readonly priorities: readonly { readonly hosts: readonly HostRecord[] }[];
   readonly overprovisioningFactor: number;
   readonly weightedPriorityHealth: boolean;
+  /** Tells one list of the cluster's hosts from another; 0 for fixed ones. */
+  readonly version: number;
 }
 
 export function recordAddress(record: HostRecord): Address {
@@ -48,7 +50,7 @@ export function staticHosts(settings: ClusterSettings, id: number, firstSlot: nu
     }
   }
   const { name, overprovisioningFactor, weightedPriorityHealth } = settings;
-  return { cluster: name, id, priorities, overprovisioningFactor, weightedPriorityHealth };
+  return { cluster: name, id, priorities, overprovisioningFactor, weightedPriorityHealth, version: 0 };
 }
 
 /** @param ip what `endpoint.host` stands for */

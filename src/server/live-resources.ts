@@ -73,7 +73,8 @@ export class LiveResources {
       if (start.get(name)?.id !== now.id) changed.push(now);
     }
     const removed = [...start.names()].filter((name) => !catalog.has(name));
-    const calls: WorkerCall[] = [{ kind: 'set-clusters', set: changed, remove: removed, hosts: this.#clusters.hostUpdates() }];
+    const tables = this.#clusters.hashTables().map((made): WorkerCall => ({ kind: 'set-hash-tables', tables: made }));
+    const calls: WorkerCall[] = [...tables, { kind: 'set-clusters', set: changed, remove: removed, hosts: this.#clusters.hostUpdates() }];
     for (const [name, { settings }] of this.#routeTables) calls.push({ kind: 'set-route-table', name, settings });
     return calls;
   }
@@ -186,6 +187,7 @@ export class LiveResources {
     const endpoints = this.#endpoints.get(service);
     if (endpoints !== undefined) this.#apply(settings.name, endpoints);
     await this.#clusters.firstHealthRound(settings.name);
+    await this.#clusters.balancingReady(settings.name);
   }
 
   #apply(cluster: string, { localities, overprovisioningFactor, weightedPriorityHealth }: EndpointsSettings): void {

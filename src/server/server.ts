@@ -135,7 +135,11 @@ export class Server {
       format: { clock: this.clock, random: this.#random, hostname: hostname(), variable: environmentVariable },
       openEventLog: (path) => this.#eventLogs.open(path),
       onException: (error) => this.logger.error('unexpected exception in a health check', { stack: (error as Error).stack }),
-      publishHealth: (cluster) => this.#tell('refresh-health', this.workers.tell({ kind: 'refresh-health', cluster })),
+      publishHealth: (cluster) => {
+        this.#tell('refresh-health', this.workers.tell({ kind: 'refresh-health', cluster }));
+        this.clusters?.healthChanged(cluster);
+      },
+      publishTables: (tables) => this.#tell('set-hash-tables', this.workers.tell({ kind: 'set-hash-tables', tables })),
       writeOutlierEvent: outlierLog === null ? null : (line) => outlierLog.write(Buffer.from(line).toString('latin1')),
       onHealthCheck: (cluster, slot, healthy) => {
         if (healthy) this.clusters?.outliers.onHealthCheckPassed(cluster, slot);

@@ -103,6 +103,9 @@ export class WorkerServer {
       case 'set-hosts':
         this.#clusters!.applyHostUpdate(message.update);
         return null;
+      case 'set-hash-tables':
+        this.#clusters!.applyHashTables(message.tables);
+        return null;
       case 'refresh-health':
         this.#clusters!.refreshHealth(message.cluster);
         return null;

@@ -32,6 +32,7 @@ const update = (id: number, ...priorities: HostRecord[][]): HostUpdate => ({
   priorities: priorities.map((hosts) => ({ hosts })),
   overprovisioningFactor: 140,
   weightedPriorityHealth: false,
+  version: 0,
 });
 
 const texts = (manager: WorkerClusterManager) => manager.get('d')!.hostSets.map((set) => set.hosts.map((h) => h.address.text));

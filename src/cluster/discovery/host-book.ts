@@ -70,7 +70,7 @@ export class HostBook {
     this.weightedPriorityHealth = weightedPriorityHealth;
     this.#slots = slots;
     this.#slotSize = slotSize;
-    this.#update = { cluster, id, priorities: [{ hosts: [] }], overprovisioningFactor, weightedPriorityHealth };
+    this.#update = { cluster, id, priorities: [{ hosts: [] }], overprovisioningFactor, weightedPriorityHealth, version: 0 };
     this.#json = JSON.stringify(this.#update);
   }
 
@@ -106,6 +106,7 @@ export class HostBook {
       priorities: priorities.map((hosts) => ({ hosts: inOrder(unique(hosts), place).map(take) })),
       overprovisioningFactor: this.overprovisioningFactor,
       weightedPriorityHealth: this.weightedPriorityHealth,
+      version: 0,
     };
     let went = false;
     for (const [key, slot] of this.#slotOf) {
@@ -114,10 +115,10 @@ export class HostBook {
       this.#slots.give(slot, this.#slotSize);
     }
     this.#slotOf = slots;
-    this.#update = update;
     const json = JSON.stringify(update);
     const same = json === this.#json;
     this.#json = json;
+    this.#update = { ...update, version: same ? this.#update.version : this.#update.version + 1 };
     return came || went ? 'members' : same ? 'nothing' : 'details';
   }
 

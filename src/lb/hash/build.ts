@@ -1,4 +1,5 @@
 /** From hosts to their table. */
+import type { Host } from '../host.ts';
 import { buildMaglev } from './maglev.ts';
 import { buildRing } from './ring.ts';
 import type { ConsistentHashSettings, HashTable } from './table.ts';
@@ -22,7 +23,7 @@ export function buildTableNow(hosts: readonly HashHost[], settings: ConsistentHa
 }
 
 /** What is hashed for a host. Source: metadata envoy.lb.hash_key, use_hostname_for_hashing. @param address text of it */
-export function hashKey(
+function hashKey(
   address: string,
   hostname: string,
   metadata: Readonly<Record<string, unknown>> | null,
@@ -31,4 +32,16 @@ export function hashKey(
   const key = metadata === null ? undefined : (metadata['envoy.lb'] as Readonly<Record<string, unknown>> | undefined)?.['hash_key'];
   if (typeof key === 'string' && key !== '') return key;
   return settings.useHostname ? hostname : address;
+}
+
+/** @param panic health does not matter */
+export function hashHost(host: Host, panic: boolean, settings: ConsistentHashSettings): HashHost {
+  const { region, zone, subZone } = host.locality;
+  return {
+    key: hashKey(host.address.text, host.hostname, host.metadata, settings),
+    usable: panic || (!host.unhealthy && !host.degraded),
+    weight: host.weight,
+    locality: region + '\0' + zone + '\0' + subZone,
+    localityWeight: host.localityWeight,
+  };
 }

@@ -8,9 +8,8 @@ import type { HostSet } from '../host-set.ts';
 import { type BalanceContext, type BalancerDeps, type LoadBalancer, panicThresholdOf } from '../load-balancer.ts';
 import { computePriorityLoads, type PriorityLoads } from '../priority-load.ts';
 import { BoundedLoad } from './bounded-load.ts';
-import { buildTableNow, hashKey } from './build.ts';
+import { buildTableNow, hashHost } from './build.ts';
 import { type ConsistentHashSettings, findPosition, type HashTable } from './table.ts';
-import type { HashHost } from './weights.ts';
 
 /** A table with the hosts that its positions mean. */
 class PriorityTable {
@@ -99,17 +98,6 @@ export class HashBalancer implements LoadBalancer {
     const entries = hosts.map((host) => hashHost(host, panic, this.#settings));
     return new PriorityTable(buildTableNow(entries, this.#settings), hosts);
   }
-}
-
-function hashHost(host: Host, panic: boolean, settings: ConsistentHashSettings): HashHost {
-  const { region, zone, subZone } = host.locality;
-  return {
-    key: hashKey(host.address.text, host.hostname, host.metadata, settings),
-    usable: panic || (!host.unhealthy && !host.degraded),
-    weight: host.weight,
-    locality: region + '\0' + zone + '\0' + subZone,
-    localityWeight: host.localityWeight,
-  };
 }
 
 /** The owner of the first position from here on that may still be used: on a ring that is the host which the next ring will give. -1 if there is none. */
