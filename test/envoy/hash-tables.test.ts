@@ -113,7 +113,10 @@ describe.skipIf(envoy === null)('consistent hashing, compared with Envoy', () =>
 
   test('the gauges of all tables', async () => {
     const lines = async (proxy: ProxyUnderTest): Promise<string[]> =>
-      (await proxy.admin('/stats?filter=ring_hash_lb|maglev_lb')).body.split('\n').filter((line) => line !== '').sort();
+      (await proxy.admin('/stats?filter=ring_hash_lb|maglev_lb')).body
+        .split('\n')
+        .filter((line) => line !== '')
+        .sort();
     const [theirs, ours] = await Promise.all(proxies.map(lines));
     expect(theirs).toContain('cluster.ring.ring_hash_lb.size: 1030');
     expect(ours).toEqual(theirs);
