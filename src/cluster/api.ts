@@ -12,6 +12,8 @@ import type { ClusterSettings } from './settings.ts';
 export interface ClusterManager {
   /** null = unknown cluster. Makes the cluster's pools, statistics and balancer on first use. */
   get(name: string): Cluster | null;
+  /** Hosts of the cluster that this proxy belongs to; 0 = it belongs to none. */
+  readonly localClusterSize?: number;
 }
 
 export interface Cluster {

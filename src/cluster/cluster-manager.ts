@@ -57,6 +57,13 @@ export class WorkerClusterManager implements ClusterManager {
     return this.#clusters.get(name) ?? this.#make(name);
   }
 
+  get localClusterSize(): number {
+    const name = this.#own.localClusterName;
+    let size = 0;
+    for (const set of name === '' ? [] : (this.get(name)?.hostSets ?? [])) size += set.hosts.length;
+    return size;
+  }
+
   /** Clusters made so far. */
   get active(): IterableIterator<WorkerCluster> {
     return this.#clusters.values();

@@ -211,6 +211,7 @@ envoy.config.route.v3.VirtualHost
   + name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove
   + typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy include_is_timeout_retry_header
   + per_request_buffer_limit_bytes request_body_buffer_limit metadata virtual_clusters request_mirror_policies
+  + rate_limits
 envoy.config.route.v3.VirtualCluster
   + *
 envoy.config.route.v3.Route
@@ -230,7 +231,47 @@ envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions
   + *
 envoy.config.route.v3.RouteMatch.ConnectMatcher
   + *
+envoy.config.route.v3.RateLimit
+  + *
+envoy.config.route.v3.RateLimit.HitsAddend
+  + *
+envoy.config.route.v3.RateLimit.Override
+  + *
+envoy.config.route.v3.RateLimit.Override.DynamicMetadata
+  + *
+envoy.config.route.v3.RateLimit.Override.RateLimitOverride
+  + *
+envoy.config.route.v3.RateLimit.Action
+  + source_cluster destination_cluster request_headers query_parameters remote_address remote_address_match masked_remote_address generic_key
+  + header_value_match query_parameter_value_match metadata
+envoy.config.route.v3.RateLimit.Action.SourceCluster
+  + *
+envoy.config.route.v3.RateLimit.Action.DestinationCluster
+  + *
+envoy.config.route.v3.RateLimit.Action.RequestHeaders
+  + *
+envoy.config.route.v3.RateLimit.Action.QueryParameters
+  + *
+envoy.config.route.v3.RateLimit.Action.RemoteAddress
+  + *
+envoy.config.route.v3.RateLimit.Action.RemoteAddressMatch
+  + *
+envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress
+  + *
+envoy.config.route.v3.RateLimit.Action.GenericKey
+  + *
+envoy.config.route.v3.RateLimit.Action.HeaderValueMatch
+  + *
+envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch
+  + *
+envoy.config.route.v3.RateLimit.Action.MetaData
+  + descriptor_key metadata_key default_value source skip_if_absent
+envoy.type.matcher.v3.AddressMatcher
+  + *
+xds.core.v3.CidrRange
+  + *
 envoy.config.route.v3.RouteAction
+  + rate_limits include_vh_rate_limits
   + cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal
   + auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy hedge_policy priority
   + hash_policy upgrade_configs internal_redirect_policy internal_redirect_action max_internal_redirects max_grpc_timeout

@@ -47,6 +47,16 @@ envoy.extensions.filters.http.router.v3.Router
   + suppress_envoy_headers strict_check_headers respect_expected_rq_timeout suppress_grpc_request_failure_code_stats
   + reject_connect_request_early_data
   ~ dynamic_stats
+envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
+  + *
+envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor
+  + *
+envoy.extensions.common.ratelimit.v3.LocalClusterRateLimit
+  + *
+envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry
+  + *
+envoy.type.v3.TokenBucket
+  + *
 envoy.extensions.filters.http.fault.v3.HTTPFault
   + *
 envoy.extensions.filters.http.fault.v3.FaultAbort

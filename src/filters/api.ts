@@ -169,6 +169,8 @@ export interface LocalInfo {
 export interface HttpFilterFactory {
   /** @param route of the request as it is now @param name the filter's: per-route configuration is looked up by it */
   newFilter(route: Route | null, name: string): HttpFilter;
+  /** Per-route configuration that requests will come with: its statistics are there before they do. */
+  prepareRoute?(settings: unknown): void;
 }
 
 /** A network filter lives with one connection. */

@@ -26,3 +26,8 @@ export function queryParameter(path: string, name: string): string | undefined {
   }
   return undefined;
 }
+
+/** %XX sequences as the bytes that they stand for; anything else as it is. */
+export function percentDecode(text: string): string {
+  return text.includes('%') ? text.replace(/%[0-9a-fA-F]{2}/g, (hex) => String.fromCharCode(Number.parseInt(hex.slice(1), 16))) : text;
+}

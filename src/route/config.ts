@@ -16,6 +16,7 @@ import { compileHeaderFields } from './headers/config.ts';
 import { lintVirtualHost } from './lint.ts';
 import { compileRouteMatch } from './match/config.ts';
 import { compilePerFilter } from './per-filter/config.ts';
+import { compileRateLimits } from './rate-limit/config.ts';
 import type { Metadata, MirrorPolicySettings, RouteSettings, RouteTableSettings, VirtualHostSettings } from './settings.ts';
 
 export { compileHeaderAdds } from './headers/config.ts';
@@ -99,6 +100,7 @@ function compileVirtualHost(
     includeAttemptCountInResponse: host.includeAttemptCountInResponse,
     includeIsTimeoutRetryHeader: host.includeIsTimeoutRetryHeader,
     metadata: filterMetadata(host.metadata),
+    rateLimits: host.rateLimits.length === 0 ? NO_RATE_LIMITS : compileRateLimits(host.rateLimits, at),
     ...compileHeaderFields(host, at),
     perFilter: compilePerFilter(host.typedPerFilterConfig, at, deps),
   };
@@ -123,6 +125,8 @@ function compileRoute(route: Route, scope: ActionScope, at: CompileContext): Rou
     perFilter: compilePerFilter(route.typedPerFilterConfig, at, scope.deps),
   };
 }
+
+const NO_RATE_LIMITS: VirtualHostSettings['rateLimits'] = [];
 
 const NOTHING: RouteSettings['match'] = {
   path: { kind: 'path', value: '', caseSensitive: true },

@@ -3,6 +3,7 @@ import type { RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { RetryPolicySettings } from '../resilience/retry-policy.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
+import type { RateLimitSettings } from './rate-limit/settings.ts';
 
 export interface RouteTable {
   readonly name: string;
@@ -16,6 +17,8 @@ export interface VirtualHost {
   readonly includeRequestAttemptCount: boolean;
   readonly includeAttemptCountInResponse: boolean;
   readonly includeIsTimeoutRetryHeader: boolean;
+  /** Filters that limit rates build them; none by default. */
+  readonly rateLimits?: readonly RateLimitSettings[];
   /** Name of the first matching virtual cluster, "other" if some are defined and none matches, '' if none is defined. */
   virtualCluster(headers: RequestHeaders): string;
 }
@@ -79,6 +82,9 @@ export interface RouteAction {
   /** request_body_buffer_limit or per_request_buffer_limit_bytes; null = the listener's limit. */
   readonly requestBufferLimit: number | null;
   readonly mirrors: readonly MirrorSettings[];
+  /** Filters that limit rates build them; none by default. */
+  readonly rateLimits?: readonly RateLimitSettings[];
+  readonly includeVirtualHostRateLimits?: boolean;
   /** Hash for consistent balancing, or null when no policy yields one. `responseCookie` of the result is to be set on the response. */
   hash(headers: RequestHeaders, info: StreamInfo): HashResult | null;
   readonly metadataMatch: Readonly<Record<string, unknown>> | null;

@@ -5,6 +5,7 @@ import type { RegexRewriteSettings } from '../http/regex.ts';
 import type { StringMatcherSettings } from '../http/string-matcher.ts';
 import type { RetryPolicySettings } from '../resilience/retry-policy.ts';
 import type { FractionSettings } from '../runtime/runtime.ts';
+import type { RateLimitSettings } from './rate-limit/settings.ts';
 import type { InternalRedirectSettings } from './route.ts';
 
 export interface RouteTableSettings extends LevelSettings {
@@ -44,6 +45,7 @@ export interface VirtualHostSettings extends LevelSettings {
   readonly includeAttemptCountInResponse: boolean;
   readonly includeIsTimeoutRetryHeader: boolean;
   readonly metadata: Metadata | null;
+  readonly rateLimits: readonly RateLimitSettings[];
 }
 
 export interface VirtualClusterSettings {
@@ -134,6 +136,8 @@ export interface ForwardSettings {
   readonly mirrors: readonly MirrorPolicySettings[];
   readonly hashPolicies: readonly HashPolicySettings[];
   readonly metadataMatch: Metadata | null;
+  readonly rateLimits: readonly RateLimitSettings[];
+  readonly includeVirtualHostRateLimits: boolean;
 }
 
 export type ClusterChoiceSettings =

@@ -14,6 +14,7 @@ import { RouteIndex } from './match/route-index.ts';
 import { RouteMatcher } from './match/route-matcher.ts';
 import { compileUriTemplate } from './match/uri-template.ts';
 import { mergePerFilter } from './per-filter/per-filter.ts';
+import type { RateLimitSettings } from './rate-limit/settings.ts';
 import type { Route, VirtualHost } from './route.ts';
 import { type PreparedLevel, prepareLevel, RouteEntry, type RouteSurroundings } from './route-entry.ts';
 import type { ForwardSettings, PathMatchSettings, RouteSettings, VirtualHostSettings, WeightedSettings } from './settings.ts';
@@ -37,6 +38,7 @@ export class MatchingVirtualHost implements VirtualHost {
   readonly includeAttemptCountInResponse: boolean;
   readonly includeIsTimeoutRetryHeader: boolean;
   readonly settings: VirtualHostSettings;
+  readonly rateLimits: readonly RateLimitSettings[];
   readonly #candidates: readonly Candidate[];
   readonly #index: RouteIndex;
   readonly #virtualClusters: readonly { readonly name: string; readonly headers: readonly HeaderMatcher[] }[];
@@ -51,6 +53,7 @@ export class MatchingVirtualHost implements VirtualHost {
     formatContext: FormatContext,
   ) {
     this.settings = settings;
+    this.rateLimits = settings.rateLimits;
     this.name = settings.name;
     this.includeRequestAttemptCount = settings.includeRequestAttemptCount;
     this.includeAttemptCountInResponse = settings.includeAttemptCountInResponse;

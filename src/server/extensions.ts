@@ -58,6 +58,15 @@ export const HTTP_FILTERS: readonly HttpExtension[] = [
     filter: async () => (await import('../filters/http/adaptive-concurrency/filter.ts')).createAdaptiveConcurrency,
   },
   {
+    name: 'envoy.filters.http.local_ratelimit',
+    type: 'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit',
+    routeType: '',
+    terminal: false,
+    config: async () => (await import('../filters/http/local-ratelimit/config.ts')).compileLocalRateLimit,
+    routeConfig: async () => (await import('../filters/http/local-ratelimit/config.ts')).compileLocalRateLimitOfRoute,
+    filter: async () => (await import('../filters/http/local-ratelimit/filter.ts')).createLocalRateLimit,
+  },
+  {
     name: 'envoy.filters.http.fault',
     type: 'envoy.extensions.filters.http.fault.v3.HTTPFault',
     routeType: '',

@@ -17,6 +17,7 @@ import { canonicalName } from '../../http/header-lookup.ts';
 import { wireText } from '../../http/wire-text.ts';
 import { compileRetryPolicy } from '../../resilience/config.ts';
 import type { RetryPolicySettings } from '../../resilience/retry-policy.ts';
+import { compileRateLimits } from '../rate-limit/config.ts';
 import type { ActionSettings, ForwardSettings, Metadata, MirrorPolicySettings, PathMatchSettings, RedirectSettings } from '../settings.ts';
 import { balancingMetadata, type ClusterCheck, checkCluster } from './cluster/config.ts';
 import { compileHashPolicies } from './hash-policy/config.ts';
@@ -27,6 +28,7 @@ import { compileWeightedClusters } from './weighted/config.ts';
 
 const DEFAULT_TIMEOUT_MS = 15_000;
 const NO_HASH_POLICIES: ForwardSettings['hashPolicies'] = [];
+const NO_RATE_LIMITS: ForwardSettings['rateLimits'] = [];
 
 /** What an action inherits, and what it is checked against. */
 export interface ActionScope extends ClusterCheck {
@@ -122,6 +124,8 @@ function compileForward(
     mirrors: action.requestMirrorPolicies.length === 0 ? scope.mirrors : compileMirrors(action.requestMirrorPolicies, scope, at),
     hashPolicies: action.hashPolicy.length === 0 ? NO_HASH_POLICIES : compileHashPolicies(action.hashPolicy, at),
     metadataMatch,
+    rateLimits: action.rateLimits.length === 0 ? NO_RATE_LIMITS : compileRateLimits(action.rateLimits, at),
+    includeVirtualHostRateLimits: action.includeVhRateLimits ?? false,
   };
 }
 

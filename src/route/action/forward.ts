@@ -3,6 +3,7 @@ import { firstValue } from '../../http/header-lookup.ts';
 import type { RequestHeaders } from '../../http/header-map.ts';
 import type { StreamInfo } from '../../http/stream-info.ts';
 import type { RetryPolicySettings } from '../../resilience/retry-policy.ts';
+import type { RateLimitSettings } from '../rate-limit/settings.ts';
 import type { HashResult, InternalRedirectSettings, MirrorSettings, RouteAction } from '../route.ts';
 import type { ForwardSettings, Metadata } from '../settings.ts';
 import type { HashPolicies } from './hash-policy/hash-policy.ts';
@@ -33,6 +34,8 @@ export class ForwardAction implements RouteAction {
   readonly requestBufferLimit: number | null;
   readonly mirrors: readonly MirrorSettings[];
   readonly metadataMatch: Metadata | null;
+  readonly rateLimits: readonly RateLimitSettings[];
+  readonly includeVirtualHostRateLimits: boolean;
   readonly #cluster: ClusterSource;
   readonly #hashPolicies: HashPolicies | null;
 
@@ -62,6 +65,8 @@ export class ForwardAction implements RouteAction {
     this.requestBufferLimit = settings.requestBufferLimit;
     this.mirrors = mirrors;
     this.metadataMatch = metadataMatch;
+    this.rateLimits = settings.rateLimits;
+    this.includeVirtualHostRateLimits = settings.includeVirtualHostRateLimits;
     this.#cluster = cluster;
     this.#hashPolicies = hashPolicies;
   }

@@ -1,5 +1,5 @@
 /** typed_per_filter_config of all levels of a route, merged once when configuration is applied. */
-import type { PerFilterSettings } from '../settings.ts';
+import type { LevelSettings, PerFilterSettings, RouteTableSettings } from '../settings.ts';
 
 type Level = Readonly<Record<string, PerFilterSettings>>;
 
@@ -37,6 +37,18 @@ export class PerFilterConfig {
 
   all(filterName: string): readonly unknown[] {
     return this.#all.get(filterName) ?? NONE;
+  }
+}
+
+/** Everything of a route configuration that can carry typed_per_filter_config. */
+export function* levelsOf(table: RouteTableSettings): Generator<LevelSettings> {
+  yield table;
+  for (const host of table.virtualHosts) {
+    yield host;
+    for (const route of host.routes) {
+      yield route;
+      if (route.action.kind === 'forward' && route.action.cluster.kind === 'weighted') yield* route.action.cluster.entries;
+    }
   }
 }
 

@@ -13,6 +13,7 @@ import { malformed } from './malformed.ts';
 import { mirroring } from './mirroring.ts';
 import { overload } from './overload.ts';
 import { paths } from './paths.ts';
+import { ratelimit } from './ratelimit.ts';
 import { resilience } from './resilience.ts';
 import { retries } from './retries.ts';
 import { retryHosts } from './retry-hosts.ts';
@@ -46,4 +47,5 @@ export const areas: readonly Area[] = [
   admin,
   fault,
   health,
+  ratelimit,
 ];

@@ -1,11 +1,12 @@
 /** Puts a connection manager together on a worker. Behaviour: spec headers_tracing, routing; Envoy's ConnectionManagerImpl. */
 import { Http1Stats } from '../../../http/h1/stats.ts';
+import { levelsOf } from '../../../route/per-filter/per-filter.ts';
 import type { RouteTable } from '../../../route/route.ts';
 import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
 import type { FilterDeps, HttpFilterFactory, NetworkFilterDeps, NetworkFilterFactory } from '../../api.ts';
 import { HcmStats } from './hcm-stats.ts';
-import { HttpConnectionManager } from './http-connection-manager.ts';
+import { type ConfiguredFilter, HttpConnectionManager } from './http-connection-manager.ts';
 import { LocalReplies } from './local-reply.ts';
 import type { HcmSettings } from './settings.ts';
 
@@ -27,17 +28,30 @@ export function createHttpConnectionManager(settings: HcmSettings, deps: Network
   const listenerScope = deps.listenerScope.tagged('http', 'envoy.http_conn_manager_prefix', settings.statPrefix);
   const filterDeps: FilterDeps = { ...deps, scope };
   const inline = settings.routeConfig === null ? null : parts.newRouteTable(settings.routeConfig);
+  const filters = settings.httpFilters.map((filter) => ({
+    name: filter.name,
+    disabled: filter.disabled,
+    factory: parts.newHttpFilter(filter.type, filter.settings, filterDeps),
+  }));
   const manager = new HttpConnectionManager(settings, filterDeps, {
-    filters: settings.httpFilters.map((filter) => ({
-      name: filter.name,
-      disabled: filter.disabled,
-      factory: parts.newHttpFilter(filter.type, filter.settings, filterDeps),
-    })),
+    filters,
     routeTable: inline === null ? parts.rdsRouteTable(settings.rdsRouteConfigName) : () => inline,
     accessLoggers: settings.accessLogs.map((log) => deps.newAccessLogger(log)),
     localReplies: settings.localReply === null ? null : new LocalReplies(settings.localReply, deps),
     http1Stats: new Http1Stats(deps.rootScope),
     stats: new HcmStats(scope, listenerScope),
   });
+  if (settings.routeConfig !== null) prepareRoutes(settings.routeConfig, filters);
   return { manager, newFilter: (callbacks) => manager.newConnection(callbacks) };
+}
+
+function prepareRoutes(routes: RouteTableSettings | ScopedRoutesSettings, filters: readonly ConfiguredFilter[]): void {
+  const preparing = filters.filter(({ factory }) => factory.prepareRoute !== undefined);
+  if (preparing.length === 0 || !('virtualHosts' in routes)) return;
+  for (const level of levelsOf(routes)) {
+    for (const { name, factory } of preparing) {
+      const settings = level.perFilter?.[name]?.settings;
+      if (settings !== undefined) factory.prepareRoute!(settings);
+    }
+  }
 }

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { ratelimit } from './scenarios/ratelimit.ts';
+
+testArea(ratelimit);
