@@ -4,6 +4,7 @@ import type { RequestHeaders } from '../http/header-map.ts';
 import type { ResetReason } from '../http/reset-reason.ts';
 import type { ConnectionInfo, StreamInfo } from '../http/stream-info.ts';
 import type { Host } from '../lb/host.ts';
+import type { HostSet } from '../lb/host-set.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
 import type { ClusterStats } from './cluster-stats.ts';
@@ -21,6 +22,8 @@ export interface Cluster {
   readonly settings: ClusterSettings;
   readonly stats: ClusterStats;
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** Hosts by priority, as balancing sees them now. */
+  readonly hostSets: readonly HostSet[];
   /** @param priority 0 default, 1 high */
   circuitBreaker(priority: 0 | 1): CircuitBreaker;
   /** null = no host can be used (503 UH). Synchronous. */

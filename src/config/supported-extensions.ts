@@ -43,6 +43,8 @@ envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension
   + *
 envoy.extensions.filters.network.http_connection_manager.v3.Rds
   + *
+envoy.extensions.filters.http.health_check.v3.HealthCheck
+  + *
 envoy.extensions.filters.http.router.v3.Router
   + suppress_envoy_headers strict_check_headers respect_expected_rq_timeout suppress_grpc_request_failure_code_stats
   + reject_connect_request_early_data

@@ -154,6 +154,13 @@ export interface FilterDeps {
   readonly format: FormatEnvironment;
   /** Memory that the filters of all workers share. */
   readonly shared: SharedBlocks;
+  /** Absent: never failed. */
+  readonly serverHealth?: ServerHealth;
+}
+
+/** What `/healthcheck/fail` and `/healthcheck/ok` say of this process. */
+export interface ServerHealth {
+  readonly checksFailed: boolean;
 }
 
 export interface LocalInfo {

@@ -76,6 +76,15 @@ export const HTTP_FILTERS: readonly HttpExtension[] = [
     filter: async () => (await import('../filters/http/fault/filter.ts')).createFault,
   },
   {
+    name: 'envoy.filters.http.health_check',
+    type: 'envoy.extensions.filters.http.health_check.v3.HealthCheck',
+    routeType: null,
+    terminal: false,
+    config: async () => (await import('../filters/http/health-check/config.ts')).compileHealthCheckFilter,
+    routeConfig: null,
+    filter: async () => (await import('../filters/http/health-check/filter.ts')).createHealthCheckFilter,
+  },
+  {
     name: 'envoy.filters.http.router',
     type: 'envoy.extensions.filters.http.router.v3.Router',
     routeType: null,

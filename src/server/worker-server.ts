@@ -51,6 +51,7 @@ export class WorkerServer {
   readonly #http = new Map<string, Create<FilterDeps, HttpFilterFactory>>();
   readonly #network = new Map<string, Create<never, NetworkFilterFactory>>();
   readonly #listenerFilters = new Map<string, Create<FilterDeps, ListenerFilterFactory>>();
+  readonly #health = { checksFailed: false };
   readonly #counts: Int32Array;
   readonly #connectionLedger: Int32Array;
   /** Listener key → its cell of `#counts`. */
@@ -126,6 +127,7 @@ export class WorkerServer {
         return null;
       case 'set-health-check-failed':
         this.#listeners!.healthCheckFailed = message.failed;
+        this.#health.checksFailed = message.failed;
         return null;
       case 'hold-connections':
         this.#listeners!.holdForOverload(message.hold);
@@ -202,7 +204,20 @@ export class WorkerServer {
     const shared = new SharedBlocks(this.#slab);
     const overload = this.#overload;
     const deps: FilterDeps = {
-      ...{ clock, random, runtime, logger, overload, clusters, scope: rootScope, rootScope, localInfo, format, shared },
+      ...{
+        clock,
+        random,
+        runtime,
+        logger,
+        overload,
+        clusters,
+        scope: rootScope,
+        rootScope,
+        localInfo,
+        format,
+        shared,
+        serverHealth: this.#health,
+      },
     };
     this.#deps = deps;
     for (const [name, settings] of Object.entries(configuration.routeTables)) this.#routeTables.set(name, this.#routeTable(settings));

@@ -138,6 +138,10 @@ class DryCluster implements Cluster {
     this.#deps = deps;
   }
 
+  get hostSets() {
+    return this.#copy.hostSets;
+  }
+
   circuitBreaker(priority: 0 | 1) {
     return this.#copy.circuitBreaker(priority);
   }

@@ -1,4 +1,4 @@
-import { type Area, type Case, reply } from '../harness/scenario.ts';
+import { type Area, type Case, get, reply } from '../harness/scenario.ts';
 
 const check = (what: string, more = '') =>
   `health_checks: [{timeout: 1s, interval: 60s, unhealthy_threshold: 2, healthy_threshold: 2${more}, ${what}}]`;
@@ -79,6 +79,10 @@ const becomes = (name: string, checks: string, line: RegExp): Case => ({
   adminUntil: line,
 });
 const COUNTS = /health_check\.(attempt|success|failure|network_failure)$/;
+
+const PLAIN = 'endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}}';
+const filter = (config: string) =>
+  `- {name: envoy.filters.http.health_check, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck, ${config}}}`;
 
 /** Active health checks: what they ask, what they make of the answer, what is seen of it. */
 export const health: Area = {
@@ -203,6 +207,73 @@ export const health: Area = {
           adminUntil: /upstream_cx_destroy: 1/,
         },
       ],
+    },
+    {
+      name: 'the filter, answering by itself',
+      filters: filter('pass_through_mode: false, headers: [{name: ":path", string_match: {exact: /hc}}]'),
+      cases: [
+        { name: 'a check', send: ['GET /hc', 'HEAD /hc', { method: 'POST', path: '/hc', body: 'abc' }] },
+        { name: 'another path', send: ['GET /hc2', 'GET /'] },
+        { name: 'told to fail', admin: 'POST /healthcheck/fail' },
+        { name: 'a check fails', send: 'GET /hc' },
+        { name: 'others are told', send: 'GET /' },
+        { name: 'told to be well', admin: 'POST /healthcheck/ok' },
+        { name: 'a check is answered again', send: 'GET /hc' },
+        { name: 'others are told nothing', send: 'GET /' },
+      ],
+    },
+    {
+      name: 'the filter, passing through',
+      filters: filter(
+        'pass_through_mode: true, headers: [{name: ":path", string_match: {prefix: /hc}}, {name: x-probe, present_match: true}]',
+      ),
+      cases: [
+        { name: 'a check', send: get('/hc', ['x-probe', '1']) },
+        { name: 'no check without the header', send: 'GET /hc' },
+        { name: 'one with a body', send: { method: 'PUT', path: '/hc/x', headers: [['x-probe', '1']], body: 'abc' } },
+        { name: 'told to fail', admin: 'POST /healthcheck/fail' },
+        { name: 'a check fails', send: get('/hc', ['x-probe', '1']) },
+        { name: 'one with a body fails', send: { method: 'PUT', path: '/hc/x', headers: [['x-probe', '1']], body: 'abc' } },
+      ],
+    },
+    {
+      name: 'the filter, with a cache',
+      filters: filter('pass_through_mode: true, cache_time: 3600s, headers: [{name: ":path", string_match: {exact: /hc}}]'),
+      cases: [
+        { name: 'other requests fill no cache', send: ['GET /', 'GET /'] },
+        {
+          name: 'one check goes through',
+          send: ['GET /hc', 'GET /hc', 'GET /hc'],
+          upstream: { a: [reply({ status: '429 No', headers: [['x-envoy-degraded', 'yes']], body: 'x' })] },
+        },
+        { name: 'told to fail', admin: 'POST /healthcheck/fail' },
+        { name: 'that comes first', send: 'GET /hc' },
+      ],
+    },
+    {
+      name: 'the filter, with clusters',
+      filters: [
+        ['all', 'a: {value: 100}'],
+        ['half', 'two: {value: 50}'],
+        ['more', 'two: {value: 50.5}'],
+        ['most', 'two: {value: 51}'],
+        ['none', 'empty: {value: 0}'],
+        ['some', 'empty: {value: 1}'],
+        ['unknown', 'nowhere: {value: 0}'],
+        ['degraded', 'degraded: {value: 100}'],
+      ]
+        .map(([path, min]) =>
+          filter(
+            `pass_through_mode: false, cluster_min_healthy_percentages: {${min}}, headers: [{name: ":path", string_match: {exact: /${path}}}]`,
+          ),
+        )
+        .join('\n'),
+      clusters: [
+        `- {name: empty, type: STATIC}`,
+        `- {name: two, load_assignment: {cluster_name: two, endpoints: [{lb_endpoints: [{${PLAIN}}, {health_status: UNHEALTHY, endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{b}}}}}}]}]}}`,
+        `- {name: degraded, ${assignment('degraded', `health_status: DEGRADED, ${PLAIN}`)}}`,
+      ].join('\n'),
+      cases: ['all', 'half', 'more', 'most', 'none', 'some', 'unknown', 'degraded'].map((path) => ({ name: path, send: `GET /${path}` })),
     },
   ],
 };
