@@ -38,6 +38,12 @@ export type CloseType = 'flush' | 'flush-delay' | 'no-flush' | 'reset';
 /** Receives an exception that escaped a handler; the connection has been closed already. */
 export type ExceptionSink = (error: unknown, connection: Connection) => void;
 
+/** Keeps output of its own until the end of a turn, to put it into one write. */
+export interface OutputSource {
+  /** Hands everything over by `write` and `writeText`. */
+  drainOutput(): void;
+}
+
 /** Up to this many bytes a chunk is joined with the pending text into a single string write: libuv sends such a string without allocating. */
 const JOIN_LIMIT = 15_000;
 
@@ -103,6 +109,8 @@ export class Connection {
   readonly id: number;
   readonly socket: Socket;
   handler: ConnectionHandler;
+  /** A codec that gathers output by itself; see `expectOutput`. */
+  outputSource: OutputSource | null;
   /** As restored by listener filters (original destination, PROXY protocol). */
   localAddress: Address;
   remoteAddress: Address;
@@ -137,6 +145,7 @@ export class Connection {
     this.id = nextConnectionId++;
     this.socket = socket;
     this.handler = handler;
+    this.outputSource = null;
     this.localAddress = local;
     this.remoteAddress = remote;
     this.directLocalAddress = local;
@@ -195,7 +204,13 @@ export class Connection {
     if (!this.#queued) this.#enqueue();
   }
 
+  /** The output source has something: it will be asked for it at the end of the turn. */
+  expectOutput(): void {
+    if (!this.#queued && !this.writeEnded) this.#enqueue();
+  }
+
   flush(): void {
+    this.outputSource?.drainOutput();
     this.#queued = false;
     const text = this.#pendingText;
     const buffers = this.#pendingBuffers;
@@ -231,6 +246,14 @@ export class Connection {
   /** Bytes that the kernel has not taken yet. */
   get bytesBuffered(): number {
     return this.socket.writableLength;
+  }
+
+  /** Bytes that the kernel has not taken yet, those included that this turn has gathered. */
+  get bytesUnsent(): number {
+    let bytes = this.socket.writableLength + this.#pendingText.length;
+    const buffers = this.#pendingBuffers;
+    if (buffers !== null) for (let i = 0; i < buffers.length; i++) bytes += buffers[i]!.length;
+    return bytes;
   }
 
   /** Pauses are counted: reading goes on when every pause has been taken back. */
@@ -274,8 +297,8 @@ export class Connection {
     if (this.closed) return;
     const flushes = (type === 'flush' || type === 'flush-delay') && !this.closing && !this.writeEnded;
     this.closing = true;
-    this.writeEnded = true;
     if (flushes) this.flush();
+    this.writeEnded = true;
     if (type === 'reset') this.socket.resetAndDestroy();
     else if (type === 'no-flush') this.socket.destroy();
     else {

@@ -3,7 +3,7 @@ import { PassThroughFilter, Status, type TerminalHttpStream } from '../../src/fi
 import type { ResponseEncoder } from '../../src/http/codec.ts';
 import { type HeaderMap, RequestHeaders, ResponseHeaders } from '../../src/http/header-map.ts';
 import type { ResetReason } from '../../src/http/reset-reason.ts';
-import type { CloseType } from '../../src/net/connection.ts';
+import type { CloseType, OutputSource } from '../../src/net/connection.ts';
 
 export type HeaderLines = Readonly<Record<string, string>>;
 
@@ -81,6 +81,9 @@ export class FakeConnection {
   pauses = 0;
   aboveHighWatermark = false;
   bytesBuffered = 0;
+  bytesUnsent = 0;
+  bufferLimit = 1 << 20;
+  outputSource: OutputSource | null = null;
   readonly closes: CloseType[] = [];
 
   writeText(text: string): void {
@@ -90,6 +93,10 @@ export class FakeConnection {
   }
   write(chunk: Buffer): void {
     this.writeText(chunk.toString('latin1'));
+  }
+  /** Soon, as a real one does. */
+  expectOutput(): void {
+    queueMicrotask(() => this.outputSource?.drainOutput());
   }
   readDisable(disable: boolean): void {
     this.pauses += disable ? 1 : -1;
