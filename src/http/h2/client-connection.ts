@@ -64,7 +64,7 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
 
   /** Streams that may be open at once. */
   get maxStreams(): number {
-    return Math.min(this.settings.maxConcurrentStreams, this.peerMaxStreams);
+    return Math.min(this.settings.maxConcurrentStreams, this.peer.maxStreams);
   }
 
   newStream(decoder: ResponseDecoder): Http2ClientStream {
@@ -143,7 +143,7 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
     return streamId >= this.#nextId || (streamId & 1) === 0;
   }
 
-  protected override onHeadersBegin(streamId: number): boolean {
+  override onHeadersBegin(streamId: number): boolean {
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
       if (this.isIdle(streamId)) this.fail(fault.idleStream);

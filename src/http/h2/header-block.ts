@@ -1,11 +1,14 @@
-/** A header block that comes in several frames. It is put together before it is decoded, within bounds. */
+/** HEADERS and their CONTINUATIONs. A block that comes in several frames is put together before it is decoded, within bounds. */
+import { fault } from './faults.ts';
+import { FrameFlag } from './protocol.ts';
+import type { Http2Session } from './session.ts';
 
 /** CONTINUATION frames of one block: at their full size these hold 2 MiB, more than anyone lets through. */
 const MAX_FRAMES = 128;
 /** Compressed fields may be a little longer than their limit: they are decoded, and refused one by one. */
 const SLACK = 64 * 1024;
 
-export class HeaderBlock {
+class HeaderBlock {
   readonly streamId: number;
   readonly endStream: boolean;
   /** The stream exists; otherwise fields are only decoded for the table's sake. */
@@ -50,5 +53,56 @@ export class HeaderBlock {
     bytes.copy(this.bytes, this.length, start, end);
     this.length += size;
     return true;
+  }
+}
+
+export class HeaderIntake {
+  readonly #session: Http2Session;
+  readonly #maxHeadersKb: number;
+  #block: HeaderBlock | null;
+
+  constructor(session: Http2Session, maxHeadersKb: number) {
+    this.#session = session;
+    this.#maxHeadersKb = maxHeadersKb;
+    this.#block = null;
+  }
+
+  /** The stream whose header block is not complete; 0 = none. */
+  get openStream(): number {
+    return this.#block === null ? 0 : this.#block.streamId;
+  }
+
+  onHeaders(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
+    const session = this.#session;
+    if (streamId === 0) {
+      session.fail(fault.streamZero);
+      return;
+    }
+    let from = start;
+    let to = end;
+    if ((flags & FrameFlag.Padded) !== 0) to -= from < to ? bytes[from++]! : 1;
+    if ((flags & FrameFlag.Priority) !== 0) from += 5;
+    if (from > to) {
+      session.fail(fault.padding);
+      return;
+    }
+    const wanted = session.onHeadersBegin(streamId);
+    if (session.failed) return;
+    const endStream = (flags & FrameFlag.EndStream) !== 0;
+    const wireBytes = 9 + end - start;
+    if ((flags & FrameFlag.EndHeaders) !== 0) session.onHeaderBlock(streamId, endStream, wanted, bytes, from, to, wireBytes);
+    else this.#block = new HeaderBlock(streamId, endStream, wanted, this.#maxHeadersKb, bytes, from, to, wireBytes);
+  }
+
+  onContinuation(flags: number, bytes: Buffer, start: number, end: number): void {
+    const session = this.#session;
+    const block = this.#block!;
+    if (!block.append(bytes, start, end)) {
+      session.fail(fault.headerFlood, session.streams.get(block.streamId) ?? null);
+      return;
+    }
+    if ((flags & FrameFlag.EndHeaders) === 0) return;
+    this.#block = null;
+    session.onHeaderBlock(block.streamId, block.endStream, block.wanted, block.bytes, 0, block.length, block.wireBytes);
   }
 }

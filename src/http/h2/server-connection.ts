@@ -113,7 +113,7 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
     return streamId > this.#lastStreamId || (streamId & 1) === 0;
   }
 
-  protected override onHeadersBegin(streamId: number): boolean {
+  override onHeadersBegin(streamId: number): boolean {
     const known = this.streams.get(streamId);
     if (known !== undefined) {
       if (known.remoteEnded) this.fail(fault.closedStream, known);

@@ -10,11 +10,13 @@ import { type CodecFault, fault } from './faults.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { type FrameHandler, FrameReader } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { HeaderBlock } from './header-block.ts';
+import { HeaderIntake } from './header-block.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import type { KeepaliveOwner } from './keepalive.ts';
-import { DEFAULT_WINDOW, ErrorCode, FrameFlag, FrameType, MAX_WINDOW, MIN_FRAME_SIZE, SettingId } from './protocol.ts';
+import { PeerSettings } from './peer-settings.ts';
+import { DEFAULT_WINDOW, ErrorCode, FrameFlag, FrameType, MAX_WINDOW, MIN_FRAME_SIZE } from './protocol.ts';
+import { Resumption } from './resumption.ts';
 import type { Http2Settings } from './settings.ts';
 import type { Http2Stats } from './stats.ts';
 import type { Http2Stream } from './stream.ts';
@@ -34,12 +36,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   readonly streamBufferLimit: number;
   /** What the peer lets us send on all streams together. */
   sendWindow: number;
-  peerMaxFrame: number;
-  peerInitialWindow: number;
-  peerMaxStreams: number;
-  peerAllowsConnect: boolean;
-  /** The peer's first SETTINGS have come. */
-  peerSettingsSeen: boolean;
+  readonly peer: PeerSettings;
   /** Nothing more is read or answered. */
   failed: boolean;
   protected readonly reader: FrameReader;
@@ -47,9 +44,8 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   #unannounced: number;
   /** Streams with output that waits for a window. */
   #waiting: Http2Stream[];
-  #block: HeaderBlock | null;
-  #resuming: Http2Stream[] | null;
-  #resume: (() => void) | null;
+  readonly #intake: HeaderIntake;
+  #resumption: Resumption | null;
 
   constructor(connection: Connection, settings: Http2Settings, stats: Http2Stats) {
     this.connection = connection;
@@ -62,19 +58,14 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     this.guard = new FloodGuard(settings, stats, connection, this.writer);
     this.streamBufferLimit = Math.min(connection.bufferLimit, settings.initialStreamWindow);
     this.sendWindow = DEFAULT_WINDOW;
-    this.peerMaxFrame = MIN_FRAME_SIZE;
-    this.peerInitialWindow = DEFAULT_WINDOW;
-    this.peerMaxStreams = Number.POSITIVE_INFINITY;
-    this.peerAllowsConnect = false;
-    this.peerSettingsSeen = false;
+    this.peer = new PeerSettings();
     this.failed = false;
     this.reader = new FrameReader(this);
     this.#receiveWindow = Math.max(settings.initialConnectionWindow, DEFAULT_WINDOW);
     this.#unannounced = 0;
     this.#waiting = [];
-    this.#block = null;
-    this.#resuming = null;
-    this.#resume = null;
+    this.#intake = new HeaderIntake(this, settings.maxHeadersKb);
+    this.#resumption = null;
   }
 
   get activeStreams(): number {
@@ -84,9 +75,9 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   // ── for the roles ──
 
   /** Fields of a message have come: of a new one, or trailers. */
-  protected abstract onHeaders(streamId: number, end: boolean, wireBytes: number): void;
+  protected abstract onHeaders(streamId: number, end: boolean): void;
   /** HEADERS begin. False: they belong to a stream that is over; they are decoded and dropped. Faults are reported by `fail`. */
-  protected abstract onHeadersBegin(streamId: number): boolean;
+  abstract onHeadersBegin(streamId: number): boolean;
   /** The stream numbers are the peer's: whether this one was never opened. */
   protected abstract isIdle(streamId: number): boolean;
   protected abstract onGoAwayFrame(lastStreamId: number, code: number): void;
@@ -111,7 +102,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
 
   protected addStream(stream: Http2Stream, id: number): void {
     stream.id = id;
-    stream.sendWindow = this.peerInitialWindow;
+    stream.sendWindow = this.peer.initialWindow;
     this.streams.set(id, stream);
     this.stats.streamsActive.inc();
     this.guard.streamsOpened++;
@@ -226,17 +217,8 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
 
   /** The reader of a stream goes on: what was held for it follows when the present call has returned. */
   resumeLater(stream: Http2Stream): void {
-    if (this.#resuming !== null) {
-      this.#resuming.push(stream);
-      return;
-    }
-    this.#resuming = [stream];
-    const resume = (this.#resume ??= () => {
-      const streams = this.#resuming!;
-      this.#resuming = null;
-      for (const each of streams) each.deliverHeld();
-    });
-    queueMicrotask(() => this.connection.dispatch(resume));
+    this.#resumption ??= new Resumption(this.connection);
+    this.#resumption.add(stream);
   }
 
   /** PING, counted with the frames that a peer can provoke. */
@@ -279,11 +261,9 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
 
   onFrameHeader(type: number, flags: number, streamId: number, length: number): boolean {
     if (length > MIN_FRAME_SIZE) return this.#refuse(fault.frameSize);
-    if (!this.peerSettingsSeen && (type !== FrameType.Settings || (flags & FrameFlag.Ack) !== 0)) return this.#refuse(fault.noSettings);
-    if (this.#block !== null) {
-      // RFC 9113 §6.10: nothing may come between HEADERS and their CONTINUATIONs.
-      if (type !== FrameType.Continuation || streamId !== this.#block.streamId) return this.#refuse(fault.continuation);
-    } else if (type === FrameType.Continuation) return this.#refuse(fault.continuation);
+    if (!this.peer.seen && (type !== FrameType.Settings || (flags & FrameFlag.Ack) !== 0)) return this.#refuse(fault.noSettings);
+    // RFC 9113 §6.10: nothing may come between HEADERS and their CONTINUATIONs.
+    if (this.#intake.openStream !== (type === FrameType.Continuation ? streamId : 0)) return this.#refuse(fault.continuation);
     const verdict = this.guard.onInboundFrame(type, flags, length);
     if (verdict !== null) {
       this.fail(verdict, this.streams.get(streamId) ?? null);
@@ -335,10 +315,10 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   onFrame(type: number, flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
     switch (type) {
       case FrameType.Headers:
-        this.#onHeadersFrame(flags, streamId, bytes, start, end);
+        this.#intake.onHeaders(flags, streamId, bytes, start, end);
         return;
       case FrameType.Continuation:
-        this.#onContinuation(flags, bytes, start, end);
+        this.#intake.onContinuation(flags, bytes, start, end);
         return;
       case FrameType.Priority:
         if (end - start !== 5) this.fail(fault.frameSize);
@@ -380,47 +360,14 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     return false;
   }
 
-  #onHeadersFrame(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
-    if (streamId === 0) {
-      this.fail(fault.streamZero);
-      return;
-    }
-    let from = start;
-    let to = end;
-    if ((flags & FrameFlag.Padded) !== 0) {
-      to -= from < to ? bytes[from++]! : 1;
-    }
-    if ((flags & FrameFlag.Priority) !== 0) from += 5;
-    if (from > to) {
-      this.fail(fault.padding);
-      return;
-    }
-    const wanted = this.onHeadersBegin(streamId);
-    if (this.failed) return;
-    const endStream = (flags & FrameFlag.EndStream) !== 0;
-    if ((flags & FrameFlag.EndHeaders) !== 0) this.#decode(streamId, endStream, wanted, bytes, from, to, 9 + end - start);
-    else this.#block = new HeaderBlock(streamId, endStream, wanted, this.settings.maxHeadersKb, bytes, from, to, 9 + end - start);
-  }
-
-  #onContinuation(flags: number, bytes: Buffer, start: number, end: number): void {
-    const block = this.#block!;
-    if (!block.append(bytes, start, end)) {
-      this.fail(fault.headerFlood, this.streams.get(block.streamId) ?? null);
-      return;
-    }
-    if ((flags & FrameFlag.EndHeaders) === 0) return;
-    this.#block = null;
-    this.#decode(block.streamId, block.endStream, block.wanted, block.bytes, 0, block.length, block.wireBytes);
-  }
-
-  #decode(streamId: number, end: boolean, wanted: boolean, bytes: Buffer, from: number, to: number, wireBytes: number): void {
+  /** A whole header block has come. */
+  onHeaderBlock(streamId: number, end: boolean, wanted: boolean, bytes: Buffer, from: number, to: number, wireBytes: number): void {
     const { settings, decoder } = this;
     if (!decoder.decode(bytes, from, to, settings.maxHeadersKb * 1024, settings.maxHeadersCount)) {
       this.fail(fault.compression, this.streams.get(streamId) ?? null);
       return;
     }
-    if (!wanted) return;
-    const stream = this.streams.get(streamId);
+    const stream = wanted ? this.streams.get(streamId) : undefined;
     if (stream === undefined) return;
     stream.wireBytesReceived += wireBytes;
     stream.headerBytesReceived += wireBytes;
@@ -431,8 +378,8 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
       this.abortStream(stream, ErrorCode.InternalError, large ? 'http2.header_list_size_too_large' : 'http2.too_many_headers');
       return;
     }
-    if (decoder.malformed) this.invalidHeaders(stream);
-    else this.onHeaders(streamId, end, wireBytes);
+    if (decoder.malformed) this.#invalid(stream, fault.invalidHeader);
+    else this.onHeaders(streamId, end);
   }
 
   /** RST_STREAM for a fault of the peer's. */
@@ -450,10 +397,6 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
 
   /** How a stream's user is told of an abort. */
   protected abstract readonly streamFault: ResetReason;
-
-  protected invalidHeaders(stream: Http2Stream): void {
-    this.#invalid(stream, fault.invalidHeader);
-  }
 
   /** The message breaks a rule. */
   protected messagingError(stream: Http2Stream): void {
@@ -538,50 +481,25 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
       this.fail(fault.frameSize);
       return;
     }
-    for (let at = start; at < end; at += 6) {
-      const error = this.#applySetting(bytes.readUInt16BE(at), bytes.readUInt32BE(at + 2));
-      if (error !== null) {
-        this.fail(error);
-        return;
-      }
+    const before = this.peer.initialWindow;
+    const error = this.peer.apply(bytes, start, end) ?? this.#changeWindows(this.peer.initialWindow - before);
+    if (error !== null) {
+      this.fail(error);
+      return;
     }
-    this.peerSettingsSeen = true;
+    this.encoder.setCapacity(this.peer.headerTableSize, this.settings.hpackTableSize);
     this.writer.settingsAck();
     this.countControl();
     this.#sendWaiting();
     this.onSettingsChanged();
   }
 
-  #applySetting(id: number, value: number): CodecFault | null {
-    switch (id) {
-      case SettingId.HeaderTableSize:
-        this.encoder.setCapacity(value, this.settings.hpackTableSize);
-        return null;
-      case SettingId.EnablePush:
-        return value > 1 ? fault.settings : null;
-      case SettingId.MaxConcurrentStreams:
-        this.peerMaxStreams = value;
-        return null;
-      case SettingId.InitialWindowSize: {
-        if (value > MAX_WINDOW) return fault.flowControl;
-        const change = value - this.peerInitialWindow;
-        this.peerInitialWindow = value;
-        for (const stream of this.streams.values()) {
-          stream.sendWindow += change;
-          if (stream.sendWindow > MAX_WINDOW) return fault.flowControl;
-        }
-        return null;
-      }
-      case SettingId.MaxFrameSize:
-        if (value < MIN_FRAME_SIZE || value > 0xff_ffff) return fault.settings;
-        this.peerMaxFrame = value;
-        return null;
-      case SettingId.EnableConnectProtocol:
-        if (value > 1) return fault.settings;
-        this.peerAllowsConnect = value === 1;
-        return null;
-      default:
-        return null;
+  #changeWindows(change: number): CodecFault | null {
+    if (change === 0) return null;
+    for (const stream of this.streams.values()) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > MAX_WINDOW) return fault.flowControl;
     }
+    return null;
   }
 }

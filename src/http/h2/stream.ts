@@ -144,7 +144,7 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
     while (this.#head < pending.length) {
       const chunk = pending[this.#head]!;
       const length = chunk.length;
-      const size = length === 0 ? 0 : Math.min(length, this.sendWindow, session.sendWindow, session.peerMaxFrame);
+      const size = length === 0 ? 0 : Math.min(length, this.sendWindow, session.sendWindow, session.peer.maxFrame);
       if (size <= 0 && length > 0) break;
       const whole = size === length;
       // Settled before anything is written: the last piece may be the end of the stream.
@@ -186,14 +186,14 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
 
   #fits(length: number): boolean {
     const session = this.session;
-    return length <= this.sendWindow && length <= session.sendWindow && length <= session.peerMaxFrame;
+    return length <= this.sendWindow && length <= session.sendWindow && length <= session.peer.maxFrame;
   }
 
   #writeUpTo(chunk: Buffer, end: boolean): number {
     const session = this.session;
     let sent = 0;
     while (sent < chunk.length) {
-      const size = Math.min(chunk.length - sent, this.sendWindow, session.sendWindow, session.peerMaxFrame);
+      const size = Math.min(chunk.length - sent, this.sendWindow, session.sendWindow, session.peer.maxFrame);
       if (size <= 0) break;
       const next = sent + size;
       this.#writeData(sent === 0 && size === chunk.length ? chunk : chunk.subarray(sent, next), end && next === chunk.length);
