@@ -203,11 +203,7 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
   protected override onGoAwayFrame(lastStreamId: number): void {
     for (const stream of [...this.streams.values()]) {
       if (stream.id <= lastStreamId) continue;
-      this.streams.delete(stream.id);
-      this.stats.streamsActive.dec();
-      stream.release();
-      stream.deliverReset(ResetReason.RemoteRefusedStreamReset, '');
-      this.onStreamClosed(stream);
+      this.dropStream(stream, ResetReason.RemoteRefusedStreamReset, '');
     }
     this.#onNoMoreStreams();
   }
@@ -230,11 +226,7 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
     this.#keepalive?.stop();
     this.#callbacks.onProtocolError();
     if (stream !== null && !stream.detached) {
-      this.streams.delete(stream.id);
-      this.stats.streamsActive.dec();
-      stream.release();
-      stream.deliverReset(ResetReason.ProtocolError, '');
-      this.onStreamClosed(stream);
+      this.dropStream(stream, ResetReason.ProtocolError, '');
     }
     this.connection.close('no-flush');
   }

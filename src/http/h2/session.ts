@@ -108,6 +108,15 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     this.guard.streamsOpened++;
   }
 
+  /** The stream ends before its messages do. */
+  protected dropStream(stream: Http2Stream, reason: ResetReason, details: string): void {
+    this.streams.delete(stream.id);
+    this.stats.streamsActive.dec();
+    stream.release();
+    stream.deliverReset(reason, details);
+    this.onStreamClosed(stream);
+  }
+
   protected closeStream(stream: Http2Stream): void {
     if (stream.detached) return;
     this.streams.delete(stream.id);
@@ -126,11 +135,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     this.failed = true;
     this.#waiting = [];
     for (const stream of [...this.streams.values()]) {
-      this.streams.delete(stream.id);
-      this.stats.streamsActive.dec();
-      stream.release();
-      stream.deliverReset(reason, details);
-      this.onStreamClosed(stream);
+      this.dropStream(stream, reason, details);
     }
   }
 
@@ -388,11 +393,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     this.stats.txReset.inc();
     stream.wireBytesSent += 13;
     this.#control(FrameType.RstStream, stream.id, code);
-    this.streams.delete(stream.id);
-    this.stats.streamsActive.dec();
-    stream.release();
-    stream.deliverReset(this.streamFault, details);
-    this.onStreamClosed(stream);
+    this.dropStream(stream, this.streamFault, details);
   }
 
   /** How a stream's user is told of an abort. */
