@@ -422,15 +422,9 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     }
     this.stats.rxReset.inc();
     stream.wireBytesReceived += 13;
-    this.streams.delete(streamId);
-    this.stats.streamsActive.dec();
-    stream.release();
-    const refused = code === ErrorCode.RefusedStream;
-    stream.deliverReset(
-      refused ? ResetReason.RemoteRefusedStreamReset : code === ErrorCode.ConnectError ? ResetReason.ConnectError : ResetReason.RemoteReset,
-      refused ? 'http2.remote_refuse' : 'http2.remote_reset',
-    );
-    this.onStreamClosed(stream);
+    if (code === ErrorCode.RefusedStream) this.dropStream(stream, ResetReason.RemoteRefusedStreamReset, 'http2.remote_refuse');
+    else
+      this.dropStream(stream, code === ErrorCode.ConnectError ? ResetReason.ConnectError : ResetReason.RemoteReset, 'http2.remote_reset');
   }
 
   #onWindowUpdate(streamId: number, increment: number): void {
