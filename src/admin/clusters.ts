@@ -32,10 +32,10 @@ function* clustersText(clusters: Iterable<ClusterStatus>): Generator<string> {
     const head = `${c.name}::`;
     let out = `${head}observability_name::${c.observabilityName}\n`;
     if (c.outlier !== null) {
-      out += `${head}outlier::success_rate_average::${c.outlier.successRateAverage}\n`;
-      out += `${head}outlier::success_rate_ejection_threshold::${c.outlier.successRateEjectionThreshold}\n`;
-      out += `${head}outlier::local_origin_success_rate_average::${c.outlier.localOriginSuccessRateAverage}\n`;
-      out += `${head}outlier::local_origin_success_rate_ejection_threshold::${c.outlier.localOriginSuccessRateEjectionThreshold}\n`;
+      out += `${head}outlier::success_rate_average::${short(c.outlier.successRateAverage)}\n`;
+      out += `${head}outlier::success_rate_ejection_threshold::${short(c.outlier.successRateEjectionThreshold)}\n`;
+      out += `${head}outlier::local_origin_success_rate_average::${short(c.outlier.localOriginSuccessRateAverage)}\n`;
+      out += `${head}outlier::local_origin_success_rate_ejection_threshold::${short(c.outlier.localOriginSuccessRateEjectionThreshold)}\n`;
     }
     out += limitsText(`${head}default_priority::`, c.defaultPriority) + limitsText(`${head}high_priority::`, c.highPriority);
     out += `${head}added_via_api::${c.addedViaApi}\n`;
@@ -43,6 +43,11 @@ function* clustersText(clusters: Iterable<ClusterStatus>): Generator<string> {
     yield out;
     for (const host of c.hosts) yield hostText(`${head}${host.address.text}::`, host);
   }
+}
+
+/** Six significant digits, as C's %g. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(6)));
 }
 
 function limitsText(head: string, limits: BreakerLimits): string {
@@ -163,6 +168,7 @@ function healthJson(flags: number): object {
         : flags & HealthFlag.DegradedEdsHealth
           ? 'DEGRADED'
           : 'HEALTHY';
+  if (flags & HealthFlag.DegradedOutlierDetection) out['failed_degraded_outlier_detection'] = true;
   return out;
 }
 

@@ -178,8 +178,7 @@ export class OutlierDetector implements TimerTarget {
     for (const { host, rate } of rated) {
       if (100 - rate < threshold) continue;
       this.#deps.stats.detected(type);
-      // It may have been ejected for its success rate in this very sweep.
-      if (!this.#has(host.slot, HealthFlag.FailedOutlierCheck)) this.#eject(host, type, { kind: 'failure-percentage', host: rate });
+      this.#eject(host, type, { kind: 'failure-percentage', host: rate });
     }
   }
 
@@ -194,6 +193,8 @@ export class OutlierDetector implements TimerTarget {
     }
     if (type === EjectionType.Consecutive5xx || type === EjectionType.SuccessRate) stats.ejectionsTotal.inc();
     const enforced = this.#enforces(type);
+    // Its success rate has thrown it out in this very sweep: once is enough. (Envoy would count it twice, and never take that back.)
+    if (enforced && this.#has(host.slot, HealthFlag.FailedOutlierCheck)) return;
     if (enforced) {
       this.#setEjected(this.#ejected + 1);
       stats.enforced(type);

@@ -18,7 +18,7 @@ export function normalise(text: string, names: Names): string {
     .replace(UUID, (id, kind: string) => (names.sent.includes(id) ? id : `{uuid ${kind}}`))
     .replace(/^(x-envoy-upstream-service-time): \d+$/gim, '$1: {ms}')
     .replace(/^(x-envoy-expected-rq-timeout-ms): (\d+)$/gim, (_all, name: string, ms: string) => `${name}: ${roundUp(Number(ms))}`)
-    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '{time}')
+    .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z/g, '{time}')
     .replace(/\b(duration|ms)=\d+/g, '$1={ms}')
     .replace(/(" \d{3} \S+ \d+ \d+) \d+ (?:\d+|(-)) "/g, (_all, before: string, none?: string) => `${before} {ms} ${none ?? '{ms}'} "`)
     .replace(/((?:\d{1,3}\.){3}\d{1,3})([:_])(\d{5})\b/g, (_all, ip: string, separator: string, port: string) => {

@@ -163,7 +163,12 @@ export class ConfigurationRun {
       await this.#write(client, wire, sent);
       seen.push(await this.#read(client, wire));
     }
-    seen.push(await client.fate(one.closes === true || announcesClose(seen.at(-1) ?? '')));
+    const last = seen.at(-1) ?? '';
+    if (one.anyOrder === true) {
+      const names = this.#names(sent.join('\n'));
+      seen.splice(0, seen.length, ...seen.map((text) => normalise(text, names)).sort());
+    }
+    seen.push(await client.fate(one.closes === true || announcesClose(last)));
     await client.destroy();
     return seen.join('\n');
   }
@@ -193,6 +198,13 @@ export class ConfigurationRun {
       seen.push(`(${index + 1})\n${text}${fate}`);
     }
     for (const entry of running) await entry.client.destroy();
+    if (one.anyOrder === true) {
+      const names = this.#names(sent.join('\n'));
+      return seen
+        .map((text) => normalise(text.slice(text.indexOf('\n') + 1), names))
+        .sort()
+        .join('\n');
+    }
     return seen.join('\n');
   }
 

@@ -69,6 +69,8 @@ export interface Case {
   readonly shows?: string;
   /** Shows a file of `{{dir}}` once it has that many lines. */
   readonly file?: { readonly name: string; readonly lines: number };
+  /** Answers are compared without regard to their order: round robin begins with any host. */
+  readonly anyOrder?: boolean;
   /** The proxy has to close although no response says so. */
   readonly closes?: boolean;
   /** Listener to talk to, as a port token; 'listener' by default. */

@@ -11,6 +11,7 @@ import { internalRedirects } from './internal-redirects.ts';
 import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
 import { mirroring } from './mirroring.ts';
+import { outlier } from './outlier.ts';
 import { overload } from './overload.ts';
 import { paths } from './paths.ts';
 import { ratelimit } from './ratelimit.ts';
@@ -35,6 +36,7 @@ export const areas: readonly Area[] = [
   retryHosts,
   timeouts,
   resilience,
+  outlier,
   overload,
   subset,
   framing,
