@@ -257,7 +257,7 @@ export class ClusterControl {
       this.#hashTables.refresh(settings.name);
       await this.#hashTables.ready(settings.name);
     }
-    if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return;
+    if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST' || settings.type === 'AGGREGATE') return;
     const { weightedPriorityHealth, overprovisioningFactor } = settings;
     const book = new HostBook(settings.name, packed.id, overprovisioningFactor, this.#slots, weightedPriorityHealth, hostCells(settings));
     if (settings.type === 'EDS') {

@@ -135,7 +135,17 @@ export class WorkerClusterManager implements ClusterManager {
     // Cells that all workers share are read, but none are taken: not by an unused cluster, nor for hosts that ORIGINAL_DST makes when asked.
     const unused = settings.type === 'STATIC' && this.#deps.slab.find(packed.id) < 0;
     const slab = unused || settings.type === 'ORIGINAL_DST' ? SharedSlab.create(1 << 12, 1 << 4) : this.#deps.slab;
-    const copy = new WorkerCluster(settings, packed.id, { ...this.#deps, ...deps, slab, outliers: undefined }, this.#placeOf(name));
+    const copies = new Map<string, WorkerCluster | null>();
+    const resolve = (child: string) => {
+      if (!copies.has(child)) copies.set(child, this.copy(child, deps));
+      return copies.get(child)!;
+    };
+    const copy = new WorkerCluster(
+      settings,
+      packed.id,
+      { ...this.#deps, ...deps, slab, outliers: undefined },
+      this.#placeOf(name, resolve),
+    );
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return copy;
     const waiting = this.#waitingHosts.get(name);
     const live = this.#clusters.get(name);
@@ -144,10 +154,12 @@ export class WorkerClusterManager implements ClusterManager {
     return copy;
   }
 
+  readonly #resolve = (name: string): WorkerCluster | null => this.get(name);
+
   #make(name: string): WorkerCluster | null {
     const packed = this.#catalog.get(name);
     if (packed === null) return null;
-    const cluster = new WorkerCluster(unpackSettings(packed.json), packed.id, this.#deps, this.#placeOf(name));
+    const cluster = new WorkerCluster(unpackSettings(packed.json), packed.id, this.#deps, this.#placeOf(name, this.#resolve));
     this.#clusters.set(name, cluster);
     const tables = this.#hashTables.get(name);
     if (tables !== undefined) cluster.useHashTables(tables);
@@ -159,10 +171,10 @@ export class WorkerClusterManager implements ClusterManager {
     return cluster;
   }
 
-  #placeOf(name: string): ClusterPlace {
+  #placeOf(name: string, resolve: ClusterPlace['resolve']): ClusterPlace {
     const { localClusterName, locality } = this.#own;
     const isLocal = localClusterName !== '' && name === localClusterName;
-    return { locality, localCluster: localClusterName === '' || isLocal ? null : this.#localCluster, isLocal };
+    return { locality, localCluster: localClusterName === '' || isLocal ? null : this.#localCluster, isLocal, resolve };
   }
 
   /** How many proxies there are in each zone is what zone-aware routing goes by. */

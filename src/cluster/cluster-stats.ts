@@ -44,6 +44,22 @@ export class ResponseCodeStats {
   }
 }
 
+/** `zone.<from>.<to>.`: where answers come from. */
+class ZoneStats {
+  readonly codes: ResponseCodeStats;
+  readonly #scope: StatsScope;
+  #time: Histogram | null = null;
+
+  constructor(scope: StatsScope) {
+    this.#scope = scope;
+    this.codes = new ResponseCodeStats(scope);
+  }
+
+  recordTime(ms: number): void {
+    (this.#time ??= this.#scope.histogram('upstream_rq_time')).record(ms);
+  }
+}
+
 export class ClusterStats {
   /** `cluster.<name>.` */
   readonly scope: StatsScope;
@@ -112,6 +128,9 @@ export class ClusterStats {
   #internal: ResponseCodeStats | null = null;
   #external: ResponseCodeStats | null = null;
   #retry: ResponseCodeStats | null = null;
+  /** The proxy's own zone; '' = not told, and then zones are not counted. */
+  ownZone = '';
+  #zones: Map<string, ZoneStats> | null = null;
   #time: Histogram | null = null;
   #canaryTime: Histogram | null = null;
   #internalTime: Histogram | null = null;
@@ -185,6 +204,17 @@ export class ClusterStats {
     if (canary) (this.#canary ??= new ResponseCodeStats(this.scope.scope('canary'))).record(status);
     if (internalRequest) (this.#internal ??= new ResponseCodeStats(this.scope.scope('internal'))).record(status);
     else (this.#external ??= new ResponseCodeStats(this.scope.scope('external'))).record(status);
+  }
+
+  /** Only while `ownZone` is known. @param zone of the host that answered; not '' */
+  zone(zone: string): ZoneStats {
+    this.#zones ??= new Map();
+    let stats = this.#zones.get(zone);
+    if (stats === undefined) {
+      stats = new ZoneStats(this.scope.scope('zone').scope(this.ownZone).scope(zone));
+      this.#zones.set(zone, stats);
+    }
+    return stats;
   }
 
   /** A response that is thrown away for a retry: under `retry.` only. */

@@ -16,6 +16,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
+import { AggregateBalancer } from './aggregate.ts';
 import type { Cluster, HttpPool, LbContext, TcpClient, TcpConnect } from './api.ts';
 import { makeBalancer } from './balancer.ts';
 import { CLUSTER_CELLS, clusterBlockCells, hostCells } from './block.ts';
@@ -59,20 +60,33 @@ export interface ClusterPlace {
   /** The cluster of this proxy and its siblings; null = none, or this is the one. */
   readonly localCluster: LocalCluster | null;
   readonly isLocal: boolean;
+  /** Another cluster, for an aggregate. */
+  readonly resolve: (name: string) => WorkerCluster | null;
 }
 
-const NO_PLACE: ClusterPlace = Object.freeze({ locality: null, localCluster: null, isLocal: false });
+const NO_PLACE: ClusterPlace = Object.freeze({ locality: null, localCluster: null, isLocal: false, resolve: () => null });
 
 export { CLUSTER_CELLS, clusterBlockCells };
 
 /** A host with this worker's pools to it, by routing priority. */
 export class PooledHost extends Host {
-  defaultPool: Http1Pool | null = null;
-  highPool: Http1Pool | null = null;
+  /** The cluster that made it, and has its pools. */
+  readonly owner: WorkerCluster;
+  defaultPool: Http1Pool | null;
+  highPool: Http1Pool | null;
   /** As balancing saw it last. */
-  wasUnhealthy = false;
+  wasUnhealthy: boolean;
   /** Connections that end with the host's health (close_connections_on_host_health_failure); null = none. */
-  tcp: Set<TcpConnecting> | null = null;
+  tcp: Set<TcpConnecting> | null;
+
+  constructor(address: Address, hostname: string, cells: Int32Array, base: number, ledger: Int32Array | null, owner: WorkerCluster) {
+    super(address, hostname, cells, base, ledger);
+    this.owner = owner;
+    this.defaultPool = null;
+    this.highPool = null;
+    this.wasUnhealthy = false;
+    this.tcp = null;
+  }
 }
 
 export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
@@ -95,7 +109,9 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   readonly #ledger: Int32Array | null;
   readonly #defaultBreaker: CircuitBreaker;
   readonly #highBreaker: CircuitBreaker;
-  readonly #balancer: LoadBalancer;
+  readonly balancer: LoadBalancer;
+  /** Another number with every change of `hostSets`. */
+  hostsVersion = 0;
   readonly #pools: Set<Http1Pool>;
   readonly #setOptions: HostSetOptions;
   readonly #newMonitor: ((slot: number) => HostMonitor) | null;
@@ -112,6 +128,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     this.settings = settings;
     const statName = settings.altStatName === '' ? settings.name : settings.altStatName;
     this.stats = new ClusterStats(deps.rootScope.tagged('cluster', 'envoy.cluster_name', statName.replaceAll(':', '_')));
+    this.stats.ownZone = place.locality?.zone ?? '';
     this.metadata = settings.metadata;
     this.clock = deps.clock;
     this.byteMeter = new ByteMeter(deps.clock);
@@ -157,29 +174,10 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
       byLocality: settings.balancer.locality.weighted || place.localCluster !== null || place.isLocal,
       local: place.locality,
     };
-    this.#balancer =
-      settings.type === 'ORIGINAL_DST'
-        ? new OriginalDstBalancer(
-            settings.originalDst,
-            this.stats,
-            deps.clock,
-            deps.slab,
-            (address, cells, slot) => new PooledHost(address, settings.name + address.text, cells, slot, this.#ledgerOf(cells)),
-            (host) => this.#dropHost(host as PooledHost),
-          )
-        : makeBalancer(settings.balancer, () => this.#activeRequests, {
-            clock: deps.clock,
-            random: deps.random,
-            runtime: deps.runtime,
-            panicThreshold: settings.panicThreshold,
-            locality: settings.balancer.locality,
-            localCluster: place.localCluster,
-            healthyPanic: this.stats.lbHealthyPanic,
-            scope: this.stats.scope,
-          });
+    this.balancer = this.#makeBalancer(deps, place);
     // Without hosts yet there is one empty priority, as in Envoy.
     if (settings.type === 'STATIC') this.#setHosts(staticHosts(settings, id, base + CLUSTER_CELLS, hostCells(settings)), this.#cells);
-    else this.#balancer.update([makeHostSet(0, [], settings.overprovisioningFactor)]);
+    else this.balancer.update([makeHostSet(0, [], settings.overprovisioningFactor)]);
   }
 
   circuitBreaker(priority: 0 | 1): CircuitBreaker {
@@ -187,20 +185,23 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   }
 
   chooseHost(context: LbContext): Host | null {
-    const host = this.#balancer.chooseHost(context);
+    const host = this.balancer.chooseHost(context);
     if (host === null) this.stats.upstreamCxNoneHealthy.inc();
     return host;
   }
 
-  httpPool(host: Host, priority: 0 | 1, _context: LbContext): HttpPool | null {
+  httpPool(host: Host, priority: 0 | 1, context: LbContext): HttpPool | null {
     const pooled = host as PooledHost;
+    if (pooled.owner !== this) return pooled.owner.httpPool(host, priority, context);
     const pool = priority === 0 ? pooled.defaultPool : pooled.highPool;
     return pool ?? this.#newPool(pooled, priority);
   }
 
-  connectTcp(host: Host, priority: 0 | 1, client: TcpClient, _context: LbContext): TcpConnect {
+  connectTcp(host: Host, priority: 0 | 1, client: TcpClient, context: LbContext): TcpConnect {
+    const pooled = host as PooledHost;
+    if (pooled.owner !== this) return pooled.owner.connectTcp(host, priority, client, context);
     const connecting = new TcpConnecting(host, priority, this, client);
-    if (this.settings.closeConnectionsOnHostHealthFailure) connecting.joinHost(host as PooledHost);
+    if (this.settings.closeConnectionsOnHostHealthFailure) connecting.joinHost(pooled);
     return connecting;
   }
 
@@ -211,7 +212,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
 
   /** Hosts that were made from traffic (ORIGINAL_DST): only this worker knows of them. */
   get ownHosts(): readonly Host[] {
-    return this.#balancer instanceof OriginalDstBalancer ? this.#balancer.hosts() : [];
+    return this.balancer instanceof OriginalDstBalancer ? this.balancer.hosts() : [];
   }
 
   /** The control thread found other hosts, or other health or weights. */
@@ -242,19 +243,19 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
 
   /** The hosts of the local cluster have changed. */
   refreshZones(): void {
-    this.#balancer.update(this.#sets);
+    this.balancer.update(this.#sets);
   }
 
   /** The cluster is gone: requests in flight end, idle connections close. */
   drain(): void {
     for (const pool of [...this.#pools]) pool.drain();
-    if (this.#balancer instanceof OriginalDstBalancer) this.#balancer.stop();
+    if (this.balancer instanceof OriginalDstBalancer) this.balancer.stop();
   }
 
   /** Ends everything at once. */
   close(): void {
     for (const pool of [...this.#pools]) pool.close();
-    if (this.#balancer instanceof OriginalDstBalancer) this.#balancer.stop();
+    if (this.balancer instanceof OriginalDstBalancer) this.balancer.stop();
   }
 
   #setHosts(update: HostUpdate, cells: Int32Array): void {
@@ -292,7 +293,30 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
 
   #update(sets: readonly HostSet[]): void {
     this.#sets = sets;
-    this.#balancer.update(sets);
+    this.hostsVersion++;
+    this.balancer.update(sets);
+  }
+
+  #makeBalancer(deps: ClusterDeps, place: ClusterPlace): LoadBalancer {
+    const { settings, stats } = this;
+    const { clock, random, runtime, slab } = deps;
+    if (settings.type === 'ORIGINAL_DST') {
+      const make = (address: Address, cells: Int32Array, slot: number) =>
+        new PooledHost(address, settings.name + address.text, cells, slot, this.#ledgerOf(cells), this);
+      return new OriginalDstBalancer(settings.originalDst, stats, clock, slab, make, (host) => this.#dropHost(host as PooledHost));
+    }
+    const shared = {
+      clock,
+      random,
+      runtime,
+      panicThreshold: settings.panicThreshold,
+      locality: settings.balancer.locality,
+      localCluster: place.localCluster,
+      healthyPanic: stats.lbHealthyPanic,
+      scope: stats.scope,
+    };
+    if (settings.type === 'AGGREGATE') return new AggregateBalancer(settings.children, place.resolve, shared);
+    return makeBalancer(settings.balancer, () => this.#activeRequests, shared);
   }
 
   #bindHashTables(): void {
@@ -307,8 +331,8 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   }
 
   #newHost(record: HostRecord, cells: Int32Array): PooledHost {
-    if (record.slot < 0) return new PooledHost(recordAddress(record), record.hostname, new Int32Array(HOST_CELLS), 0);
-    const host = new PooledHost(recordAddress(record), record.hostname, cells, record.slot, this.#ledgerOf(cells));
+    if (record.slot < 0) return new PooledHost(recordAddress(record), record.hostname, new Int32Array(HOST_CELLS), 0, null, this);
+    const host = new PooledHost(recordAddress(record), record.hostname, cells, record.slot, this.#ledgerOf(cells), this);
     if (this.#newMonitor !== null && cells === this.#sharedCells) host.monitor = this.#newMonitor(record.slot);
     if (this.settings.healthCheck !== null) host.failureReporter = this;
     host.wasUnhealthy = host.unhealthy;

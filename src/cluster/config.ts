@@ -9,7 +9,14 @@ import { compileBalancer } from '../lb/config.ts';
 import { isIp } from '../net/address.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings } from '../resilience/circuit-breaker.ts';
 import { compileOutlier } from '../resilience/outlier/config.ts';
-import { compileDiscoveryType, compileDns, compileLoadAssignment, compileMetadata, compileOriginalDst } from './discovery/config.ts';
+import {
+  compileChildren,
+  compileDiscoveryType,
+  compileDns,
+  compileLoadAssignment,
+  compileMetadata,
+  compileOriginalDst,
+} from './discovery/config.ts';
 import { compileHealthCheck } from './health-check/config.ts';
 import { lintCluster } from './lint.ts';
 import { compileProtocolOptions } from './pool/config.ts';
@@ -28,7 +35,12 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
       `LB policy ${balancer.policy} is not valid for Cluster type ORIGINAL_DST. Only 'CLUSTER_PROVIDED' is allowed with cluster type 'ORIGINAL_DST'`,
     );
   }
-  if (type !== 'ORIGINAL_DST' && balancer.policy === 'CLUSTER_PROVIDED') {
+  if (type === 'AGGREGATE' && balancer.policy !== 'CLUSTER_PROVIDED') {
+    at.field('lb_policy').error(
+      `cluster manager: cluster provided LB not specified but cluster '${message.name}' provided one. Check cluster documentation.`,
+    );
+  }
+  if (type !== 'ORIGINAL_DST' && type !== 'AGGREGATE' && balancer.policy === 'CLUSTER_PROVIDED') {
     at.field('lb_policy').error(
       `cluster provided LB specified but cluster '${message.name}' did not provide one. Check cluster documentation.`,
     );
@@ -42,7 +54,10 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
   const common = message.commonLbConfig;
   // Envoy rounds the percentage to an integer.
   const panicThreshold = Math.round(common?.healthyPanicThreshold?.value ?? DEFAULT_CLUSTER.panicThreshold);
-  const localities = type === 'ORIGINAL_DST' || type === 'EDS' ? [] : compileLoadAssignment(message.loadAssignment, type, assignmentAt);
+  const localities =
+    type === 'ORIGINAL_DST' || type === 'EDS' || type === 'AGGREGATE'
+      ? []
+      : compileLoadAssignment(message.loadAssignment, type, assignmentAt);
   const fixedHosts = type === 'STATIC' ? localities.reduce((n, { endpoints }) => n + endpoints.length, 0) : 0;
   const settings: ClusterSettings = {
     name: message.name,
@@ -72,6 +87,7 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     bindAddress: compileBind(message.upstreamBindConfig, at.field('upstream_bind_config')),
     dns: compileDns(message, at),
     originalDst: compileOriginalDst(message, at),
+    children: compileChildren(message, at),
     metadata: compileMetadata(message.metadata),
   };
   for (const finding of lintCluster(settings, message.http2ProtocolOptions === undefined)) {

@@ -9,7 +9,7 @@ import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resili
 import type { OutlierSettings } from '../resilience/outlier/settings.ts';
 import type { EndpointCheckSettings, HealthCheckSettings } from './health-check/settings.ts';
 
-export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'ORIGINAL_DST';
+export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'ORIGINAL_DST' | 'AGGREGATE';
 export type DnsLookupFamily = 'AUTO' | 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED' | 'ALL';
 
 export interface BalancerSettings extends LeastRequestSettings {
@@ -124,6 +124,8 @@ export interface ClusterSettings {
   readonly bindAddress: string;
   readonly dns: DnsSettings;
   readonly originalDst: OriginalDstSettings;
+  /** Clusters of an AGGREGATE, the preferred one first. */
+  readonly children: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>> | null;
 }
 
@@ -213,5 +215,6 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   bindAddress: '',
   dns: DEFAULT_DNS,
   originalDst: DEFAULT_ORIGINAL_DST,
+  children: [],
   metadata: null,
 });

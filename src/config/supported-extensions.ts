@@ -207,6 +207,8 @@ envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig
   + use_hostname_for_hashing hash_balance_factor
 envoy.extensions.load_balancing_policies.random.v3.Random
   + locality_lb_config
+envoy.extensions.clusters.aggregate.v3.ClusterConfig
+  + *
 envoy.extensions.load_balancing_policies.subset.v3.Subset
   + *
 envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector

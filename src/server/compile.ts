@@ -4,7 +4,7 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import { compileAccessLog } from '../access-log/config.ts';
 import { CatalogBuilder } from '../cluster/catalog.ts';
 import { compileCluster } from '../cluster/config.ts';
-import { compileLoadAssignment } from '../cluster/discovery/config.ts';
+import { compileLoadAssignment, isKnownClusterType } from '../cluster/discovery/config.ts';
 import type { ClusterSettings } from '../cluster/settings.ts';
 import { anyTypeName, type CompileContext } from '../config/context.ts';
 import type { Bootstrap } from '../config/gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
@@ -158,7 +158,7 @@ export class Compiler implements NetworkCompilers {
   }
 
   cluster(message: Cluster, at: CompileContext): ClusterSettings | null {
-    if (message.clusterDiscoveryType.case === 'clusterType') {
+    if (message.clusterDiscoveryType.case === 'clusterType' && !isKnownClusterType(message)) {
       // What else it says is for that extension to understand.
       at.unsupported('cluster_type');
       return null;

@@ -1,5 +1,5 @@
 /** Where a cluster's hosts come from. Source: Cluster.type, load_assignment, dns_* and original_dst_lb_config. */
-import type { CompileContext } from '../../config/context.ts';
+import { anyTypeName, type CompileContext } from '../../config/context.ts';
 import {
   type Cluster,
   Cluster_DnsLookupFamily as LookupFamily,
@@ -10,6 +10,7 @@ import type { Metadata } from '../../config/gen/envoy/config/core/v3/base_pb.js'
 import { HealthStatus } from '../../config/gen/envoy/config/core/v3/health_check_pb.js';
 import type { LbEndpoint, LocalityLbEndpoints } from '../../config/gen/envoy/config/endpoint/v3/endpoint_components_pb.js';
 import type { ClusterLoadAssignment } from '../../config/gen/envoy/config/endpoint/v3/endpoint_pb.js';
+import type { ClusterConfig } from '../../config/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js';
 import type { CaresDnsResolverConfig } from '../../config/gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.js';
 import { durationMs } from '../../http/config.ts';
 import { HealthFlag } from '../../lb/host.ts';
@@ -26,11 +27,19 @@ import {
   type OriginalDstSettings,
 } from '../settings.ts';
 
+const AGGREGATE = 'envoy.extensions.clusters.aggregate.v3.ClusterConfig';
 const CARES = 'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig';
+
+/** Types of `cluster_type` that are implemented. */
+export function isKnownClusterType(message: Cluster): boolean {
+  const chosen = message.clusterDiscoveryType;
+  return chosen.case === 'clusterType' && anyTypeName(chosen.value.typedConfig) === AGGREGATE;
+}
 
 export function compileDiscoveryType(message: Cluster, at: CompileContext): DiscoveryType {
   const chosen = message.clusterDiscoveryType;
   if (chosen.case === 'clusterType') {
+    if (anyTypeName(chosen.value.typedConfig) === AGGREGATE) return 'AGGREGATE';
     at.unsupported('cluster_type', `cluster type '${chosen.value.name}' is not supported by Outrider yet`);
     return 'STATIC';
   }
@@ -40,6 +49,14 @@ export function compileDiscoveryType(message: Cluster, at: CompileContext): Disc
     at.field('load_assignment').error('ORIGINAL_DST clusters must have no load assignment configured');
   }
   return type;
+}
+
+/** The clusters that an aggregate is made of. */
+export function compileChildren(message: Cluster, at: CompileContext): string[] {
+  const chosen = message.clusterDiscoveryType;
+  if (chosen.case !== 'clusterType') return [];
+  const here = at.field('cluster_type').field('typed_config');
+  return here.unpackAs<ClusterConfig>(chosen.value.typedConfig, AGGREGATE)?.clusters ?? [];
 }
 
 /** Endpoints by locality, checked against what `type` allows. */

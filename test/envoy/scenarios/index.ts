@@ -23,6 +23,7 @@ import { routing } from './routing.ts';
 import { subset } from './subset.ts';
 import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
+import { topology } from './topology.ts';
 import { tunnels } from './tunnels.ts';
 
 export const areas: readonly Area[] = [
@@ -39,6 +40,7 @@ export const areas: readonly Area[] = [
   outlier,
   overload,
   subset,
+  topology,
   framing,
   malformed,
   edge,

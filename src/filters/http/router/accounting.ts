@@ -11,6 +11,7 @@ export function chargeResponse(router: RouterRequest, status: number, headers: R
   if (!router.excludesFromCodeStats(status)) {
     const canary = (headers !== null && headers.get('x-envoy-upstream-canary') === 'true') || host?.canary === true;
     router.cluster.stats.recordResponse(status, router.internal, canary);
+    if (host !== null && crossesZones(router, host)) router.cluster.stats.zone(host.locality.zone).codes.record(status);
     if (router.routeStats !== null) router.routeStats.codes.record(status);
     if (router.virtualClusterStats !== null) router.virtualClusterStats.codes.record(status);
     if (router.altStats !== null) router.altStats.record(status, router.internal);
@@ -18,10 +19,16 @@ export function chargeResponse(router: RouterRequest, status: number, headers: R
   if (host !== null && status >= 500) host.onResult(HostResult.Error);
 }
 
+/** Both zones are known. */
+function crossesZones(router: RouterRequest, host: Host): boolean {
+  return router.cluster.stats.ownZone !== '' && host.locality.zone !== '';
+}
+
 /** @param ms from the end of the request to the end of the response */
-export function recordTime(router: RouterRequest, ms: number, canary: boolean): void {
+export function recordTime(router: RouterRequest, ms: number, canary: boolean, host: Host): void {
   if (!router.factory.settings.dynamicStats || router.stream.info.isHealthCheck) return;
   router.cluster.stats.recordResponseTime(ms, router.internal, canary);
+  if (crossesZones(router, host)) router.cluster.stats.zone(host.locality.zone).recordTime(ms);
   if (router.routeStats !== null) router.routeStats.upstreamRqTime.record(ms);
   if (router.virtualClusterStats !== null) router.virtualClusterStats.upstreamRqTime.record(ms);
   if (router.altStats !== null) router.altStats.upstreamRqTime.record(ms);

@@ -323,7 +323,7 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
     this.stream.info.lastUpstreamRxMs = now;
     // Takes the stream back only if a part of the request is still to be sent.
     attempt.reset();
-    if (this.requestCompleteMs >= 0) recordTime(this, Math.floor(now - this.requestCompleteMs), attempt.canary);
+    if (this.requestCompleteMs >= 0) recordTime(this, Math.floor(now - this.requestCompleteMs), attempt.canary, attempt.host!);
     this.cleanUp();
   }
 }
