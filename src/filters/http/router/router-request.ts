@@ -15,6 +15,7 @@ import type { RouterFilterFactory } from './router-filter-factory.ts';
 import { findInvalidHeader } from './strict-headers.ts';
 import { TcpTunnelPool } from './tcp-tunnel-pool.ts';
 import type { Timeouts } from './timeouts.ts';
+import { wantedMetadata } from './wanted-metadata.ts';
 
 /** Fields that are set before anything else can look at them. */
 const LATER = null as never;
@@ -95,7 +96,7 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
     return policy === null ? 1 : policy.hostSelectionRetryMaxAttempts;
   }
   get metadataMatch(): Readonly<Record<string, unknown>> | null {
-    return this.action.metadataMatch;
+    return wantedMetadata(this.action.metadataMatch, this.stream.info);
   }
   shouldSelectAnotherHost(host: Host): boolean {
     return this.#tried?.avoids(host) ?? false;
