@@ -14,7 +14,7 @@ import type { LbContext } from './api.ts';
 export interface ChildCluster {
   readonly hostSets: readonly HostSet[];
   /** Another number whenever `hostSets` is another list. */
-  readonly hostsVersion: number;
+  readonly setsVersion: number;
   readonly balancer: LoadBalancer;
 }
 
@@ -105,7 +105,7 @@ export class AggregateBalancer implements LoadBalancer {
     let changed = false;
     for (let i = 0; i < this.#names.length; i++) {
       const child = this.#resolve(this.#names[i]!);
-      const version = child === null ? -1 : child.hostsVersion;
+      const version = child === null ? -1 : child.setsVersion;
       if (child === this.#children[i] && version === this.#versions[i]) continue;
       this.#children[i] = child;
       this.#versions[i] = version;

@@ -111,7 +111,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   readonly #highBreaker: CircuitBreaker;
   readonly balancer: LoadBalancer;
   /** Another number with every change of `hostSets`. */
-  hostsVersion = 0;
+  setsVersion = 0;
   readonly #pools: Set<Http1Pool>;
   readonly #setOptions: HostSetOptions;
   readonly #newMonitor: ((slot: number) => HostMonitor) | null;
@@ -293,7 +293,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
 
   #update(sets: readonly HostSet[]): void {
     this.#sets = sets;
-    this.hostsVersion++;
+    this.setsVersion++;
     this.balancer.update(sets);
   }
 
@@ -322,7 +322,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   #bindHashTables(): void {
     const tables = this.#hashTables;
     if (tables === null || tables.id !== this.id || tables.version !== this.hostsVersion) return;
-    if (this.#balancer instanceof HashBalancer) this.#balancer.useTables(tables.priorities);
+    if (this.balancer instanceof HashBalancer) this.balancer.useTables(tables.priorities);
   }
 
   /** Requests in flight from all workers. */

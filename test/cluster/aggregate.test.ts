@@ -8,7 +8,7 @@ import { ANY, balancerDeps, type HostKind, host } from '../support/lb-rig.ts';
 
 class Child implements ChildCluster {
   hostSets: readonly HostSet[] = [];
-  hostsVersion = 0;
+  setsVersion = 0;
   readonly balancer = new RoundRobinBalancer(balancerDeps());
 
   constructor(...priorities: Partial<Record<HostKind, number>>[]) {
@@ -23,7 +23,7 @@ class Child implements ChildCluster {
         140,
       ),
     );
-    this.hostsVersion++;
+    this.setsVersion++;
     this.balancer.update(this.hostSets);
   }
 
