@@ -69,7 +69,7 @@ function collectProtos(): Map<string, string> {
   const visit = (name: string): void => {
     const path = where.get(name);
     if (texts.has(name) || LEFT_OUT.has(name) || (path === undefined && STUBS[name] === undefined)) return;
-    let text = path === undefined ? (STUBS[name] ?? '') : readFileSync(path, 'utf8');
+    let text = path === undefined ? (STUBS[name] ?? '') : readFileSync(path, 'utf8').replaceAll('\r\n', '\n');
     const patch = PATCHES[name];
     if (patch !== undefined) text = text.replace(patch[0], patch[1]);
     texts.set(name, text);

@@ -132,7 +132,7 @@ export class ServerAdmin implements AdminDeps {
   modifyRuntime(values: ReadonlyMap<string, string>): boolean {
     const { runtime } = this.#server;
     if (!runtime.hasAdminLayer) return false;
-    for (const [key, value] of values) runtime.override(key, value);
+    runtime.override(values);
     this.#server.pushRuntime();
     return true;
   }

@@ -8,8 +8,10 @@ export function compileRuntimeLayers(message: LayeredRuntime | undefined, at: Co
   const layers: RuntimeLayerSettings[] = [];
   message?.layers.forEach((layer, i) => {
     const specifier = layer.layerSpecifier;
-    if (specifier.case === 'staticLayer') layers.push({ kind: 'static', name: layer.name, values: flatten(specifier.value) });
-    else if (specifier.case === 'adminLayer') layers.push({ kind: 'admin', name: layer.name });
+    if (specifier.case === 'staticLayer') {
+      const values = flatten(specifier.value, at.field('layers', i).field('static_layer'));
+      layers.push({ kind: 'static', name: layer.name, values });
+    } else if (specifier.case === 'adminLayer') layers.push({ kind: 'admin', name: layer.name });
     else if (specifier.case === 'diskLayer') {
       const disk = specifier.value;
       layers.push({
@@ -25,13 +27,14 @@ export function compileRuntimeLayers(message: LayeredRuntime | undefined, at: Co
   return layers;
 }
 
-/** {"a": {"b": 1}} → {"a.b": "1"}. A {numerator, denominator} object stays one value, as percent per million is what readers of fractions need. */
-export function flatten(value: JsonObject, prefix = '', into: Record<string, string> = {}): Record<string, string> {
+/** {"a": {"b": 1}} → {"a.b": "1"}. A {numerator, denominator} object is one value: readers of fractions understand it. */
+export function flatten(value: JsonObject, at: CompileContext, prefix = '', into: Record<string, string> = {}): Record<string, string> {
   for (const [key, item] of Object.entries(value)) {
     const name = prefix === '' ? key : prefix + '.' + key;
-    if (item !== null && typeof item === 'object' && !Array.isArray(item) && !('numerator' in item))
-      flatten(item as JsonObject, name, into);
-    else into[name] = typeof item === 'object' ? JSON.stringify(item) : String(item);
+    if (item === null || Array.isArray(item)) at.error(`Invalid runtime entry value for ${name}`);
+    else if (typeof item !== 'object') into[name] = String(item);
+    else if ('numerator' in item) into[name] = JSON.stringify(item);
+    else flatten(item, at, name, into);
   }
   return into;
 }

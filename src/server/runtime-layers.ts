@@ -1,4 +1,7 @@
-/** The runtime layers in force: static ones, disk directories and the admin's overrides, later ones winning. Source: envoy.config.bootstrap.v3.LayeredRuntime. */
+/**
+ * The runtime layers in force: static ones, disk directories and the admin's overrides, later ones winning. What readers see is put together
+ * when something changes, and stays as it is until then. Source: envoy.config.bootstrap.v3.LayeredRuntime, Envoy's LoaderImpl.
+ */
 import { join } from 'node:path';
 import { fs } from '../runtime/node-module.ts';
 import type { RuntimeLayerSettings } from './compiled.ts';
@@ -8,27 +11,50 @@ export interface RuntimeEntry {
   readonly finalValue: string;
 }
 
+/** How often the layers were read, and how that went; for `runtime.` statistics. */
+export interface RuntimeLoads {
+  success: number;
+  error: number;
+  /** Loads that found more than one disk layer, and those that did not. */
+  overrideDirectory: number;
+  noOverrideDirectory: number;
+}
+
+/** One layer as it was last read. */
+interface LoadedLayer {
+  readonly name: string;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+/** Deeper directories are an error, as in Envoy. */
+const MAX_DEPTH = 16;
+
 export class RuntimeLayers {
+  readonly loads: RuntimeLoads = { success: 0, error: 0, overrideDirectory: 0, noOverrideDirectory: 0 };
   #layers: readonly RuntimeLayerSettings[];
+  #loaded: readonly LoadedLayer[] = [];
   readonly #serviceCluster: string;
   readonly #adminValues = new Map<string, string>();
-  /** How often what readers see was put together. */
-  loads = 1;
 
   constructor(layers: readonly RuntimeLayerSettings[], serviceCluster: string) {
     // Without layers Envoy has one admin layer that answers nothing; overrides need a configured one.
     this.#layers = layers;
     this.#serviceCluster = serviceCluster;
+    this.load();
   }
 
   /** Other layers; the admin's overrides stay. */
   replace(layers: readonly RuntimeLayerSettings[]): void {
     this.#layers = layers;
-    this.loads++;
+    this.load();
+  }
+
+  get settings(): readonly RuntimeLayerSettings[] {
+    return this.#layers;
   }
 
   get names(): string[] {
-    return this.#layers.map((layer) => layer.name);
+    return this.#loaded.map((layer) => layer.name);
   }
 
   get hasAdminLayer(): boolean {
@@ -40,63 +66,74 @@ export class RuntimeLayers {
   }
 
   /** An empty value takes the override back. */
-  override(key: string, value: string): void {
-    this.loads++;
-    if (value === '') this.#adminValues.delete(key);
-    else this.#adminValues.set(key, value);
+  override(values: Iterable<readonly [string, string]>): void {
+    for (const [key, value] of values) {
+      if (value === '') this.#adminValues.delete(key);
+      else this.#adminValues.set(key, value);
+    }
+    this.load();
+  }
+
+  /** Reads all layers anew. A directory that is not there is no layer; one that cannot be read is an error, and is left out. */
+  load(): void {
+    const loaded: LoadedLayer[] = [];
+    let disks = 0;
+    let failed = false;
+    for (const layer of this.#layers) {
+      if (layer.kind === 'static') loaded.push(layer);
+      else if (layer.kind === 'admin') loaded.push({ name: layer.name, values: Object.fromEntries(this.#adminValues) });
+      else {
+        const root = join(layer.symlinkRoot, layer.subdirectory, layer.appendServiceCluster ? this.#serviceCluster : '');
+        if (fs.statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) continue;
+        try {
+          const values: Record<string, string> = {};
+          readDirectory(root, '', 1, values);
+          loaded.push({ name: layer.name, values });
+          disks++;
+        } catch {
+          failed = true;
+        }
+      }
+    }
+    this.#loaded = loaded;
+    if (failed) this.loads.error++;
+    else this.loads.success++;
+    if (disks > 1) this.loads.overrideDirectory++;
+    else this.loads.noOverrideDirectory++;
   }
 
   /** What readers see, by key. */
   values(): Record<string, string> {
-    const values: Record<string, string> = {};
-    for (const layer of this.#layers) Object.assign(values, this.#read(layer));
-    return values;
+    return Object.assign({}, ...this.#loaded.map(({ values }) => values));
   }
 
   entries(): Record<string, RuntimeEntry> {
-    const read = this.#layers.map((layer) => this.#read(layer));
-    const keys = new Set(read.flatMap((values) => Object.keys(values)));
     const entries: Record<string, RuntimeEntry> = {};
-    for (const key of [...keys].sort()) {
-      const layerValues = read.map((values) => values[key] ?? '');
+    for (const key of Object.keys(this.values()).sort()) {
+      const layerValues = this.#loaded.map(({ values }) => values[key] ?? '');
       entries[key] = { layerValues, finalValue: layerValues.findLast((value) => value !== '') ?? '' };
     }
     return entries;
   }
-
-  #read(layer: RuntimeLayerSettings): Readonly<Record<string, string>> {
-    if (layer.kind === 'static') return layer.values;
-    if (layer.kind === 'admin') return Object.fromEntries(this.#adminValues);
-    const root = join(layer.symlinkRoot, layer.subdirectory, layer.appendServiceCluster ? this.#serviceCluster : '');
-    const values: Record<string, string> = {};
-    readDirectory(root, '', values);
-    return values;
-  }
 }
 
-/** A file is a key, a directory a dotted prefix; lines that start with '#' are comments. A directory that is not there is empty. */
-function readDirectory(path: string, prefix: string, into: Record<string, string>): void {
-  let names: string[];
-  try {
-    names = fs.readdirSync(path);
-  } catch {
-    return;
-  }
-  for (const name of names) {
-    if (name.startsWith('.')) continue;
+/** A file is a key, a directory a dotted prefix; lines that start with '#' are comments. */
+function readDirectory(path: string, prefix: string, depth: number, into: Record<string, string>): void {
+  if (depth > MAX_DEPTH) throw new Error(`walk recursion depth exceeded ${MAX_DEPTH}`);
+  for (const name of fs.readdirSync(path)) {
     const file = join(path, name);
     const key = prefix === '' ? name : prefix + '.' + name;
-    try {
-      if (fs.statSync(file).isDirectory()) readDirectory(file, key, into);
-      else
-        into[key] = fs
-          .readFileSync(file, 'utf8')
-          .split('\n')
-          .filter((line) => !line.startsWith('#'))
-          .join('\n')
-          .trim();
-    } catch {
-      // It went away between listing and reading, as a swap does.
+    const kind = fs.statSync(file, { throwIfNoEntry: false });
+    // It went away between listing and reading, as a swap does.
+    if (kind === undefined) continue;
+    if (kind.isDirectory()) readDirectory(file, key, depth + 1, into);
+    else if (kind.isFile()) {
+      into[key] = fs
+        .readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => !line.startsWith('#'))
+        .join('\n')
+        .trimEnd();
     }
   }
 }

@@ -45,6 +45,10 @@ export class ServerStats implements TimerTarget {
     this.#clock.disarm(this.#timer);
   }
 
+  refreshRuntime(): void {
+    this.#runtime.refresh(this.#server.runtime);
+  }
+
   onTimer(): void {
     const scope = this.#scope;
     const memory = memoryUse();

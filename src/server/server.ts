@@ -32,6 +32,7 @@ import type { OverloadManager } from './overload/overload-manager.ts';
 import { startOverloadManager, workerOverload } from './overload/start.ts';
 import { Reload } from './reload.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
+import { RuntimeWatch } from './runtime-watch.ts';
 import { ServerStats } from './server-stats.ts';
 import { Termination } from './termination.ts';
 import { WatchedFile } from './watched-file.ts';
@@ -61,6 +62,7 @@ export class Server {
   listenerStatus: readonly ListenerStatus[] = [];
   readonly #random = systemRandom();
   readonly #runtimeValues = new MutableRuntime();
+  readonly #runtimeWatch: RuntimeWatch;
   readonly #compiler: ConfigCompiler;
   #registry: ClusterRegistry | null = null;
   #subscriptions: FileSubscriptions | null = null;
@@ -104,6 +106,11 @@ export class Server {
     loggers.onChange = (component, level) =>
       this.#tell('set-log-levels', this.workers.tell({ kind: 'set-log-levels', levels: { [component]: level } }));
     this.#serverStats = new ServerStats(this);
+    this.#runtimeWatch = new RuntimeWatch(clock, () => {
+      // Envoy reads all layers once for each that was swapped.
+      for (const layer of this.runtime.settings) if (layer.kind === 'disk') this.runtime.load();
+      this.pushRuntime();
+    });
     this.#eventLogs = new EventLogs(clock, this.stats.local.root, options.fileFlushIntervalMs);
   }
 
@@ -120,6 +127,9 @@ export class Server {
     this.config = compiled;
     this.stats.configure(compiled.stats);
     this.runtime = new RuntimeLayers(compiled.runtimeLayers, compiled.node.cluster);
+    this.#runtimeWatch.watch(compiled.runtimeLayers);
+    // What was swapped before it was watched.
+    this.runtime.load();
     this.#registry = new ClusterRegistry(compiled.clusters.block, compiled.clusters.nextId);
     this.#runtimeValues.replace(this.runtime.values());
     const outlierLog = compiled.outlierEventLogPath === '' ? null : this.#eventLogs.open(compiled.outlierEventLogPath);
@@ -207,6 +217,7 @@ export class Server {
       adopt: (config) => {
         this.config = config;
         this.runtime.replace(config.runtimeLayers);
+        this.#runtimeWatch.watch(config.runtimeLayers);
         this.pushRuntime();
       },
     });
@@ -255,6 +266,7 @@ export class Server {
   }
 
   pushRuntime(): void {
+    this.#serverStats.refreshRuntime();
     this.#runtimeValues.replace(this.runtime.values());
     this.#tell('set-runtime', this.workers.tell({ kind: 'set-runtime', values: this.runtime.values() }));
   }
@@ -314,6 +326,7 @@ export class Server {
     this.#termination?.cancel();
     this.#serverStats.stop();
     this.#overload?.stop();
+    this.#runtimeWatch.close();
     this.clusters?.stop();
     this.#subscriptions?.close();
     this.#reload?.stop();

@@ -17,12 +17,12 @@ test('runtime: layers, keys, overrides and how often they were put together', ()
   const numbers = () => ['num_layers', 'num_keys', 'admin_overrides_active', 'load_success'].map((name) => root.value('runtime.' + name));
   stats.refresh(layers);
   expect(numbers()).toEqual([2, 2, 0, 1]);
-  layers.override('c', '3');
+  layers.override([['c', '3']]);
   stats.refresh(layers);
   stats.refresh(layers);
   expect(numbers()).toEqual([2, 3, 1, 2]);
   layers.replace([{ name: 'admin', kind: 'admin' }]);
-  layers.override('c', '');
+  layers.override([['c', '']]);
   stats.refresh(layers);
   expect(numbers()).toEqual([1, 0, 0, 4]);
 });

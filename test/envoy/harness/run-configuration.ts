@@ -1,7 +1,7 @@
 /** Runs all cases of one configuration on one proxy process, and writes down what was seen as comparable text. */
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { CheckServer } from './check-server.ts';
 import { buildBootstrap, fillTokens } from './frame.ts';
@@ -76,7 +76,11 @@ export class ConfigurationRun {
     tokens.set('log', join(directory, 'access.log'));
     tokens.set('dir', directory);
     const run = new ConfigurationRun(configuration, upstreams, tokens, directory, checks);
-    for (const [name, text] of Object.entries(configuration.files ?? {})) await writeFile(join(directory, name), text);
+    for (const [name, text] of Object.entries(configuration.files ?? {})) {
+      await mkdir(dirname(join(directory, name)), { recursive: true });
+      await writeFile(join(directory, name), text);
+    }
+    for (const [name, target] of Object.entries(configuration.links ?? {})) await symlink(join(directory, target), join(directory, name));
     const file = join(directory, 'bootstrap.yaml');
     await writeFile(
       file,
@@ -103,6 +107,11 @@ export class ConfigurationRun {
       const file = join(this.#directory, name);
       await writeFile(`${file}.new`, text);
       await rename(`${file}.new`, file);
+    }
+    for (const [name, target] of Object.entries(one.links ?? {})) {
+      const link = join(this.#directory, name);
+      await symlink(join(this.#directory, target), `${link}.new`);
+      await rename(`${link}.new`, link);
     }
     if (one.until !== undefined) await this.#reached(one.until);
     const seen: string[] = [];

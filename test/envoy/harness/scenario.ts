@@ -49,6 +49,8 @@ export interface Case {
   readonly name: string;
   /** Files in `{{dir}}` that get other contents first, each by a rename. */
   readonly writes?: Readonly<Record<string, string>>;
+  /** Symbolic links in `{{dir}}` that point elsewhere in it first, each by a rename. */
+  readonly links?: Readonly<Record<string, string>>;
   /** Statistics that have to show these values before anything is sent. */
   readonly until?: Readonly<Record<string, number>>;
   /** One connection, one exchange after the other. */
@@ -110,8 +112,9 @@ export interface Configuration {
   /** The `access_log` list instead of the default one. */
   readonly accessLog?: string;
   readonly args?: readonly string[];
-  /** Files in `{{dir}}` when the proxy starts. */
+  /** Files in `{{dir}}` when the proxy starts, in folders perhaps, and symbolic links. */
   readonly files?: Readonly<Record<string, string>>;
+  readonly links?: Readonly<Record<string, string>>;
   /** Statistics that are not compared here, besides those that depend on time. */
   readonly ignoreStats?: RegExp;
   /** Explained differences of the configuration's access log and statistics. */

@@ -326,5 +326,70 @@ export const overload: Area = {
         },
       ],
     },
+    {
+      name: 'runtime layers',
+      files: {
+        'v1/envoy/sub/number': '7\n',
+        'v1/envoy/text': '# a comment\nhello \n',
+        'v1/envoy/fraction': 'numerator: 3\ndenominator: TEN_THOUSAND\n',
+        'v1/override/service-1/sub/number': '9',
+        'v2/envoy/sub/number': '8',
+      },
+      links: { current: 'v1' },
+      bootstrap: `
+        layered_runtime:
+          layers:
+          - {name: static, static_layer: {a: {b: 1, c: true, d: 0.25, e: "x y"}, sub.number: 3}}
+          - {name: disk, disk_layer: {symlink_root: "{{dir}}/current", subdirectory: envoy}}
+          - {name: override, disk_layer: {symlink_root: "{{dir}}/current", subdirectory: override, append_service_cluster: true}}
+          - {name: missing, disk_layer: {symlink_root: "{{dir}}/current", subdirectory: nothing}}
+          - {name: admin, admin_layer: {}}
+      `,
+      cases: [
+        { name: 'at the start', admin: 'GET /runtime' },
+        { name: 'statistics', admin: 'GET /stats', adminLines: /^runtime\./ },
+        { name: 'overrides', admin: 'POST /runtime_modify?a.b=3&z=1' },
+        { name: 'with overrides', admin: 'GET /runtime' },
+        { name: 'statistics with overrides', admin: 'GET /stats', adminLines: /^runtime\./ },
+        { name: 'the root swapped', links: { current: 'v2' }, until: { 'runtime.num_layers': 3 }, admin: 'GET /runtime' },
+        { name: 'statistics of the swap', until: { 'runtime.load_success': 6 }, admin: 'GET /stats', adminLines: /^runtime\./ },
+        { name: 'an override taken back', admin: 'POST /runtime_modify?a.b=&z=' },
+        { name: 'without overrides', admin: 'GET /stats', adminLines: /^runtime\./ },
+      ],
+    },
+    {
+      name: 'runtime values take effect at once',
+      bootstrap: RUNTIME,
+      routes: `
+        - {match: {prefix: /some, runtime_fraction: {runtime_key: some, default_value: {numerator: 0}}}, direct_response: {status: 200, body: {inline_string: some}}}
+        - {match: {prefix: /}, route: {cluster: a, retry_policy: {retry_on: 5xx}}}
+      `,
+      cases: [
+        { name: 'as configured', send: 'GET /some', upstream: { a: [FAILURE, OK] } },
+        { name: 'a fraction as a percentage', admin: 'POST /runtime_modify?some=100' },
+        { name: 'the route matches', send: 'GET /some' },
+        { name: 'a fraction as JSON', admin: 'POST /runtime_modify?some={numerator:0,denominator:MILLION}' },
+        { name: 'it does not', send: 'GET /some', upstream: { a: [OK] } },
+        { name: 'no retries', admin: 'POST /runtime_modify?upstream.use_retry=0' },
+        { name: 'so the failure is passed on', send: 'GET /', upstream: { a: [FAILURE] } },
+        { name: 'retries again', admin: 'POST /runtime_modify?upstream.use_retry=' },
+        { name: 'so there is another try', send: 'GET /', upstream: { a: [FAILURE, OK] } },
+        { name: 'a breaker of 0', admin: 'POST /runtime_modify?circuit_breakers.a.default.max_requests=0' },
+        { name: 'opens', send: 'GET /' },
+        { name: 'and 10', admin: 'POST /runtime_modify?circuit_breakers.a.default.max_requests=10' },
+        { name: 'closes', send: 'GET /', upstream: { a: [OK] } },
+        { name: 'maintenance', admin: 'POST /runtime_modify?upstream.maintenance_mode.a=100' },
+        { name: 'is said', send: 'GET /' },
+        { name: 'is over', admin: 'POST /runtime_modify?upstream.maintenance_mode.a=0' },
+        { name: 'and all is well', send: 'GET /', upstream: { a: [OK] } },
+        { name: 'no connections', admin: 'POST /runtime_modify?envoy.resource_limits.listener.main.connection_limit=0' },
+        { name: 'are taken', send: { raw: '', responses: 0 }, closes: true },
+        {
+          name: 'in the statistics',
+          admin: 'GET /stats',
+          adminLines: /downstream_cx_overflow|maintenance_mode|retry_(limit|overflow)|pending_overflow/,
+        },
+      ],
+    },
   ],
 };
