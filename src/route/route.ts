@@ -85,14 +85,15 @@ export interface RouteAction {
   /** Filters that limit rates build them; none by default. */
   readonly rateLimits?: readonly RateLimitSettings[];
   readonly includeVirtualHostRateLimits?: boolean;
-  /** Hash for consistent balancing, or null when no policy yields one. `responseCookie` of the result is to be set on the response. */
+  /** Hash for consistent balancing, or null when no policy yields one. `setCookies` of the result are to be set on the response. */
   hash(headers: RequestHeaders, info: StreamInfo): HashResult | null;
   readonly metadataMatch: Readonly<Record<string, unknown>> | null;
 }
 
 export interface HashResult {
   readonly hash: bigint;
-  readonly setCookie: string | null;
+  /** Cookies that were made up for the client. */
+  readonly setCookies: readonly string[];
 }
 
 /** Who has a say about where an internal redirect leads: by the name of the target's route, or by its scheme. */

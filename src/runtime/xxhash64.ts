@@ -21,9 +21,9 @@ const b = new Int32Array(2);
 const c = new Int32Array(2);
 const d = new Int32Array(2);
 
-function start(acc: Int32Array, seed: number): void {
-  acc[LOW] = seed;
-  acc[HIGH] = 0;
+function start(acc: Int32Array, low: number, high: number): void {
+  acc[LOW] = low;
+  acc[HIGH] = high;
 }
 
 function word(bytes: Uint8Array, at: number): number {
@@ -50,20 +50,20 @@ function addRotated(acc: Int32Array, bits: number): void {
 
 /** h = (h ^ round(0, lane)) * P1 + P4 */
 function merge(acc: Int32Array): void {
-  start(lane, 0);
+  start(lane, 0, 0);
   round(lane, acc[LOW]!, acc[HIGH]!);
   multiply64(h, h[LOW]! ^ lane[LOW]!, h[HIGH]! ^ lane[HIGH]!, P1_LOW, P1_HIGH);
   add64(h, P4_LOW, P4_HIGH);
 }
 
-/** @param out gets the hash: low half, high half @param seed unsigned 32-bit */
-export function xxHash64Bytes(out: Uint32Array, bytes: Uint8Array, length: number, seed = 0): void {
+/** @param out gets the hash: low half, high half @param seed low half @param seedHigh high half */
+export function xxHash64Bytes(out: Uint32Array, bytes: Uint8Array, length: number, seed = 0, seedHigh = 0): void {
   let at = 0;
   if (length >= 32) {
-    start(a, seed);
-    start(b, seed);
-    start(c, seed);
-    start(d, seed);
+    start(a, seed, seedHigh);
+    start(b, seed, seedHigh);
+    start(c, seed, seedHigh);
+    start(d, seed, seedHigh);
     add64(a, P1_LOW, P1_HIGH);
     add64(a, P2_LOW, P2_HIGH);
     add64(b, P2_LOW, P2_HIGH);
@@ -75,7 +75,7 @@ export function xxHash64Bytes(out: Uint32Array, bytes: Uint8Array, length: numbe
       round(c, word(bytes, at + 16), word(bytes, at + 20));
       round(d, word(bytes, at + 24), word(bytes, at + 28));
     }
-    start(h, 0);
+    start(h, 0, 0);
     addRotated(a, 1);
     addRotated(b, 7);
     addRotated(c, 12);
@@ -87,11 +87,11 @@ export function xxHash64Bytes(out: Uint32Array, bytes: Uint8Array, length: numbe
   } else {
     h[LOW] = P5_LOW;
     h[HIGH] = P5_HIGH;
-    add64(h, seed, 0);
+    add64(h, seed, seedHigh);
   }
   add64(h, length, 0);
   for (; at + 8 <= length; at += 8) {
-    start(lane, 0);
+    start(lane, 0, 0);
     round(lane, word(bytes, at), word(bytes, at + 4));
     h[LOW]! ^= lane[LOW]!;
     h[HIGH]! ^= lane[HIGH]!;
@@ -128,9 +128,20 @@ const halves = new Uint32Array(result.buffer);
 
 /** @param text latin1, one char a byte */
 export function xxHash64(text: string, seed = 0): bigint {
+  hashText(text, seed, 0);
+  return result[0]!;
+}
+
+/** Each text's hash is the seed of the next: how Envoy hashes several values. */
+export function xxHash64Sequence(texts: readonly string[]): bigint {
+  result[0] = 0n;
+  for (const text of texts) hashText(text, halves[LOW]!, halves[HIGH]!);
+  return result[0]!;
+}
+
+function hashText(text: string, seed: number, seedHigh: number): void {
   const length = text.length;
   if (length > scratch.length) scratch = Buffer.alloc(length * 2);
   scratch.write(text, 'latin1');
-  xxHash64Bytes(halves, scratch, length, seed);
-  return result[0]!;
+  xxHash64Bytes(halves, scratch, length, seed, seedHigh);
 }

@@ -5,6 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { xxHash64 } from '../../src/runtime/xxhash64.ts';
 import { findOutrider } from '../support/outrider.ts';
 import { requireTool } from '../support/tool.ts';
 import { freePort } from './harness/ports.ts';
@@ -111,6 +112,20 @@ describe.skipIf(envoy === null)('consistent hashing, compared with Envoy', () =>
     expect(ours).toEqual(theirs);
   });
 
+  test.each([
+    ['session', '; HttpOnly'],
+    ['hour', '; Max-Age=3600; Path=/hour; HttpOnly'],
+    ['attributes', '; Max-Age=5; Path=/; SameSite=Strict; Secure; HttpOnly'],
+    ['two', '; Max-Age=1; HttpOnly', '; Max-Age=2; HttpOnly'],
+    ['unhashed'],
+    ['dead'],
+  ])('a cookie is made of both addresses: %s', async (path, ...suffixes) => {
+    for (const port of ports) {
+      const { cookies, value } = await cookiesOf(port, `/cookie/${path}`);
+      expect(cookies).toEqual(suffixes.map((suffix, i) => `${suffixes.length > 1 ? ['one', 'two'][i] : 'sid'}="${value}"${suffix}`));
+    }
+  });
+
   test('the gauges of all tables', async () => {
     const lines = async (proxy: ProxyUnderTest): Promise<string[]> =>
       (await proxy.admin('/stats?filter=ring_hash_lb|maglev_lb')).body
@@ -137,6 +152,26 @@ async function hostsOf(port: number, cluster: string, keys: number): Promise<str
   return [...text.matchAll(/x-host: (\S+)/g)].map((match) => match[1]!);
 }
 
+/** What set-cookie says, and the value that it should have. */
+async function cookiesOf(port: number, path: string): Promise<{ cookies: string[]; value: string }> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: h\r\n\r\n`);
+  const text = await new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(String(chunk))));
+  const value = xxHash64(`127.0.0.1:${socket.localPort}127.0.0.1:${port}`).toString(16);
+  socket.destroy();
+  return { cookies: [...text.matchAll(/set-cookie: (.*)\r/g)].map((match) => match[1]!), value };
+}
+
+/** Routes whose clients get cookies. */
+const COOKIE_ROUTES = [
+  ['session', 'ring', { name: 'sid', ttl: '0s' }],
+  ['hour', 'ring', { name: 'sid', ttl: '3600s', path: '/hour' }],
+  ['attributes', 'ring', { name: 'sid', ttl: '5.9s', path: '/', attributes: [{ name: 'SameSite', value: 'Strict' }, { name: 'Secure' }] }],
+  ['two', 'ring', { name: 'one', ttl: '1s' }, { name: 'two', ttl: '2s' }],
+  ['unhashed', 'unhashed', { name: 'sid', ttl: '1s' }],
+  ['dead', 'dead', { name: 'sid', ttl: '1s' }],
+] as const;
+
 function bootstrap(listener: number, admin: number, upstream: number): object {
   const names = Object.keys(SETUPS);
   const hash = [{ header: { header_name: 'x-key' } }];
@@ -160,7 +195,13 @@ function bootstrap(listener: number, admin: number, upstream: number): object {
                         {
                           name: 'all',
                           domains: ['*'],
-                          routes: names.map((name) => ({ match: { path: `/${name}` }, route: { cluster: name, hash_policy: hash } })),
+                          routes: [
+                            ...names.map((name) => ({ match: { path: `/${name}` }, route: { cluster: name, hash_policy: hash } })),
+                            ...COOKIE_ROUTES.map(([path, cluster, ...cookies]) => ({
+                              match: { path: `/cookie/${path}` },
+                              route: { cluster, hash_policy: cookies.map((cookie) => ({ cookie })) },
+                            })),
+                          ],
                         },
                       ],
                     },
@@ -177,7 +218,11 @@ function bootstrap(listener: number, admin: number, upstream: number): object {
           ],
         },
       ],
-      clusters: names.map((name) => cluster(name, SETUPS[name]!, upstream)),
+      clusters: [
+        ...names.map((name) => cluster(name, SETUPS[name]!, upstream)),
+        cluster('unhashed', { lb: {} }, upstream),
+        cluster('dead', { lb: { lb_policy: 'RING_HASH' } }, 1),
+      ],
     },
   };
 }

@@ -4,6 +4,7 @@ import { admin } from './admin.ts';
 import { edge } from './edge.ts';
 import { fault } from './fault.ts';
 import { framing } from './framing.ts';
+import { hashing } from './hashing.ts';
 import { headers } from './headers.ts';
 import { health } from './health.ts';
 import { hedging } from './hedging.ts';
@@ -52,4 +53,5 @@ export const areas: readonly Area[] = [
   fault,
   health,
   ratelimit,
+  hashing,
 ];

@@ -158,7 +158,7 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
     attempt.canary = headers.get('x-envoy-upstream-canary') === 'true' || attempt.host!.canary;
     chargeResponse(this, status, headers, attempt.host);
     if (status < 500) chargeHost(this, attempt, grpcStatus, end);
-    if (this.setCookie !== null) headers.add('set-cookie', this.setCookie);
+    for (const cookie of this.setCookies) headers.add('set-cookie', cookie);
     info.responseCode = status;
     info.responseCodeDetails = 'via_upstream';
     this.route.finalizeResponseHeaders(headers, info);

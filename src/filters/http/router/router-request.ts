@@ -17,6 +17,8 @@ import { TcpTunnelPool } from './tcp-tunnel-pool.ts';
 import type { Timeouts } from './timeouts.ts';
 import { wantedMetadata } from './wanted-metadata.ts';
 
+const NO_COOKIES: readonly string[] = [];
+
 /** Fields that are set before anything else can look at them. */
 const LATER = null as never;
 
@@ -78,9 +80,9 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
     }
     return this.#hash === null ? null : this.#hash.hash;
   }
-  /** Cookie that the hash policy made up for this client; null = none. */
-  get setCookie(): string | null {
-    return this.#hash === null ? null : this.#hash.setCookie;
+  /** Cookies that hash policies made up for this client. */
+  get setCookies(): readonly string[] {
+    return this.#hash === null ? NO_COOKIES : this.#hash.setCookies;
   }
   get requestHeaders(): RequestHeaders {
     return this.headers;

@@ -3,16 +3,18 @@ import { cookieValue, firstValue } from '../../../http/header-lookup.ts';
 import type { RequestHeaders } from '../../../http/header-map.ts';
 import { queryParameter } from '../../../http/query.ts';
 import type { StreamInfo } from '../../../http/stream-info.ts';
-import { xxHash64 } from '../../../runtime/xxhash64.ts';
+import { xxHash64, xxHash64Sequence } from '../../../runtime/xxhash64.ts';
 import type { HashResult } from '../../route.ts';
 import type { HashPolicySettings } from '../../settings.ts';
 import { RegexRewrite } from '../rewrite/rewrite.ts';
 
 interface Policy {
   readonly terminal: boolean;
-  /** The text to hash; undefined if the request has none. */
-  key(headers: RequestHeaders, info: StreamInfo): string | undefined;
+  /** The text to hash, or several; undefined if the request has none. */
+  key(headers: RequestHeaders, info: StreamInfo): string | readonly string[] | undefined;
 }
+
+const NO_COOKIES: readonly string[] = [];
 
 export class HashPolicies {
   readonly #policies: readonly Policy[];
@@ -24,18 +26,21 @@ export class HashPolicies {
   /** null when no policy yields a hash. */
   hash(headers: RequestHeaders, info: StreamInfo): HashResult | null {
     let hash: bigint | null = null;
-    let setCookie: string | null = null;
+    let setCookies = NO_COOKIES;
     for (const policy of this.#policies) {
       let key = policy.key(headers, info);
       if (key === undefined && policy instanceof CookiePolicy && policy.generates) {
         key = generatedValue(info);
-        setCookie = policy.setCookie(key);
+        setCookies = [...setCookies, policy.setCookie(key)];
       }
-      // Rotated before the next is mixed in, so that two equal hashes do not cancel out.
-      if (key !== undefined) hash = hash === null ? xxHash64(key) : BigInt.asUintN(64, (hash << 1n) | (hash >> 63n)) ^ xxHash64(key);
+      if (key !== undefined) {
+        const one = typeof key === 'string' ? xxHash64(key) : xxHash64Sequence(key);
+        // Rotated before the next is mixed in, so that two equal hashes do not cancel out.
+        hash = hash === null ? one : BigInt.asUintN(64, (hash << 1n) | (hash >> 63n)) ^ one;
+      }
       if (policy.terminal && hash !== null) break;
     }
-    return hash === null ? null : { hash, setCookie };
+    return hash === null ? null : { hash, setCookies };
   }
 }
 
@@ -71,13 +76,13 @@ class HeaderPolicy implements Policy {
     this.#rewrite = settings.rewrite === null ? null : new RegexRewrite(settings.rewrite);
   }
 
-  key(headers: RequestHeaders): string | undefined {
+  key(headers: RequestHeaders): string | readonly string[] | undefined {
     const first = firstValue(headers, this.#name);
     if (first === undefined) return undefined;
     if (headers.names.indexOf(this.#name) === headers.names.lastIndexOf(this.#name)) return this.#edited(first);
-    // Sorted: the order of the lines must not change the host. Hashing them in sequence is hashing their concatenation.
     const values = headers.getAll(this.#name).map((value) => this.#edited(value));
-    return values.sort().join('');
+    // The order of the lines must not change the host.
+    return values.sort();
   }
 
   #edited(value: string): string {

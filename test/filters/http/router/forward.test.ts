@@ -207,7 +207,7 @@ describe('headers', () => {
     let asked = 0;
     const hash = () => {
       asked++;
-      return { hash: 7n, setCookie: 'c="1"; HttpOnly' };
+      return { hash: 7n, setCookies: ['c="1"; HttpOnly'] };
     };
     const rig = new RouterRig({ action: { hash } }).send();
     expect(asked).toBe(0);
