@@ -22,6 +22,8 @@ export interface Cluster {
   readonly settings: ClusterSettings;
   readonly stats: ClusterStats;
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** Share of the requests that is refused, 0 to 1 (drop_overloads). */
+  readonly dropOverload: number;
   /** Hosts by priority, as balancing sees them now. */
   readonly hostSets: readonly HostSet[];
   /** @param priority 0 default, 1 high */

@@ -18,10 +18,10 @@ import { HashTableMaker, type HashTables } from './hash-tables.ts';
 import type { ClusterHealth } from './health-check/cluster-health.ts';
 import type { EventLog } from './health-check/events.ts';
 import type { HealthCheckSettings } from './health-check/settings.ts';
-import { type HostUpdate, hostRecord, staticHosts } from './host-update.ts';
+import { assignmentPolicy, type HostUpdate, hostRecord, staticHosts } from './host-update.ts';
 import { OutlierControl } from './outlier-control.ts';
 import type { ClusterRegistry } from './registry.ts';
-import { type ClusterSettings, DEFAULT_CLUSTER, type LocalitySettings } from './settings.ts';
+import { type AssignmentPolicy, type ClusterSettings, DEFAULT_ASSIGNMENT, type LocalitySettings } from './settings.ts';
 import { type ClusterView, clusterView, currentHosts, mergedHosts, type OwnHosts } from './status.ts';
 
 export interface ClusterControlDeps {
@@ -130,16 +130,10 @@ export class ClusterControl {
   }
 
   /** The endpoints of an EDS cluster. False if there is no such cluster. */
-  setEndpoints(
-    name: string,
-    localities: readonly LocalitySettings[],
-    overprovisioningFactor = DEFAULT_CLUSTER.overprovisioningFactor,
-    weightedPriorityHealth = false,
-  ): boolean {
+  setEndpoints(name: string, localities: readonly LocalitySettings[], policy: AssignmentPolicy = DEFAULT_ASSIGNMENT): boolean {
     const cluster = this.#discovered.get(name);
     if (cluster === undefined || cluster.settings.type !== 'EDS') return false;
-    cluster.book.overprovisioningFactor = overprovisioningFactor;
-    cluster.book.weightedPriorityHealth = weightedPriorityHealth;
+    cluster.book.policy = assignmentPolicy(policy);
     const priorities: KeyedHost[][] = [];
     for (const locality of localities) {
       while (priorities.length <= locality.priority) priorities.push([]);
@@ -258,8 +252,7 @@ export class ClusterControl {
       await this.#hashTables.ready(settings.name);
     }
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST' || settings.type === 'AGGREGATE') return;
-    const { weightedPriorityHealth, overprovisioningFactor } = settings;
-    const book = new HostBook(settings.name, packed.id, overprovisioningFactor, this.#slots, weightedPriorityHealth, hostCells(settings));
+    const book = new HostBook(settings.name, packed.id, settings, this.#slots, hostCells(settings));
     if (settings.type === 'EDS') {
       this.#discovered.set(settings.name, { settings, book, source: null, told: [], kept: [] });
       return;

@@ -215,6 +215,7 @@ function hostsOf(cluster: WorkerCluster, slab: SharedSlab): HostUpdate {
     priorities,
     overprovisioningFactor,
     weightedPriorityHealth,
+    dropOverload: cluster.dropOverload,
     version: cluster.hostsVersion,
   };
 }

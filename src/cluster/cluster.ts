@@ -110,6 +110,8 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   readonly #defaultBreaker: CircuitBreaker;
   readonly #highBreaker: CircuitBreaker;
   readonly balancer: LoadBalancer;
+  /** Share of the requests that is refused, 0 to 1 (drop_overloads). */
+  dropOverload: number;
   /** Another number with every change of `hostSets`. */
   setsVersion = 0;
   readonly #pools: Set<Http1Pool>;
@@ -130,6 +132,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     this.stats = new ClusterStats(deps.rootScope.tagged('cluster', 'envoy.cluster_name', statName.replaceAll(':', '_')));
     this.stats.ownZone = place.locality?.zone ?? '';
     this.metadata = settings.metadata;
+    this.dropOverload = settings.dropOverload;
     this.clock = deps.clock;
     this.byteMeter = new ByteMeter(deps.clock);
     this.connect = deps.connect ?? connectSocket;
@@ -284,6 +287,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     );
     changed ||= before.size > 0;
     this.hostsVersion = update.version;
+    this.dropOverload = update.dropOverload;
     this.#update(sets);
     this.#bindHashTables();
     for (const host of before.values()) this.#dropHost(host);

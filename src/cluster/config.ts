@@ -10,6 +10,7 @@ import { isIp } from '../net/address.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings } from '../resilience/circuit-breaker.ts';
 import { compileOutlier } from '../resilience/outlier/config.ts';
 import {
+  compileAssignmentPolicy,
   compileChildren,
   compileDiscoveryType,
   compileDns,
@@ -73,8 +74,7 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,
     ignoreNewHostsUntilFirstCheck: common?.ignoreNewHostsUntilFirstHc ?? false,
     healthCheck: compileHealthCheck(message, at),
-    overprovisioningFactor: message.loadAssignment?.policy?.overprovisioningFactor ?? DEFAULT_CLUSTER.overprovisioningFactor,
-    weightedPriorityHealth: message.loadAssignment?.policy?.weightedPriorityHealth ?? false,
+    ...compileAssignmentPolicy(message.loadAssignment, assignmentAt),
     localities,
     breakers: [compileThresholds(message, RoutingPriority.DEFAULT), compileThresholds(message, RoutingPriority.HIGH)],
     perHostMaxConnections: compilePerHost(message, at),

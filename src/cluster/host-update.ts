@@ -2,7 +2,7 @@
 import { type Locality, NO_LOCALITY } from '../lb/host.ts';
 import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
 import type { EndpointCheckSettings } from './health-check/settings.ts';
-import type { ClusterSettings, EndpointSettings } from './settings.ts';
+import type { AssignmentPolicy, ClusterSettings, EndpointSettings } from './settings.ts';
 
 export interface HostRecord {
   /** IP in text; '' for a UNIX socket. */
@@ -21,16 +21,19 @@ export interface HostRecord {
   readonly slot: number;
 }
 
-export interface HostUpdate {
+export interface HostUpdate extends AssignmentPolicy {
   readonly cluster: string;
   /** Id of the cluster's settings; an update for settings that are gone is dropped. */
   readonly id: number;
   /** Index = priority. */
   readonly priorities: readonly { readonly hosts: readonly HostRecord[] }[];
-  readonly overprovisioningFactor: number;
-  readonly weightedPriorityHealth: boolean;
   /** Tells one list of the cluster's hosts from another; 0 for fixed ones. */
   readonly version: number;
+}
+
+/** These fields alone. */
+export function assignmentPolicy({ overprovisioningFactor, weightedPriorityHealth, dropOverload }: AssignmentPolicy): AssignmentPolicy {
+  return { overprovisioningFactor, weightedPriorityHealth, dropOverload };
 }
 
 export function recordAddress(record: HostRecord): Address {
@@ -49,8 +52,7 @@ export function staticHosts(settings: ClusterSettings, id: number, firstSlot: nu
       if (slot >= 0) slot += slotSize;
     }
   }
-  const { name, overprovisioningFactor, weightedPriorityHealth } = settings;
-  return { cluster: name, id, priorities, overprovisioningFactor, weightedPriorityHealth, version: 0 };
+  return { cluster: settings.name, id, priorities, ...assignmentPolicy(settings), version: 0 };
 }
 
 /** @param ip what `endpoint.host` stands for */

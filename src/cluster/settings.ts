@@ -87,7 +87,23 @@ export interface OriginalDstSettings {
   readonly metadataPath: readonly string[];
 }
 
-export interface ClusterSettings {
+/** What an endpoint list says of all its endpoints. Source: ClusterLoadAssignment.Policy. */
+export interface AssignmentPolicy {
+  /** Percent by which a priority's healthy share is inflated. */
+  readonly overprovisioningFactor: number;
+  /** A priority's health is that of its hosts' weights. */
+  readonly weightedPriorityHealth: boolean;
+  /** Share of the requests that are refused, 0 to 1. */
+  readonly dropOverload: number;
+}
+
+export const DEFAULT_ASSIGNMENT: AssignmentPolicy = Object.freeze({
+  overprovisioningFactor: 140,
+  weightedPriorityHealth: false,
+  dropOverload: 0,
+});
+
+export interface ClusterSettings extends AssignmentPolicy {
   readonly name: string;
   /** Name in statistics; '' = `name`. */
   readonly altStatName: string;
@@ -108,9 +124,6 @@ export interface ClusterSettings {
   readonly ignoreNewHostsUntilFirstCheck: boolean;
   /** null: hosts are not checked. */
   readonly healthCheck: HealthCheckSettings | null;
-  readonly overprovisioningFactor: number;
-  /** A priority's health is that of its hosts' weights. */
-  readonly weightedPriorityHealth: boolean;
   readonly localities: readonly LocalitySettings[];
   /** By routing priority: default, high. */
   readonly breakers: readonly [ThresholdSettings, ThresholdSettings];
@@ -203,8 +216,7 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   ignoreHealthOnHostRemoval: false,
   ignoreNewHostsUntilFirstCheck: false,
   healthCheck: null,
-  overprovisioningFactor: 140,
-  weightedPriorityHealth: false,
+  ...DEFAULT_ASSIGNMENT,
   localities: [],
   breakers: [DEFAULT_THRESHOLDS, DEFAULT_THRESHOLDS] as const,
   perHostMaxConnections: UNLIMITED,

@@ -409,7 +409,9 @@ envoy.config.core.v3.UpstreamHttpProtocolOptions
 envoy.config.endpoint.v3.ClusterLoadAssignment
   + cluster_name endpoints policy
 envoy.config.endpoint.v3.ClusterLoadAssignment.Policy
-  + overprovisioning_factor weighted_priority_health
+  + overprovisioning_factor weighted_priority_health drop_overloads
+envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload
+  + *
 envoy.config.endpoint.v3.LocalityLbEndpoints
   + locality metadata lb_endpoints load_balancing_weight priority
   ~ proximity

@@ -4,7 +4,7 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import { compileAccessLog } from '../access-log/config.ts';
 import { CatalogBuilder } from '../cluster/catalog.ts';
 import { compileCluster } from '../cluster/config.ts';
-import { compileLoadAssignment, isKnownClusterType } from '../cluster/discovery/config.ts';
+import { compileAssignmentPolicy, compileLoadAssignment, isKnownClusterType } from '../cluster/discovery/config.ts';
 import type { ClusterSettings } from '../cluster/settings.ts';
 import { anyTypeName, type CompileContext } from '../config/context.ts';
 import type { Bootstrap } from '../config/gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
@@ -205,12 +205,7 @@ export class Compiler implements NetworkCompilers {
   }
 
   endpoints(message: ClusterLoadAssignment, at: CompileContext): EndpointsSettings {
-    const policy = message.policy;
-    return {
-      localities: compileLoadAssignment(message, 'EDS', at),
-      overprovisioningFactor: policy?.overprovisioningFactor ?? 140,
-      weightedPriorityHealth: policy?.weightedPriorityHealth ?? false,
-    };
+    return { localities: compileLoadAssignment(message, 'EDS', at), ...compileAssignmentPolicy(message, at) };
   }
 
   rds(message: Rds, statPrefix: string, at: CompileContext): void {

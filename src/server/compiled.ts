@@ -1,6 +1,6 @@
 /** A whole configuration as the control thread and the workers run it: plain data. */
 import type { AccessLogSettings } from '../access-log/settings.ts';
-import type { LocalitySettings } from '../cluster/settings.ts';
+import type { AssignmentPolicy, LocalitySettings } from '../cluster/settings.ts';
 import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
 import type { StatsSettings } from '../stats/config.ts';
 import type { OverloadSettings } from './overload/settings.ts';
@@ -45,11 +45,8 @@ export interface RdsSourceSettings extends FileSourceSettings {
 }
 
 /** The endpoints of one EDS service. */
-export interface EndpointsSettings {
+export interface EndpointsSettings extends AssignmentPolicy {
   readonly localities: readonly LocalitySettings[];
-  /** Percent. */
-  readonly overprovisioningFactor: number;
-  readonly weightedPriorityHealth: boolean;
 }
 
 export interface DynamicSettings {

@@ -190,8 +190,8 @@ export class LiveResources {
     await this.#clusters.balancingReady(settings.name);
   }
 
-  #apply(cluster: string, { localities, overprovisioningFactor, weightedPriorityHealth }: EndpointsSettings): void {
-    this.#clusters.setEndpoints(cluster, localities, overprovisioningFactor, weightedPriorityHealth);
+  #apply(cluster: string, { localities, ...policy }: EndpointsSettings): void {
+    this.#clusters.setEndpoints(cluster, localities, policy);
   }
 
   #hostsOf(packed: PackedCluster): HostUpdate[] {

@@ -32,6 +32,7 @@ const update = (id: number, ...priorities: HostRecord[][]): HostUpdate => ({
   priorities: priorities.map((hosts) => ({ hosts })),
   overprovisioningFactor: 140,
   weightedPriorityHealth: false,
+  dropOverload: 0,
   version: 0,
 });
 

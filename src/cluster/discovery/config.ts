@@ -17,6 +17,8 @@ import { HealthFlag } from '../../lb/host.ts';
 import { isIp } from '../../net/address.ts';
 import { compileEndpointCheck } from '../health-check/config.ts';
 import {
+  type AssignmentPolicy,
+  DEFAULT_ASSIGNMENT,
   DEFAULT_DNS,
   DEFAULT_ENDPOINT,
   DEFAULT_ORIGINAL_DST,
@@ -57,6 +59,26 @@ export function compileChildren(message: Cluster, at: CompileContext): string[] 
   if (chosen.case !== 'clusterType') return [];
   const here = at.field('cluster_type').field('typed_config');
   return here.unpackAs<ClusterConfig>(chosen.value.typedConfig, AGGREGATE)?.clusters ?? [];
+}
+
+/** Parts of 100, 10,000 or a million, by FractionalPercent.DenominatorType. */
+const DENOMINATORS = [100, 10_000, 1_000_000];
+
+export function compileAssignmentPolicy(message: ClusterLoadAssignment | undefined, at: CompileContext): AssignmentPolicy {
+  const policy = message?.policy;
+  if (policy === undefined) return DEFAULT_ASSIGNMENT;
+  const drops = policy.dropOverloads;
+  if (drops.length > 1) {
+    at.field('policy')
+      .field('drop_overloads')
+      .error(`Cluster drop_overloads config has ${drops.length} categories. Envoy only support one.`);
+  }
+  const share = drops[0]?.dropPercentage;
+  return {
+    overprovisioningFactor: policy.overprovisioningFactor ?? DEFAULT_ASSIGNMENT.overprovisioningFactor,
+    weightedPriorityHealth: policy.weightedPriorityHealth,
+    dropOverload: share === undefined ? 0 : Math.min(1, share.numerator / DENOMINATORS[share.denominator]!),
+  };
 }
 
 /** Endpoints by locality, checked against what `type` allows. */

@@ -1,7 +1,8 @@
 /** The control thread's list of one dynamic cluster's hosts: gives each its cells in the shared slab, and tells what changed. */
 import { HOST_CELLS, hostCellsIdle, resetHostCells } from '../../lb/host.ts';
 import type { SharedSlab } from '../../lb/shared-slab.ts';
-import type { HostRecord, HostUpdate } from '../host-update.ts';
+import { assignmentPolicy, type HostRecord, type HostUpdate } from '../host-update.ts';
+import type { AssignmentPolicy } from '../settings.ts';
 
 /** Cells of hosts that left. They are used again when nothing is in flight on them any more. */
 export class SlotPool {
@@ -45,9 +46,8 @@ export interface KeyedHost {
 export class HostBook {
   readonly #cluster: string;
   readonly #id: number;
-  /** Percent; an endpoint list may bring its own. */
-  overprovisioningFactor: number;
-  weightedPriorityHealth: boolean;
+  /** An endpoint list may bring its own. */
+  policy: AssignmentPolicy;
   /** Hosts made since the start. */
   made = 0;
   readonly #slots: SlotPool;
@@ -56,21 +56,13 @@ export class HostBook {
   #update: HostUpdate;
   #json: string;
 
-  constructor(
-    cluster: string,
-    id: number,
-    overprovisioningFactor: number,
-    slots: SlotPool,
-    weightedPriorityHealth = false,
-    slotSize = HOST_CELLS,
-  ) {
+  constructor(cluster: string, id: number, policy: AssignmentPolicy, slots: SlotPool, slotSize = HOST_CELLS) {
     this.#cluster = cluster;
     this.#id = id;
-    this.overprovisioningFactor = overprovisioningFactor;
-    this.weightedPriorityHealth = weightedPriorityHealth;
+    this.policy = assignmentPolicy(policy);
     this.#slots = slots;
     this.#slotSize = slotSize;
-    this.#update = { cluster, id, priorities: [{ hosts: [] }], overprovisioningFactor, weightedPriorityHealth, version: 0 };
+    this.#update = { cluster, id, priorities: [{ hosts: [] }], ...this.policy, version: 0 };
     this.#json = JSON.stringify(this.#update);
   }
 
@@ -104,8 +96,7 @@ export class HostBook {
       cluster: this.#cluster,
       id: this.#id,
       priorities: priorities.map((hosts) => ({ hosts: inOrder(unique(hosts), place).map(take) })),
-      overprovisioningFactor: this.overprovisioningFactor,
-      weightedPriorityHealth: this.weightedPriorityHealth,
+      ...this.policy,
       version: 0,
     };
     let went = false;

@@ -124,6 +124,7 @@ class DryCluster implements Cluster {
   readonly settings;
   readonly stats;
   readonly metadata;
+  readonly dropOverload;
   readonly #copy: WorkerCluster;
   readonly #run: DryRun;
   readonly #deps: FilterDeps;
@@ -133,6 +134,7 @@ class DryCluster implements Cluster {
     this.settings = copy.settings;
     this.stats = copy.stats;
     this.metadata = copy.metadata;
+    this.dropOverload = copy.dropOverload;
     this.#copy = copy;
     this.#run = run;
     this.#deps = deps;

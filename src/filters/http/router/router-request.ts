@@ -146,6 +146,28 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
       this.stream.localReply(503, 'maintenance mode', Flag.UO, 'maintenance_mode', this.replyEditor(true, 0));
       return false;
     }
+    return !(this.cluster.dropOverload > 0 && this.#dropsForOverload());
+  }
+
+  /** drop_overloads of the cluster's endpoint list. */
+  #dropsForOverload(): boolean {
+    const { runtime, random } = this.factory.deps;
+    const share = Math.min(this.cluster.dropOverload, runtime.integer('load_balancing_policy.drop_overload_limit', 100) / 100);
+    if (random.nextU32() / 4294967296 >= share) return false;
+    const all = share === 1;
+    chargeResponse(this, 503, null, null);
+    const edit = this.replyEditor(false, 0);
+    const header = all ? 'x-envoy-unconditional-drop-overload' : 'x-envoy-drop-overload';
+    this.stream.localReply(
+      503,
+      all ? 'unconditional drop overload' : 'drop overload',
+      all ? Flag.UDO : Flag.DO,
+      all ? 'unconditional_drop_overload' : 'drop_overload',
+      (headers) => {
+        edit(headers);
+        if (!this.factory.settings.suppressEnvoyHeaders) headers.add(header, 'true');
+      },
+    );
     return true;
   }
 
