@@ -8,7 +8,17 @@ const NAME = endpoint('web.test');
 
 export const ONE = assignment(locality(IP));
 
+const check = (what: string, more = '') =>
+  `health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1${more}, ${what}}]\n${ONE}`;
+const http = (more: string) => check(`http_health_check: {path: /h, ${more}}`);
+
 export const GOOD: readonly string[] = [
+  check('tcp_health_check: {}'),
+  check('tcp_health_check: {send: {text: "00ff"}, receive: [{binary: AAE=}]}', ', alt_port: 81, interval_jitter_percent: 10'),
+  http('expected_statuses: [{start: 100, end: 600}], retriable_statuses: [{start: 500, end: 501}]'),
+  http('method: POST, send: {text: "00"}'),
+  http('request_headers_to_add: [{header: {key: a, value: "%START_TIME%"}}], service_name_matcher: {prefix: a}'),
+  check('custom_health_check: {name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.health_checkers.redis.v3.Redis}}'),
   '',
   ONE,
   `type: STATIC\n${assignment(locality(IP), locality(IP, ', priority: 2'))}`,
@@ -26,6 +36,27 @@ export const GOOD: readonly string[] = [
 ];
 
 export const BAD: readonly (readonly [string, string])[] = [
+  [`health_checks: [{interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}}]\n${ONE}`, 'timeout'],
+  [`health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1}]\n${ONE}`, 'health_check'],
+  [check('tcp_health_check: {send: {text: "abc"}}'), "health_checks[0].tcp_health_check.send.text: invalid hex string 'abc'"],
+  [check('tcp_health_check: {receive: [{text: "xx"}]}'), "health_checks[0].tcp_health_check.receive[0].text: invalid hex string 'xx'"],
+  [check('http_health_check: {path: ""}'), 'path'],
+  [http('method: CONNECT'), 'method'],
+  [http('send: {text: "00"}'), "HTTP health check cannot specify a request payload with method 'GET'"],
+  [
+    http('expected_statuses: [{start: 200, end: 200}]'),
+    'Invalid http expected status range: expecting start < end, but found start=200 and end=200',
+  ],
+  [http('expected_statuses: [{start: 99, end: 200}]'), 'expecting start >= 100, but found start=99'],
+  [http('retriable_statuses: [{start: 200, end: 601}]'), 'Invalid http retriable status range: expecting end <= 600, but found end=601'],
+  [
+    http('request_headers_to_add: [{header: {key: a, value: "%NO_SUCH%"}}]'),
+    'health_checks[0].http_health_check.request_headers_to_add[0].header.value',
+  ],
+  [
+    `health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}}, {timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}}]\n${ONE}`,
+    'Multiple health checks not supported',
+  ],
   [
     `type: STATIC\n${assignment(locality(NAME))}`,
     "load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address.address: malformed IP address: web.test. Consider setting resolver_name or setting cluster type to 'STRICT_DNS' or 'LOGICAL_DNS'",

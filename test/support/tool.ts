@@ -6,7 +6,18 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export type ToolName = 'envoy' | 'iptables' | 'ip' | 'promtool' | 'curl' | 'wrk' | 'nginx' | 'haproxy' | 'h2spec' | 'taskset';
+export type ToolName =
+  | 'envoy'
+  | 'iptables'
+  | 'ip'
+  | 'promtool'
+  | 'curl'
+  | 'wrk'
+  | 'nginx'
+  | 'haproxy'
+  | 'h2spec'
+  | 'redis-server'
+  | 'taskset';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -94,13 +94,17 @@ function servingStatus(message: Buffer): number {
   };
   while (at < message.length) {
     const tag = next();
+    const wire = tag & 7;
+    let skipped = 0;
     if (tag === 0x08) status = next();
-    else if ((tag & 7) === 0) next();
-    else if ((tag & 7) === 1) at += 8;
-    else if ((tag & 7) === 2) at += next();
-    else if ((tag & 7) === 5) at += 4;
+    else if (wire === 0) skipped = next() * 0;
+    else if (wire === 1) skipped = 8;
+    else if (wire === 2) skipped = next();
+    else if (wire === 5) skipped = 4;
     else return -1;
-    if (Number.isNaN(at) || Number.isNaN(status)) return -1;
+    at += skipped;
+    // Cut short, or a field without a number.
+    if (tag < 8 || !(at <= message.length) || Number.isNaN(status)) return -1;
   }
   return status;
 }

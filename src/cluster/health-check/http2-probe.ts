@@ -99,7 +99,9 @@ export abstract class Http2Probe implements Probe {
     this.#target = address.text;
     const http2 = nodeModule<typeof import('node:http2')>('node:http2');
     const { connect } = nodeModule<typeof net>('node:net');
-    const session = http2.connect('http://health', { createConnection: () => connect(socketOptions(address, this.#options)) });
+    const session = http2.connect('http://health', {
+      createConnection: () => connect({ ...socketOptions(address, this.#options), allowHalfOpen: false }),
+    });
     this.#session = session;
     const gone = (): void => {
       if (this.#session !== session) return;
