@@ -101,6 +101,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   readonly connectOptions: ConnectOptions;
   readonly connectTimeoutMs: number;
   readonly perHostMaxConnections: number;
+  readonly preconnectRatio: number;
   readonly http: UpstreamHttpSettings;
   readonly newHttp1Codec: ClientCodecFactory;
   readonly #cells: Int32Array;
@@ -143,6 +144,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     };
     this.connectTimeoutMs = settings.connectTimeoutMs;
     this.perHostMaxConnections = settings.perHostMaxConnections;
+    this.preconnectRatio = settings.preconnectRatio;
     this.http = settings.http;
     this.newHttp1Codec = (connection, callbacks) => {
       // Shown from the first connection on, as in Envoy.

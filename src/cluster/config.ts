@@ -78,6 +78,7 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     localities,
     breakers: [compileThresholds(message, RoutingPriority.DEFAULT), compileThresholds(message, RoutingPriority.HIGH)],
     perHostMaxConnections: compilePerHost(message, at),
+    preconnectRatio: message.preconnectPolicy?.perUpstreamPreconnectRatio ?? DEFAULT_CLUSTER.preconnectRatio,
     outlier:
       message.outlierDetection === undefined
         ? null

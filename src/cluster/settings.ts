@@ -128,6 +128,8 @@ export interface ClusterSettings extends AssignmentPolicy {
   /** By routing priority: default, high. */
   readonly breakers: readonly [ThresholdSettings, ThresholdSettings];
   readonly perHostMaxConnections: number;
+  /** preconnect_policy.per_upstream_preconnect_ratio. */
+  readonly preconnectRatio: number;
   /** null = no outlier detection. */
   readonly outlier: OutlierSettings | null;
   readonly http: UpstreamHttpSettings;
@@ -220,6 +222,7 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   localities: [],
   breakers: [DEFAULT_THRESHOLDS, DEFAULT_THRESHOLDS] as const,
   perHostMaxConnections: UNLIMITED,
+  preconnectRatio: 1,
   outlier: null,
   http: DEFAULT_UPSTREAM_HTTP,
   tcpIdleTimeoutMs: 600_000,

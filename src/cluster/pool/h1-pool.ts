@@ -58,7 +58,10 @@ export class Http1Pool implements HttpPool, TimerTarget {
   acquire(client: PoolClient): void {
     const ready = this.#ready.pop();
     if (ready !== undefined) {
-      if (this.#tryAttach(ready, client)) return;
+      if (this.#tryAttach(ready, client)) {
+        if (this.owner.preconnectRatio > 1) this.#openConnections();
+        return;
+      }
       this.#ready.push(ready);
       client.onPoolFailure(ResetReason.Overflow, '', this.host);
       return;
@@ -140,7 +143,7 @@ export class Http1Pool implements HttpPool, TimerTarget {
   }
 
   onConnectionGone(): void {
-    if (this.#pending.length > 0) this.#openConnections();
+    if (this.#pending.length > 0 || (this.owner.preconnectRatio > 1 && !this.#draining)) this.#openConnections();
     this.#checkEmpty();
   }
 
@@ -190,8 +193,16 @@ export class Http1Pool implements HttpPool, TimerTarget {
 
   #openConnections(): void {
     for (let i = 0; i < MAX_CONNECTS_PER_TRIGGER; i++) {
-      if (this.#pending.length <= this.#connecting || !this.#openConnection()) return;
+      if (!this.#wantsConnection() || !this.#openConnection()) return;
     }
+  }
+
+  #wantsConnection(): boolean {
+    const ratio = this.owner.preconnectRatio;
+    // A host that may not be picked much longer is not asked for more.
+    if (ratio <= 1 || this.host.unhealthy || this.host.degraded) return this.#pending.length > this.#connecting;
+    const active = this.#activeRequests;
+    return (this.#pending.length + active) * ratio > this.#connecting + this.#ready.length + active;
   }
 
   #openConnection(): boolean {

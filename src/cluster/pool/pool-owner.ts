@@ -19,6 +19,8 @@ export interface PoolOwner {
   readonly connectTimeoutMs: number;
   readonly perHostMaxConnections: number;
   readonly http: UpstreamHttpSettings;
+  /** Streams' worth of connections for each stream; 1 = no more than are needed. */
+  readonly preconnectRatio: number;
   readonly newHttp1Codec: ClientCodecFactory;
   circuitBreaker(priority: 0 | 1): CircuitBreaker;
 }

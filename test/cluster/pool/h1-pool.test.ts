@@ -408,3 +408,40 @@ describe('the end of a connection', () => {
     expect([rig.stat('upstream_cx_active'), rig.stat('upstream_rq_active'), rig.stat('upstream_rq_pending_active')]).toEqual([0, 0, 0]);
   });
 });
+
+describe('connections in advance', () => {
+  const ahead = (preconnectRatio: number) => new ClusterRig({ preconnectRatio });
+
+  test.each([
+    [1, 1],
+    [1.5, 2],
+    [2, 2],
+    [3, 3],
+  ])('at a ratio of %d the first request opens %d', (ratio, connections) => {
+    const rig = ahead(ratio);
+    rig.request();
+    expect(rig.upstreams).toHaveLength(connections);
+  });
+
+  test('an idle connection counts, and one that is taken is replaced', () => {
+    const rig = ahead(2);
+    rig.request();
+    rig.upstreams.forEach((u) => void u.connected());
+    rig.upstreams[0]!.sends(OK);
+    rig.request();
+    expect(rig.upstreams).toHaveLength(2);
+    rig.request();
+    // Two in flight want four.
+    expect(rig.upstreams).toHaveLength(4);
+  });
+
+  test('a drained pool opens none', () => {
+    const rig = ahead(3);
+    const client = rig.request();
+    rig.upstreams.forEach((u) => void u.connected());
+    rig.cluster.drain();
+    rig.upstreams[0]!.sends(OK);
+    expect(client.events).toContain('end');
+    expect(rig.upstreams).toHaveLength(3);
+  });
+});

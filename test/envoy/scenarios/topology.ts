@@ -254,6 +254,27 @@ export const topology: Area = {
         times: 2,
       },
     ]),
+    topologies('connections in advance', [
+      {
+        name: 'twice as many as requests',
+        places: [{ hosts: ['a'] }],
+        more: 'preconnect_policy: {per_upstream_preconnect_ratio: 2}',
+        times: 3,
+      },
+      { name: 'half as many again', places: [{ hosts: ['b'] }], more: 'preconnect_policy: {per_upstream_preconnect_ratio: 1.5}', times: 2 },
+      { name: 'three times as many', places: [{ hosts: ['c'] }], more: 'preconnect_policy: {per_upstream_preconnect_ratio: 3}' },
+      {
+        name: 'no more than the limit',
+        places: [{ hosts: ['d'] }],
+        more: `preconnect_policy: {per_upstream_preconnect_ratio: 3}
+  circuit_breakers: {thresholds: [{max_connections: 2}]}`,
+      },
+      {
+        name: 'none for a degraded host',
+        places: [{ hosts: ['a DEGRADED'] }],
+        more: 'preconnect_policy: {per_upstream_preconnect_ratio: 3}',
+      },
+    ]),
     topologies(
       'zone-aware routing',
       [
