@@ -5,6 +5,7 @@ import type { ResetReason } from '../http/reset-reason.ts';
 import type { ConnectionInfo, StreamInfo } from '../http/stream-info.ts';
 import type { Host } from '../lb/host.ts';
 import type { HostSet } from '../lb/host-set.ts';
+import type { OverrideHost } from '../lb/override-hosts.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
 import type { ClusterStats } from './cluster-stats.ts';
@@ -46,6 +47,8 @@ export interface LbContext {
   /** True to have another host picked instead (retry host predicates); asked at most `hostSelectionRetries` times. */
   shouldSelectAnotherHost(host: Host): boolean;
   readonly hostSelectionRetries: number;
+  /** The host that the request names itself; null = none. */
+  readonly overrideHost?: OverrideHost | null;
   readonly metadataMatch: Readonly<Record<string, unknown>> | null;
 }
 

@@ -7,6 +7,7 @@ import type { HostMonitor } from '../lb/host-monitor.ts';
 import { type HostSet, type HostSetOptions, makeHostSet } from '../lb/host-set.ts';
 import type { LoadBalancer } from '../lb/load-balancer.ts';
 import type { LocalCluster } from '../lb/locality/zone-routing.ts';
+import { OverrideHosts } from '../lb/override-hosts.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import type { Address } from '../net/address.ts';
 import { BREAKER_CELLS, CircuitBreaker } from '../resilience/circuit-breaker.ts';
@@ -121,6 +122,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   #sets: readonly HostSet[];
   #http1Stats: Http1Stats | null = null;
   #hashTables: HashTables | null = null;
+  #overrides: OverrideHosts | null = null;
   /** HostUpdate.version of the hosts of now. */
   hostsVersion = 0;
 
@@ -190,7 +192,9 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   }
 
   chooseHost(context: LbContext): Host | null {
-    const host = this.balancer.chooseHost(context);
+    const override = context.overrideHost ?? null;
+    let host = override === null ? null : this.#overrideHost(override.address);
+    if (host === null && override?.strict !== true) host = this.balancer.chooseHost(context);
     if (host === null) this.stats.upstreamCxNoneHealthy.inc();
     return host;
   }
@@ -329,6 +333,11 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     const tables = this.#hashTables;
     if (tables === null || tables.id !== this.id || tables.version !== this.hostsVersion) return;
     if (this.balancer instanceof HashBalancer) this.balancer.useTables(tables.priorities);
+  }
+
+  #overrideHost(address: string): Host | null {
+    if (this.#overrides?.sets !== this.hostSets) this.#overrides = new OverrideHosts(this.hostSets);
+    return this.#overrides.find(address, this.settings.balancer.overrideStatus);
   }
 
   /** Requests in flight from all workers. */

@@ -3,6 +3,7 @@ import { DEFAULT_HTTP1_CLIENT_SETTINGS, type Http1Settings } from '../http/h1/se
 import type { ConsistentHashSettings } from '../lb/hash/table.ts';
 import type { LeastRequestSettings } from '../lb/least-request.ts';
 import { DEFAULT_LOCALITY_POLICY, type LocalityPolicy } from '../lb/locality/policy.ts';
+import { OverrideStatus } from '../lb/override-hosts.ts';
 import type { SlowStartSettings } from '../lb/slow-start.ts';
 import type { SubsetSettings } from '../lb/subset/settings.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
@@ -15,6 +16,8 @@ export type DnsLookupFamily = 'AUTO' | 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED' | 
 export interface BalancerSettings extends LeastRequestSettings {
   readonly policy: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'CLUSTER_PROVIDED' | 'RING_HASH' | 'MAGLEV';
   readonly locality: LocalityPolicy;
+  /** OverrideStatus bits: in which health a host may be that the request names. */
+  readonly overrideStatus: number;
   readonly slowStart: SlowStartSettings | null;
   readonly consistentHash: ConsistentHashSettings | null;
   readonly subset: SubsetSettings | null;
@@ -171,6 +174,7 @@ export const DEFAULT_BALANCER: BalancerSettings = Object.freeze({
   activeRequestBiasKey: '',
   fullScan: false,
   locality: DEFAULT_LOCALITY_POLICY,
+  overrideStatus: OverrideStatus.Healthy | OverrideStatus.Degraded,
   slowStart: null,
   consistentHash: null,
   subset: null,

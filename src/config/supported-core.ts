@@ -365,6 +365,8 @@ envoy.config.cluster.v3.Cluster.LeastRequestLbConfig
   + *
 envoy.config.cluster.v3.Cluster.RoundRobinLbConfig
   + *
+envoy.config.core.v3.HealthStatusSet
+  + *
 envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig
   + *
 envoy.config.cluster.v3.Cluster.RingHashLbConfig
@@ -375,7 +377,7 @@ envoy.config.cluster.v3.Cluster.SlowStartConfig
   + *
 envoy.config.cluster.v3.Cluster.CommonLbConfig
   + healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config close_connections_on_host_set_change
-  + ignore_new_hosts_until_first_hc consistent_hashing_lb_config
+  + ignore_new_hosts_until_first_hc consistent_hashing_lb_config override_host_status
   ~ update_merge_window
 envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig
   + *

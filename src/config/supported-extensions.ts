@@ -45,6 +45,18 @@ envoy.extensions.filters.network.http_connection_manager.v3.Rds
   + *
 envoy.extensions.filters.http.health_check.v3.HealthCheck
   + *
+envoy.extensions.filters.http.stateful_session.v3.StatefulSession
+  + *
+envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute
+  + *
+envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState
+  + *
+envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState
+  + *
+envoy.type.http.v3.Cookie
+  + *
+envoy.type.http.v3.CookieAttribute
+  + *
 envoy.extensions.filters.http.router.v3.Router
   + suppress_envoy_headers strict_check_headers respect_expected_rq_timeout suppress_grpc_request_failure_code_stats
   + reject_connect_request_early_data

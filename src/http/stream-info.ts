@@ -61,6 +61,8 @@ export class StreamInfo {
   upstreamClusterObservabilityName: string;
   clusterMetadata: Readonly<Record<string, unknown>> | null;
   upstreamHost: UpstreamHostInfo | null;
+  /** The host that the first try is to go to. */
+  overrideHost: { readonly address: string; readonly strict: boolean } | null;
   upstreamLocalAddress: Address | null;
   upstreamConnectionId: number;
   upstreamProtocol: string;
@@ -123,6 +125,7 @@ export class StreamInfo {
     this.upstreamClusterObservabilityName = '';
     this.clusterMetadata = null;
     this.upstreamHost = null;
+    this.overrideHost = null;
     this.upstreamLocalAddress = null;
     this.upstreamConnectionId = 0;
     this.upstreamProtocol = '';

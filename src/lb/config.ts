@@ -9,6 +9,7 @@ import {
   type LoadBalancingPolicy,
 } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { RuntimeDouble } from '../config/gen/envoy/config/core/v3/base_pb.js';
+import { HealthStatus } from '../config/gen/envoy/config/core/v3/health_check_pb.js';
 import type { SlowStartConfig } from '../config/gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.js';
 import {
   type LeastRequest,
@@ -24,6 +25,7 @@ import type { ConsistentHashSettings } from './hash/table.ts';
 import type { LeastRequestSettings } from './least-request.ts';
 import { compileLocalityPolicy } from './locality/config.ts';
 import type { LocalityPolicy } from './locality/policy.ts';
+import { OverrideStatus } from './override-hosts.ts';
 import type { SlowStartSettings } from './slow-start.ts';
 import { compileSubset } from './subset/config.ts';
 import type { SubsetSettings } from './subset/settings.ts';
@@ -34,16 +36,31 @@ export interface PolicySettings extends LeastRequestSettings {
   readonly policy: PolicyName;
   readonly locality: LocalityPolicy;
   readonly subset: SubsetSettings | null;
+  /** OverrideStatus bits: in which health a host may be that the request names. */
+  readonly overrideStatus: number;
   /** ROUND_ROBIN and LEAST_REQUEST; null = off. */
   readonly slowStart: SlowStartSettings | null;
   /** RING_HASH and MAGLEV; null for others. */
   readonly consistentHash: ConsistentHashSettings | null;
 }
 
+/** A timed-out endpoint is unhealthy like any other: its host does not tell them apart. */
+const OVERRIDE_BITS: Readonly<Record<HealthStatus, number>> = {
+  [HealthStatus.UNKNOWN]: OverrideStatus.Healthy,
+  [HealthStatus.HEALTHY]: OverrideStatus.Healthy,
+  [HealthStatus.UNHEALTHY]: OverrideStatus.Unhealthy,
+  [HealthStatus.DRAINING]: OverrideStatus.Draining,
+  [HealthStatus.TIMEOUT]: OverrideStatus.Unhealthy,
+  [HealthStatus.DEGRADED]: OverrideStatus.Degraded,
+};
+
 const TYPED_PREFIX = 'envoy.extensions.load_balancing_policies.';
 
-export function compileBalancer(message: Cluster, at: CompileContext, standard: PolicySettings): PolicySettings {
+export function compileBalancer(message: Cluster, at: CompileContext, usual: PolicySettings): PolicySettings {
   checkHostnameHashing(message, at);
+  const statuses = message.commonLbConfig?.overrideHostStatus?.statuses;
+  const standard =
+    statuses === undefined ? usual : { ...usual, overrideStatus: statuses.reduce((bits, status) => bits | OVERRIDE_BITS[status], 0) };
   if (message.loadBalancingPolicy !== undefined)
     return compileTyped(message.loadBalancingPolicy, at.field('load_balancing_policy'), standard);
   const subset = compileSubset(message.lbSubsetConfig, at.field('lb_subset_config'));

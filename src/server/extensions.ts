@@ -40,6 +40,15 @@ export interface ListenerExtension {
 
 export const HTTP_FILTERS: readonly HttpExtension[] = [
   {
+    name: 'envoy.filters.http.stateful_session',
+    type: 'envoy.extensions.filters.http.stateful_session.v3.StatefulSession',
+    routeType: 'envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute',
+    terminal: false,
+    config: async () => (await import('../filters/http/stateful-session/config.ts')).compileStatefulSession,
+    routeConfig: async () => (await import('../filters/http/stateful-session/config.ts')).compileStatefulSessionOfRoute,
+    filter: async () => (await import('../filters/http/stateful-session/filter.ts')).createStatefulSession,
+  },
+  {
     name: 'envoy.filters.http.admission_control',
     type: 'envoy.extensions.filters.http.admission_control.v3.AdmissionControl',
     routeType: null,

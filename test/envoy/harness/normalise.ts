@@ -21,6 +21,7 @@ export function normalise(text: string, names: Names): string {
     .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z/g, '{time}')
     .replace(/\b(duration|ms)=\d+/g, '$1={ms}')
     .replace(/(" \d{3} \S+ \d+ \d+) \d+ (?:\d+|(-)) "/g, (_all, before: string, none?: string) => `${before} {ms} ${none ?? '{ms}'} "`)
+    .replace(/(?<=["\s=])[A-Za-z0-9+/]{20,}={0,2}(?=["\s]|$)/g, addressInBase64)
     .replace(/((?:\d{1,3}\.){3}\d{1,3})([:_])(\d{5})\b/g, (_all, ip: string, separator: string, port: string) => {
       return `${ip}${separator}{${names.ports.get(Number(port)) ?? 'port'}}`;
     })
@@ -29,6 +30,15 @@ export function normalise(text: string, names: Names): string {
       const token = names.ports.get(Number(number));
       return token === undefined ? number : `{${token}}`;
     });
+}
+
+/** A session's host, alone or as a message with the time when it ends. */
+function addressInBase64(text: string): string {
+  const plain = Buffer.from(text, 'base64').toString('latin1');
+  const message = /^(\n\x0f|)(127\.0\.0\.1:\d{5})(\x10[\x80-\xff]+[\0-\x7f]|)$/.exec(plain);
+  if (message === null) return text;
+  const [, head, address, expires] = message;
+  return `{${head === '' ? 'bare' : 'message'} ${address}${expires === '' ? '' : ' with an end'}}`;
 }
 
 /** What is left of a time-out on a retry depends on how long the first attempt took. */

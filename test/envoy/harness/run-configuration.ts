@@ -68,7 +68,10 @@ export class ConfigurationRun {
     for (const [name, speak] of Object.entries(configuration.upstreams ?? { a: 'http' as const, b: 'http' as const })) {
       const upstream = new RecordingUpstream(name, { speak });
       upstreams.set(name, upstream);
-      tokens.set(name, String(await upstream.listen()));
+      const port = await upstream.listen();
+      tokens.set(name, String(port));
+      // How a session names the upstream.
+      tokens.set(`${name}-base64`, Buffer.from(`127.0.0.1:${port}`).toString('base64'));
     }
     const checks = new CheckServer();
     tokens.set('hc', String(await checks.listen()));

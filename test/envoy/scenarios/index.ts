@@ -21,6 +21,7 @@ import { retries } from './retries.ts';
 import { retryHosts } from './retry-hosts.ts';
 import { rewriting } from './rewriting.ts';
 import { routing } from './routing.ts';
+import { sessions } from './sessions.ts';
 import { subset } from './subset.ts';
 import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
@@ -54,4 +55,5 @@ export const areas: readonly Area[] = [
   health,
   ratelimit,
   hashing,
+  sessions,
 ];

@@ -4,6 +4,7 @@ import type { RequestHeaders, ResponseHeaders } from '../../../http/header-map.t
 import { Flag } from '../../../http/response-flags.ts';
 import type { ConnectionInfo, StreamInfo } from '../../../http/stream-info.ts';
 import type { Host } from '../../../lb/host.ts';
+import type { OverrideHost } from '../../../lb/override-hosts.ts';
 import { TriedHosts } from '../../../resilience/retry-hosts.ts';
 import type { HashResult, Route, RouteAction } from '../../../route/route.ts';
 import { PassThroughFilter, type TerminalHttpStream } from '../../api.ts';
@@ -96,6 +97,11 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
   get hostSelectionRetries(): number {
     const policy = this.action.retryPolicy;
     return policy === null ? 1 : policy.hostSelectionRetryMaxAttempts;
+  }
+  /** For the first try alone, as in Envoy. */
+  get overrideHost(): OverrideHost | null {
+    const info = this.stream.info;
+    return info.attemptCount > 1 ? null : info.overrideHost;
   }
   get metadataMatch(): Readonly<Record<string, unknown>> | null {
     return wantedMetadata(this.action.metadataMatch, this.stream.info);

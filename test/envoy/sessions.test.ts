@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { sessions } from './scenarios/sessions.ts';
+
+testArea(sessions);
