@@ -54,8 +54,11 @@ export interface LbContext {
 
 /** The one who waits for a pool connection; it is its own ticket, and receives the response. */
 export interface PoolClient extends ResponseDecoder {
-  /** A connection is ready: encode the request now. @param opened the connection's beginning when this is its first request */
-  onPoolReady(encoder: RequestEncoder, host: Host, opened?: ConnectionTimes | null): void;
+  /**
+   * A connection is ready: encode the request now. @param opened the connection's beginning when this is its first request
+   * @param idleSinceMs Clock.nowMs() since when an HTTP/1 connection had been idle; absent for others
+   */
+  onPoolReady(encoder: RequestEncoder, host: Host, opened?: ConnectionTimes | null, idleSinceMs?: number): void;
   /**
    * No connection came about. `reason`: Overflow, LocalConnectionFailure, RemoteConnectionFailure, ConnectionTimeout.
    * `host`: null when the request was refused before it had to do with a host (max_pending_requests), as Envoy logs it.
@@ -79,6 +82,8 @@ export interface HttpPool {
   /** No new requests; connections close as they become idle. */
   drain(): void;
   close(): void;
+  /** Closes connections that have been idle since `sinceMs` or longer: the peer has closed one of that age. */
+  closeIdle?(sinceMs: number): void;
 }
 
 export interface TcpClient {

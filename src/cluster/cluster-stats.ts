@@ -131,6 +131,7 @@ export class ClusterStats {
   /** The proxy's own zone; '' = not told, and then zones are not counted. */
   ownZone = '';
   #zones: Map<string, ZoneStats> | null = null;
+  #staleReplays: Counter | null = null;
   #time: Histogram | null = null;
   #canaryTime: Histogram | null = null;
   #internalTime: Histogram | null = null;
@@ -215,6 +216,11 @@ export class ClusterStats {
       this.#zones.set(zone, stats);
     }
     return stats;
+  }
+
+  /** `upstream_cx_stale_reuse_replayed`, which Envoy has not: there from the first time on. */
+  recordStaleReplay(): void {
+    (this.#staleReplays ??= this.scope.counter('upstream_cx_stale_reuse_replayed')).inc();
   }
 
   /** A response that is thrown away for a retry: under `retry.` only. */

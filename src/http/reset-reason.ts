@@ -13,6 +13,8 @@ export const ResetReason = {
   ProtocolError: 10,
   OverloadManager: 11,
   Http1PrematureUpstreamHalfClose: 12,
+  /** ConnectionTermination of which is known that the peer had closed before the request reached it: nobody has executed it. */
+  ConnectionTerminationUnread: 13,
 } as const;
 export type ResetReason = (typeof ResetReason)[keyof typeof ResetReason];
 
@@ -30,4 +32,5 @@ export const RESET_REASON_TEXT: readonly string[] = [
   'protocol error',
   'overload manager reset',
   'HTTP/1 premature upstream half close',
+  'connection termination',
 ];

@@ -102,6 +102,28 @@ export function descriptorOf(holder: object): number {
   return handle?.fd ?? -1;
 }
 
+const TCP_INFO = 11;
+/** Offset of tcpi_bytes_acked in `struct tcp_info`. */
+const BYTES_ACKED = 120;
+const tcpInfo = new Uint8Array(BYTES_ACKED + 8);
+const tcpInfoLength = new Uint32Array(1);
+let tcpInfoWorks = true;
+
+/** How many bytes the peer's kernel has acknowledged since the connection began, one more for its SYN; -1 where that cannot be told. */
+export function acknowledgedBytes(socket: Socket): number {
+  const fd = descriptorOf(socket);
+  if (!tcpInfoWorks || fd < 0) return -1;
+  try {
+    tcpInfoLength[0] = tcpInfo.length;
+    if (loadLibC().getsockopt(fd, SOL_TCP, TCP_INFO, tcpInfo, tcpInfoLength) !== 0 || tcpInfoLength[0]! < tcpInfo.length) return -1;
+  } catch {
+    // No libc to be had: that will not change.
+    tcpInfoWorks = false;
+    return -1;
+  }
+  return Number(new DataView(tcpInfo.buffer).getBigUint64(BYTES_ACKED, true));
+}
+
 class KernelOriginalDestination implements OriginalDestination {
   readonly #value = new Uint8Array(28);
   readonly #length = new Uint32Array(1);

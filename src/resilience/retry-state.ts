@@ -186,7 +186,7 @@ export class RetryState {
     const on = this.#retryOn;
     // A request that got no answer counts as a 5xx, since it ends as one.
     if (on & (RetryOn.Reset | RetryOn.FiveXX | RetryOn.GatewayError)) return true;
-    if (on & RetryOn.ResetBeforeRequest && !requestStarted) return true;
+    if (on & RetryOn.ResetBeforeRequest && (!requestStarted || reason === ResetReason.ConnectionTerminationUnread)) return true;
     if (on & RetryOn.RefusedStream && reason === ResetReason.RemoteRefusedStreamReset) return true;
     return (on & RetryOn.ConnectFailure) !== 0 && isConnectFailure(reason);
   }

@@ -107,7 +107,7 @@ describe('no response', () => {
     ['gateway-error', true, all],
     ['reset', true, all],
     ['reset-before-request', false, all],
-    ['reset-before-request', true, []],
+    ['reset-before-request', true, [R.ConnectionTerminationUnread]],
     ['connect-failure', false, connecting],
     ['refused-stream', true, [R.RemoteRefusedStreamReset]],
     ['retriable-4xx', true, []],

@@ -68,6 +68,8 @@ export interface RigOptions {
   /** What happens when a pool is asked: ready at once, kept waiting, or this failure. */
   readonly pool?: 'ready' | 'wait' | { readonly reason: ResetReason; readonly transport?: string; readonly noHost?: boolean };
   readonly tunnel?: boolean;
+  /** The first attempt gets a connection that has been idle for so long. */
+  readonly idleForMs?: number;
 }
 
 export interface RequestOptions {
@@ -102,8 +104,8 @@ export class FakeAttempt implements RequestEncoder {
     this.client = client;
     this.host = host;
   }
-  ready(): void {
-    this.client.onPoolReady(this, this.host);
+  ready(idleSinceMs = -1): void {
+    this.client.onPoolReady(this, this.host, null, idleSinceMs);
   }
   fail(reason: ResetReason, transport = ''): void {
     this.client.onPoolFailure(reason, transport, this.host);
@@ -264,9 +266,14 @@ export class RouterRig {
   clusterExists: boolean;
   hostsExist: boolean;
   lastContext: LbContext | null = null;
+  /** How often the pool was asked to close what is idle. */
+  closedIdle = 0;
+  readonly #idleForMs: number;
 
   constructor(options: RigOptions = {}) {
     this.pool = options.pool ?? 'ready';
+    this.#idleForMs = options.idleForMs ?? -1;
+    if (this.#idleForMs > 0) this.clock.advance(this.#idleForMs);
     this.clusterExists = options.unknownCluster !== true;
     this.hostsExist = options.noHosts !== true;
     const runtime = new StaticRuntime(new Map(Object.entries(options.runtime ?? {})));
@@ -382,7 +389,8 @@ export class RouterRig {
       acquire: (client: PoolClient) => {
         const attempt = new FakeAttempt(client, host);
         this.attempts.push(attempt);
-        if (this.pool === 'ready') attempt.ready();
+        const idle = this.attempts.length === 1 ? this.#idleForMs : -1;
+        if (this.pool === 'ready') attempt.ready(idle < 0 ? -1 : this.clock.nowMs() - idle);
         else if (this.pool !== 'wait')
           client.onPoolFailure(this.pool.reason, this.pool.transport ?? '', this.pool.noHost === true ? null : host);
       },
@@ -391,6 +399,7 @@ export class RouterRig {
       },
       drain: () => undefined,
       close: () => undefined,
+      closeIdle: () => void this.closedIdle++,
     };
   }
 }

@@ -43,6 +43,8 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
   #remoteEnded: boolean;
   #rxCounted: number;
   #txCounted: number;
+  /** Clock time at which it became idle; -1 = it has carried no request yet. */
+  idleSinceMs: number;
   /** Clock time at which it is closed if it is still idle. */
   idleDeadlineMs: number;
   /** What the peer's `Keep-Alive: timeout=N` leaves us, in ms; Infinity when it said nothing. */
@@ -66,8 +68,14 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
     this.#remoteEnded = false;
     this.#rxCounted = 0;
     this.#txCounted = 0;
+    this.idleSinceMs = -1;
     this.idleDeadlineMs = Number.POSITIVE_INFINITY;
     this.#peerIdleMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** It has carried a request. */
+  get used(): boolean {
+    return this.#requests > 0;
   }
 
   connect(): void {
@@ -129,7 +137,7 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
       this.state = State.Draining;
     } else this.state = State.Busy;
     const encoder: RequestEncoder = this.#codec!.newStream(client);
-    client.onPoolReady(encoder, this.#pool.host, this.#requests === 1 ? this : null);
+    client.onPoolReady(encoder, this.#pool.host, this.#requests === 1 ? this : null, this.idleSinceMs);
   }
 
   /** Gives up a connection that is not connected yet. */

@@ -111,6 +111,10 @@ export class Http1Pool implements HttpPool, TimerTarget {
     this.#checkEmpty();
   }
 
+  closeIdle(sinceMs: number): void {
+    for (const connection of this.#ready.slice()) if (connection.idleSinceMs >= 0 && connection.idleSinceMs <= sinceMs) connection.close();
+  }
+
   // Called by the pool's connections.
 
   onConnected(connection: Http1PoolConnection): void {
@@ -253,13 +257,10 @@ export class Http1Pool implements HttpPool, TimerTarget {
 
   #watchIdle(connection: Http1PoolConnection): void {
     const limit = connection.idleLimitMs;
-    if (limit === Number.POSITIVE_INFINITY) {
-      connection.idleDeadlineMs = limit;
-      return;
-    }
     const now = this.owner.clock.nowMs();
+    if (connection.used) connection.idleSinceMs = now;
     connection.idleDeadlineMs = now + limit;
-    this.#armIdle(connection.idleDeadlineMs, now);
+    if (limit !== Number.POSITIVE_INFINITY) this.#armIdle(connection.idleDeadlineMs, now);
   }
 
   /** One timer for all idle connections, due when the first of them is. It is not taken back when a connection gets to work. */

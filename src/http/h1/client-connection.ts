@@ -4,6 +4,7 @@
  */
 
 import type { Connection } from '../../net/connection.ts';
+import { acknowledgedBytes } from '../../net/socket-options.ts';
 import type { ClientCallbacks, ClientConnection, RequestEncoder, ResponseDecoder } from '../codec.ts';
 import type { HeaderMap } from '../header-map.ts';
 import { ResetReason } from '../reset-reason.ts';
@@ -33,6 +34,10 @@ export class Http1ClientConnection implements ClientConnection {
   #spent: boolean;
   /** The exchange has become a byte stream in both directions. */
   #tunnel: boolean;
+  /** What had been sent before the request in flight; 0 = it is the first. */
+  #sentBefore: number;
+  /** The peer had closed before it could read the request in flight. */
+  #unread: boolean;
   /** A response is complete but its owner is told only after the bytes behind it have been looked at. */
   #finished: boolean;
 
@@ -47,6 +52,8 @@ export class Http1ClientConnection implements ClientConnection {
     this.#spent = false;
     this.#tunnel = false;
     this.#finished = false;
+    this.#sentBefore = 0;
+    this.#unread = false;
   }
 
   get activeStreams(): number {
@@ -57,6 +64,7 @@ export class Http1ClientConnection implements ClientConnection {
     const request = new Http1Request(this, decoder);
     this.#request = request;
     this.#state = State.Head;
+    this.#sentBefore = this.connection.bytesSent;
     if (this.connection.aboveHighWatermark) decoder.onAboveWriteBufferHighWatermark();
     return request;
   }
@@ -94,7 +102,7 @@ export class Http1ClientConnection implements ClientConnection {
         // Cut in the middle of a message: malformed rather than refused.
         this.#protocolError();
         return;
-      }
+      } else this.#unread = this.#sentBefore > 0 && request.wireBytesReceived === 0 && this.#nothingArrived();
     }
     this.#spent = true;
     this.connection.close('flush');
@@ -110,7 +118,8 @@ export class Http1ClientConnection implements ClientConnection {
     // Cut by the peer in the middle of a message, with RST as with FIN. A tunnel has no messages.
     const malformed = inside && !this.connection.closing;
     if (malformed) this.#callbacks.onProtocolError();
-    request.decoder.onResponseReset(malformed ? ResetReason.ProtocolError : ResetReason.ConnectionTermination, '');
+    const reason = this.#unread ? ResetReason.ConnectionTerminationUnread : ResetReason.ConnectionTermination;
+    request.decoder.onResponseReset(malformed ? ResetReason.ProtocolError : reason, '');
   }
 
   onAboveWriteBufferHighWatermark(): void {
@@ -242,6 +251,15 @@ export class Http1ClientConnection implements ClientConnection {
     if (!request.complete) this.#spent = true;
     this.#release(request);
     this.#callbacks.onStreamDone(!this.#spent, request.complete);
+  }
+
+  /**
+   * FIN acknowledges all that the peer's kernel had by then: if that is nothing of this request, nobody was there to read it any more.
+   * RST says no such thing.
+   */
+  #nothingArrived(): boolean {
+    const acknowledged = acknowledgedBytes(this.connection.socket);
+    return acknowledged >= 0 && acknowledged <= this.#sentBefore + 1;
   }
 
   #onUnexpectedBytes(): void {

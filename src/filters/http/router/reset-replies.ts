@@ -18,6 +18,7 @@ const FLAGS: readonly number[] = (() => {
   flags[ResetReason.ProtocolError] = Flag.UPE;
   flags[ResetReason.OverloadManager] = Flag.OM;
   flags[ResetReason.Http1PrematureUpstreamHalfClose] = Flag.UC;
+  flags[ResetReason.ConnectionTerminationUnread] = Flag.UC;
   return flags;
 })();
 
@@ -33,6 +34,11 @@ export function resetStatus(reason: ResetReason): number {
 export function resetBody(reason: ResetReason, retried: boolean): string {
   const retries = retried ? 'retried and the latest ' : '';
   return 'upstream connect error or disconnect/reset before headers. ' + retries + 'reset reason: ' + RESET_REASON_TEXT[reason]!;
+}
+
+/** What the details add when a connection that was idle ended under a request: whether the request can have been executed. */
+export function staleWords(reason: ResetReason): string {
+  return reason === ResetReason.ConnectionTerminationUnread ? 'stale connection, request not executed' : 'stale connection';
 }
 
 export function resetDetails(reason: ResetReason, transportFailure: string, responseStarted: boolean): string {

@@ -2,17 +2,17 @@
  * The tries of one request: starts them, judges how they end, makes further ones after a back-off or beside a slow one (hedging), bounds
  * them all by the overall timeout, and answers in the upstream's place when none of them did. Behaviour: spec/resilience.md §2.1-2.3.
  */
-import type { ConnectionTimes } from '../../../cluster/api.ts';
+import type { ConnectionTimes, HttpPool } from '../../../cluster/api.ts';
 import type { RequestEncoder } from '../../../http/codec.ts';
 import type { HeaderMap, ResponseHeaders } from '../../../http/header-map.ts';
 import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
-import { HostResult } from '../../../lb/host.ts';
+import { type Host, HostResult } from '../../../lb/host.ts';
 import { type RetryState, RetryStatus } from '../../../resilience/retry-state.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import { chargeAbort, chargeResponse, chargeTimeout } from './accounting.ts';
 import { logRetry } from './debug-lines.ts';
-import type { RequestBody } from './request-body.ts';
+import { RequestBody } from './request-body.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
 import { RouterRequest } from './router-request.ts';
 import { setTimeoutHeaders } from './timeouts.ts';
@@ -20,6 +20,13 @@ import { type AttemptParent, UpstreamAttempt } from './upstream-attempt.ts';
 
 const GLOBAL_TIMEOUT = 0;
 const BACK_OFF = 1;
+
+/** From this on a connection counts as one that its peer may be about to close. */
+const LONG_IDLE_MS = 500;
+/** Of a body that is kept only for the case that such a connection fails. */
+const REPLAYED_BODY_LIMIT = 64 * 1024;
+/** Nobody minds if these are executed twice: RFC 9110 §9.2.2. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** What becomes of a response when retries are possible. */
 export const Verdict = {
@@ -48,6 +55,11 @@ export abstract class RouterAttempts extends RouterRequest implements AttemptPar
   protected retry: RetryState | null;
   protected body: RequestBody | null;
   protected trailers: HeaderMap | null;
+  /** `body` is kept for a replay alone. */
+  protected bodyIsSpare: boolean;
+  /** Some of the body has passed and was not kept. */
+  protected bodyLost: boolean;
+  #replayed: boolean;
   #timeoutRetry: boolean;
   #globalTimer: Timer | null;
   #backOffTimer: Timer | null;
@@ -65,6 +77,9 @@ export abstract class RouterAttempts extends RouterRequest implements AttemptPar
     this.retry = null;
     this.body = null;
     this.trailers = null;
+    this.bodyIsSpare = false;
+    this.bodyLost = false;
+    this.#replayed = false;
     this.#timeoutRetry = false;
     this.#globalTimer = null;
     this.#backOffTimer = null;
@@ -195,6 +210,37 @@ export abstract class RouterAttempts extends RouterRequest implements AttemptPar
     return true;
   }
 
+  /** The request goes over a connection that was idle since `idleSinceMs`: what comes of its body is kept, in case that was too long. */
+  protected onReused(idleSinceMs: number, nowMs: number): void {
+    if (this.requestComplete || this.body !== null || this.bodyLost || this.#replayed || nowMs - idleSinceMs < LONG_IDLE_MS) return;
+    this.body = new RequestBody(REPLAYED_BODY_LIMIT);
+    this.bodyIsSpare = true;
+  }
+
+  /**
+   * A connection that the peer closed while it was idle took the request with it. It is sent again, once, over a new connection, whatever
+   * the retry policy says, if it is known that nobody has read it, or if nobody would mind.
+   */
+  protected replays(attempt: UpstreamAttempt, reason: ResetReason): boolean {
+    if (this.#replayed || this.responseStarted || this.bodyLost || this.#earlier !== null || !this.isStale(attempt, reason)) return false;
+    if (reason !== ResetReason.ConnectionTerminationUnread && !IDEMPOTENT.has(this.headers.method)) return false;
+    const host = attempt.host;
+    if (host === null || this.stream.isTunnel) return false;
+    this.#replayed = true;
+    this.cluster.stats.recordStaleReplay();
+    this.stream.info.retried();
+    attempt.pool.closeIdle?.(attempt.idleSinceMs);
+    this.#sendAgain(attempt.pool, host);
+    return true;
+  }
+
+  /** The connection ended, before any answer, after it had been idle for long, or before anybody had read the request. */
+  protected isStale(attempt: UpstreamAttempt, reason: ResetReason): boolean {
+    if (attempt.idleSinceMs < 0 || !attempt.requestStarted) return false;
+    if (reason === ResetReason.ConnectionTerminationUnread) return true;
+    return reason === ResetReason.ConnectionTermination && this.stream.info.firstUpstreamTxMs - attempt.idleSinceMs >= LONG_IDLE_MS;
+  }
+
   /** hedge_on_per_try_timeout: `attempt` goes on, and another one is made beside it. */
   #hedge(attempt: UpstreamAttempt): void {
     if (this.responseStarted || this.retry === null) return;
@@ -246,8 +292,12 @@ export abstract class RouterAttempts extends RouterRequest implements AttemptPar
       this.#earlier ??= [];
       this.#earlier.push(this.attempt);
     }
+    this.#sendAgain(pool, host);
+  }
+
+  #sendAgain(pool: HttpPool, host: Host): void {
     const body = this.body;
-    const attempt = new UpstreamAttempt(this, stream, headers, pool, host);
+    const attempt = new UpstreamAttempt(this, this.stream, this.headers, pool, host);
     this.start(attempt, this.requestComplete && this.trailers === null && (body === null || body.empty));
     if (body !== null) body.replay(attempt, this.requestComplete, this.trailers);
     if (this.trailers !== null) attempt.sendTrailers(this.trailers);

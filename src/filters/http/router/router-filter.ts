@@ -19,7 +19,7 @@ import { logReset } from './debug-lines.ts';
 import { grpcToHttpStatus, readGrpcStatus } from './grpc.ts';
 import { followRedirect } from './internal-redirect.ts';
 import { RequestBody } from './request-body.ts';
-import { resetBody, resetDetails, resetFlag, resetStatus } from './reset-replies.ts';
+import { resetBody, resetDetails, resetFlag, resetStatus, staleWords } from './reset-replies.ts';
 import { RouterAttempts, Verdict } from './router-attempts.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
 import { prepareShadows, type Shadows } from './shadow.ts';
@@ -75,7 +75,7 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
     if (body !== null) {
       if (body.fits(chunk)) body.add(chunk);
       else if (!this.#abandonBody()) return Status.Stop;
-    }
+    } else this.bodyLost = true;
     if (this.#shadows !== null) {
       chunk = keepChunk(chunk);
       this.#shadows.data(chunk, end);
@@ -109,7 +109,9 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
 
   onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder, opened: ConnectionTimes | null): void {
     const host = attempt.host!;
-    recordReady(this.stream.info, host, encoder, opened, this.stream.clock.nowMs());
+    const now = this.stream.clock.nowMs();
+    recordReady(this.stream.info, host, encoder, opened, now);
+    if (attempt.idleSinceMs >= 0) this.onReused(attempt.idleSinceMs, now);
     if (this.routeStats !== null) this.routeStats.upstreamRqTotal.inc();
     if (this.virtualClusterStats !== null) this.virtualClusterStats.upstreamRqTotal.inc();
     if (this.action.autoHostRewrite && host.hostname !== '') {
@@ -201,12 +203,13 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
     if (transportFailure !== '') info.upstreamTransportFailureReason = transportFailure;
     if (this.factory.log.debugEnabled) logReset(this.factory.log, this, reason, transportFailure);
     this.forget(attempt);
-    if (this.retriesReset(attempt, reason, false)) return;
+    if (this.replays(attempt, reason) || this.retriesReset(attempt, reason, false)) return;
     const dropped = reason === ResetReason.Overflow;
     const status = resetStatus(reason);
     chargeAbort(this, status, attempt, this.responseStarted);
     if (!this.responseStarted && this.othersMayAnswer) return;
-    const details = resetDetails(reason, transportFailure, this.responseStarted);
+    const words = !this.responseStarted && this.isStale(attempt, reason) ? staleWords(reason) : transportFailure;
+    const details = resetDetails(reason, words, this.responseStarted);
     this.abort(status, resetBody(reason, this.attempts > 1), resetFlag(reason), details, dropped);
   }
 
@@ -285,6 +288,11 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
 
   /** The body has become too large to keep: no retry and no redirect any more. False if the request cannot go on without them. */
   #abandonBody(): boolean {
+    this.bodyLost = true;
+    if (this.bodyIsSpare) {
+      this.body = null;
+      return true;
+    }
     this.cluster.stats.retryOrShadowAbandoned.inc();
     this.body = null;
     this.#bodyOverflowed = true;

@@ -65,6 +65,8 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
   /** gRPC: whether the host did well is known when its trailers come. */
   grpcResultPending: boolean;
   canary: boolean;
+  /** Since when its connection had been idle; -1 = a new one, or not known. */
+  idleSinceMs: number;
   /** It was slow, and another try was made beside it. */
   hedged: boolean;
   #encoder: RequestEncoder | null;
@@ -101,6 +103,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.awaitingHeaders = true;
     this.grpcResultPending = false;
     this.canary = false;
+    this.idleSinceMs = -1;
     this.hedged = false;
     this.#encoder = null;
     this.#inPool = false;
@@ -125,6 +128,10 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
   /** The request and the response have both passed completely. */
   get complete(): boolean {
     return this.#encoded && this.#responseEnd;
+  }
+
+  get pool(): HttpPool {
+    return this.#pool;
   }
 
   get over(): boolean {
@@ -220,9 +227,10 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     }
   }
 
-  onPoolReady(encoder: RequestEncoder, host: Host, opened: ConnectionTimes | null = null): void {
+  onPoolReady(encoder: RequestEncoder, host: Host, opened: ConnectionTimes | null = null, idleSinceMs = -1): void {
     if (this.#over) return;
     this.#inPool = false;
+    this.idleSinceMs = idleSinceMs;
     this.#encoder = encoder;
     this.host = host;
     if (host.monitor !== null) host.monitor.onConnected();
