@@ -70,6 +70,7 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     balancer,
     panicThreshold,
     closeConnectionsOnHostSetChange: common?.closeConnectionsOnHostSetChange ?? false,
+    perEndpointStats: message.trackClusterStats?.perEndpointStats ?? false,
     closeConnectionsOnHostHealthFailure: message.closeConnectionsOnHostHealthFailure,
     ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,
     ignoreNewHostsUntilFirstCheck: common?.ignoreNewHostsUntilFirstHc ?? false,

@@ -7,6 +7,7 @@ import type { SharedSlab } from '../lb/shared-slab.ts';
 import { BREAKER_CELLS, CircuitBreaker, type Resource } from '../resilience/circuit-breaker.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
+import { EndpointStats } from './endpoint-stats.ts';
 import { countEndpoints, type HostUpdate } from './host-update.ts';
 import type { ClusterSettings, LocalitySettings } from './settings.ts';
 import { currentHosts } from './status.ts';
@@ -45,6 +46,7 @@ export class ControlGauges {
   readonly #excluded: Gauge;
   readonly #maxWeight: Gauge;
   readonly #matches: Counter;
+  readonly #endpoints: EndpointStats | null;
   readonly membershipChange: Counter;
   #hostsMade = 0;
   #named = false;
@@ -64,6 +66,7 @@ export class ControlGauges {
     this.#degraded = scope.gauge('membership_degraded');
     this.#excluded = scope.gauge('membership_excluded');
     this.#maxWeight = scope.gauge('max_host_weight');
+    this.#endpoints = settings.perEndpointStats ? new EndpointStats(scope, slab) : null;
     scope.gauge('warming_state').set(0);
     // Envoy looks up the transport socket of each host that it makes.
     this.#matches = scope.counter('default.total_match_count');
@@ -85,7 +88,9 @@ export class ControlGauges {
   refresh(update: HostUpdate | null, hostsMade: number): void {
     this.#matches.add(hostsMade - this.#hostsMade);
     this.#hostsMade = hostsMade;
-    this.#refreshMembership(update ?? currentHosts(this.#settings, this.#id, this.#slab));
+    const hosts = update ?? currentHosts(this.#settings, this.#id, this.#slab);
+    this.#refreshMembership(hosts);
+    this.#endpoints?.refresh(hosts);
     for (const gauges of this.#breakers()) {
       gauges.touched ||= gauges.resource.count > 0;
       if (gauges.touched) gauges.open.set(gauges.resource.canCreate() ? 0 : 1);

@@ -119,6 +119,8 @@ export interface ClusterSettings extends AssignmentPolicy {
   /** Percent. */
   readonly panicThreshold: number;
   readonly closeConnectionsOnHostSetChange: boolean;
+  /** track_cluster_stats.per_endpoint_stats. */
+  readonly perEndpointStats: boolean;
   /** TCP connections end when their host fails a health check or is ejected. */
   readonly closeConnectionsOnHostHealthFailure: boolean;
   /** A host that discovery removes goes at once, however healthy it is. */
@@ -218,6 +220,7 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   balancer: DEFAULT_BALANCER,
   panicThreshold: 50,
   closeConnectionsOnHostSetChange: false,
+  perEndpointStats: false,
   closeConnectionsOnHostHealthFailure: false,
   ignoreHealthOnHostRemoval: false,
   ignoreNewHostsUntilFirstCheck: false,

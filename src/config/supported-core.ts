@@ -345,12 +345,14 @@ envoy.config.cluster.v3.Cluster
   + original_dst_lb_config least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config
   + common_lb_config transport_socket metadata
   + upstream_connection_options load_balancing_policy health_checks ignore_health_on_host_removal
-  + close_connections_on_host_health_failure outlier_detection lb_subset_config cluster_type preconnect_policy
-  ~ track_cluster_stats
+  + close_connections_on_host_health_failure outlier_detection lb_subset_config cluster_type preconnect_policy track_cluster_stats
 envoy.config.cluster.v3.Cluster.CustomClusterType
   + *
 envoy.config.cluster.v3.Cluster.PreconnectPolicy
   + per_upstream_preconnect_ratio
+envoy.config.cluster.v3.TrackClusterStats
+  + per_endpoint_stats
+  ~ timeout_budgets request_response_sizes
 envoy.config.cluster.v3.Cluster.EdsClusterConfig
   + *
 envoy.config.cluster.v3.Cluster.RefreshRate

@@ -254,7 +254,7 @@ export const topology: Area = {
         times: 2,
       },
     ]),
-    topologies('connections in advance', [
+    topologies('connections in advance, statistics of endpoints', [
       {
         name: 'twice as many as requests',
         places: [{ hosts: ['a'] }],
@@ -268,6 +268,13 @@ export const topology: Area = {
         places: [{ hosts: ['d'] }],
         more: `preconnect_policy: {per_upstream_preconnect_ratio: 3}
   circuit_breakers: {thresholds: [{max_connections: 2}]}`,
+      },
+      {
+        name: 'statistics of each endpoint',
+        places: [{ hosts: ['a', 'b DEGRADED', 'dead UNHEALTHY'] }],
+        policy: '{overprovisioning_factor: 300}',
+        more: 'track_cluster_stats: {per_endpoint_stats: true}',
+        times: 2,
       },
       {
         name: 'none for a degraded host',
