@@ -11,6 +11,7 @@ import { OverrideHosts } from '../lb/override-hosts.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import type { Address } from '../net/address.ts';
 import { BREAKER_CELLS, CircuitBreaker } from '../resilience/circuit-breaker.ts';
+import { buildErrorMatcher } from '../resilience/outlier/error-matcher.ts';
 import type { Detection } from '../resilience/outlier/monitor-cells.ts';
 import { SlabMonitor } from '../resilience/outlier/slab-monitor.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -356,12 +357,13 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
 
   /** Makes hosts' monitors; null where there is no outlier detection. ORIGINAL_DST hosts are known to one worker only, and chosen whatever their health. */
   #monitors({ outliers, runtime }: ClusterDeps): ((slot: number) => HostMonitor) | null {
-    const { outlier, type } = this.settings;
+    const { outlier, outlierErrors, type } = this.settings;
     if (outlier === null || outliers === undefined || type === 'ORIGINAL_DST') return null;
     const { name, id } = this;
     outliers.watch(name, id);
     const shared = {
       settings: outlier,
+      errors: outlierErrors === null ? null : buildErrorMatcher(outlierErrors),
       runtime,
       report: (slot: number, detection: Detection) => outliers.report(name, id, slot, detection),
     };

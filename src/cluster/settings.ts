@@ -7,6 +7,7 @@ import { OverrideStatus } from '../lb/override-hosts.ts';
 import type { SlowStartSettings } from '../lb/slow-start.ts';
 import type { SubsetSettings } from '../lb/subset/settings.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
+import type { ErrorMatchSettings } from '../resilience/outlier/error-matcher.ts';
 import type { OutlierSettings } from '../resilience/outlier/settings.ts';
 import type { EndpointCheckSettings, HealthCheckSettings } from './health-check/settings.ts';
 
@@ -137,6 +138,8 @@ export interface ClusterSettings extends AssignmentPolicy {
   readonly preconnectRatio: number;
   /** null = no outlier detection. */
   readonly outlier: OutlierSettings | null;
+  /** HttpProtocolOptions.outlier_detection.error_matcher. */
+  readonly outlierErrors: ErrorMatchSettings | null;
   readonly http: UpstreamHttpSettings;
   readonly tcpIdleTimeoutMs: number;
   readonly tcpKeepAlive: TcpKeepAliveSettings | null;
@@ -231,6 +234,7 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   perHostMaxConnections: UNLIMITED,
   preconnectRatio: 1,
   outlier: null,
+  outlierErrors: null,
   http: DEFAULT_UPSTREAM_HTTP,
   tcpIdleTimeoutMs: 600_000,
   tcpKeepAlive: null,

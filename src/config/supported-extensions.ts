@@ -160,7 +160,16 @@ envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectio
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+  + outlier_detection
   + common_http_protocol_options upstream_http_protocol_options explicit_http_config
+envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection
+  + *
+envoy.config.common.matcher.v3.MatchPredicate
+  + *
+envoy.config.common.matcher.v3.MatchPredicate.MatchSet
+  + *
+envoy.config.common.matcher.v3.HttpHeadersMatch
+  + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig
   + http_protocol_options
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig

@@ -49,7 +49,7 @@ export class OutlierRig {
       this.detections.push([this.slots.indexOf(slot), detection]);
       this.detector.onDetection(slot, detection);
     };
-    const deps = { settings: this.#settings, runtime: this.runtime, report };
+    const deps = { errors: null, settings: this.#settings, runtime: this.runtime, report };
     return this.slots.map((slot) => new SlabMonitor(deps, this.slab.cells, slot, slot + HOST_CELLS));
   }
 

@@ -11,6 +11,8 @@ import type { TcpProtocolOptions } from '../../config/gen/envoy/extensions/upstr
 import { durationMs } from '../../http/config.ts';
 import { compileHttp1Options } from '../../http/h1/config.ts';
 import { DEFAULT_HTTP1_CLIENT_SETTINGS } from '../../http/h1/settings.ts';
+import { compileErrorMatch } from '../../resilience/outlier/config.ts';
+import type { ErrorMatchSettings } from '../../resilience/outlier/error-matcher.ts';
 import { DEFAULT_CLUSTER, DEFAULT_UPSTREAM_HTTP, type UpstreamHttpSettings } from '../settings.ts';
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -19,10 +21,12 @@ const TCP_OPTIONS = 'envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions';
 export interface ProtocolSettings {
   readonly http: UpstreamHttpSettings;
   readonly tcpIdleTimeoutMs: number;
+  readonly outlierErrors: ErrorMatchSettings | null;
 }
 
 export function compileProtocolOptions(message: Cluster, at: CompileContext): ProtocolSettings {
   let http: UpstreamHttpSettings | null = null;
+  let outlierErrors: ErrorMatchSettings | null = null;
   let tcpIdleTimeoutMs = DEFAULT_CLUSTER.tcpIdleTimeoutMs;
   for (const [name, any] of Object.entries(message.typedExtensionProtocolOptions)) {
     const here = at.key('typed_extension_protocol_options', name);
@@ -32,6 +36,8 @@ export function compileProtocolOptions(message: Cluster, at: CompileContext): Pr
     } else if (anyTypeName(any) === HTTP_OPTIONS) {
       const options = here.unpackAs<HttpProtocolOptions>(any, HTTP_OPTIONS);
       if (options !== null) http = compileTyped(options, here);
+      const errors = options?.outlierDetection?.errorMatcher;
+      if (errors !== undefined) outlierErrors = compileErrorMatch(errors, here.field('outlier_detection').field('error_matcher'));
     } else here.error(`unknown protocol options ${anyTypeName(any)}`);
   }
   // The deprecated fields count only when the typed options are absent.
@@ -39,7 +45,7 @@ export function compileProtocolOptions(message: Cluster, at: CompileContext): Pr
   if (message.http2ProtocolOptions !== undefined) at.unsupported('http2_protocol_options');
   const perConnection = message.maxRequestsPerConnection;
   if (perConnection !== undefined && http.maxRequestsPerConnection === 0) http = { ...http, maxRequestsPerConnection: perConnection };
-  return { http, tcpIdleTimeoutMs };
+  return { http, tcpIdleTimeoutMs, outlierErrors };
 }
 
 function compileTyped(options: HttpProtocolOptions, at: CompileContext): UpstreamHttpSettings {

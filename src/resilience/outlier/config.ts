@@ -1,7 +1,9 @@
 /** Outlier detection of a cluster. Source: envoy.config.cluster.v3.OutlierDetection. */
 import type { CompileContext } from '../../config/context.ts';
 import type { OutlierDetection } from '../../config/gen/envoy/config/cluster/v3/outlier_detection_pb.js';
-import { durationMs } from '../../http/config.ts';
+import type { MatchPredicate } from '../../config/gen/envoy/config/common/matcher/v3/matcher_pb.js';
+import { compileHeaderMatchers, durationMs } from '../../http/config.ts';
+import type { ErrorMatchSettings } from './error-matcher.ts';
 import { DEFAULT_MAX_EJECTION_TIME_MS, DEFAULT_OUTLIER, type OutlierSettings } from './settings.ts';
 
 /** What of the cluster says whether its detection can work as meant. */
@@ -47,6 +49,27 @@ export function compileOutlier(message: OutlierDetection, at: CompileContext, cl
   }
   lint(settings, at.field('max_ejection_percent'), cluster);
   return settings;
+}
+
+/** Of all that a predicate can look at, Envoy shows it response headers only; it does not say so. */
+export function compileErrorMatch({ rule }: MatchPredicate, at: CompileContext): ErrorMatchSettings {
+  switch (rule.case) {
+    case 'orMatch':
+    case 'andMatch': {
+      const here = at.field(rule.case === 'orMatch' ? 'or_match' : 'and_match');
+      const rules = rule.value.rules.map((one, i) => compileErrorMatch(one, here.field('rules', i)));
+      return { kind: rule.case === 'orMatch' ? 'or' : 'and', rules };
+    }
+    case 'notMatch':
+      return { kind: 'not', rule: compileErrorMatch(rule.value, at.field('not_match')) };
+    case 'anyMatch':
+      return { kind: 'constant', value: true };
+    case 'httpResponseHeadersMatch':
+      return { kind: 'headers', headers: compileHeaderMatchers(rule.value.headers, at.field('http_response_headers_match'), 'headers') };
+    default:
+      at.warn('only http_response_headers_match is looked at: this never matches');
+      return { kind: 'constant', value: false };
+  }
 }
 
 function lint(settings: OutlierSettings, at: CompileContext, { fixedHosts, panicThreshold }: WatchedCluster): void {

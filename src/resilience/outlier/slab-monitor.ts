@@ -4,6 +4,7 @@
  */
 import type { HostMonitor } from '../../lb/host-monitor.ts';
 import type { RuntimeSnapshot } from '../../runtime/runtime.ts';
+import type { ErrorMatcher } from './error-matcher.ts';
 import {
   BUCKET,
   bucketOffset,
@@ -19,12 +20,14 @@ import type { OutlierSettings } from './settings.ts';
 /** What the monitors of one cluster share on one worker. */
 export interface MonitorDeps {
   readonly settings: OutlierSettings;
+  readonly errors: ErrorMatcher | null;
   readonly runtime: RuntimeSnapshot;
   /** Tells the control thread. @param slot offset of the host's cells, its identity */
   report(slot: number, detection: Detection): void;
 }
 
 export class SlabMonitor implements HostMonitor {
+  readonly errors: ErrorMatcher | null;
   readonly detectsDegraded: boolean;
   readonly #deps: MonitorDeps;
   readonly #split: boolean;
@@ -34,6 +37,7 @@ export class SlabMonitor implements HostMonitor {
 
   /** @param slot offset of the host's own cells @param base of the monitor's */
   constructor(deps: MonitorDeps, cells: Int32Array, slot: number, base: number) {
+    this.errors = deps.errors;
     this.detectsDegraded = deps.settings.detectDegradedHosts;
     this.#deps = deps;
     this.#split = deps.settings.splitExternalLocalOriginErrors;
@@ -57,13 +61,6 @@ export class SlabMonitor implements HostMonitor {
     } else this.#clear(CONSECUTIVE_GATEWAY);
     const threshold = runtime.integer('outlier_detection.consecutive_5xx', settings.consecutive5xx);
     this.#fail(CONSECUTIVE_5XX, threshold, Detection.Consecutive5xx);
-  }
-
-  onVerdict(failed: boolean): void {
-    if (!failed) {
-      this.onStatus(200);
-      if (this.#split) this.#localSuccess();
-    } else this.onStatus(this.#split ? 503 : 500);
   }
 
   onConnected(): void {

@@ -137,6 +137,50 @@ function results(name: string, more: string): Configuration {
   };
 }
 
+// ── the cluster's own word on what is an error ──
+
+const MATCHER = `{or_match: {rules: [
+  {http_response_headers_match: {headers: [{name: x-error, present_match: true}]}},
+  {and_match: {rules: [{http_response_headers_match: {headers: [{name: ":status", string_match: {exact: "429"}}]}}, {not_match: {http_response_headers_match: {headers: [{name: x-fine, present_match: true}]}}}]}},
+  {http_request_headers_match: {headers: [{name: ":path", string_match: {exact: /}}]}}]}}`;
+
+function matched(split: boolean): Configuration {
+  const options = `{"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http_protocol_options: {}}, outlier_detection: {error_matcher: ${MATCHER}}}`;
+  const showing = (one: Case): Case => ({
+    ...one,
+    admin: 'GET /stats',
+    adminLines: /^cluster\.a\.outlier_detection\.ejections_detected.*: [1-9]/,
+  });
+  const answer = (name: string, line: string, headers: readonly (readonly [string, string])[] = [], send: Send = 'GET /'): Case =>
+    showing({ name, send, upstream: { a: [status(line, { headers })] } });
+  return {
+    name: `errors by a matcher${split ? ', origins told apart' : ''}`,
+    cluster: {
+      a: `{typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: ${options}},
+           outlier_detection: {consecutive_5xx: 1, consecutive_gateway_failure: 1, consecutive_local_origin_failure: 1, enforcing_consecutive_5xx: 0,
+             enforcing_consecutive_local_origin_failure: 0, max_ejection_percent: 100, split_external_local_origin_errors: ${split}}}`,
+    },
+    cases: [
+      answer('a plain 503', '503 Service Unavailable'),
+      answer('a 200 that says it is an error', '200 OK', [['x-error', '1']]),
+      answer('a 429', '429 Too Many Requests'),
+      answer('a 429 that is fine', '429 Too Many Requests', [['x-fine', '']]),
+      answer('a 500 that says it is an error', '500 Internal Server Error', [['x-error', '']]),
+      answer(
+        'gRPC',
+        '200 OK',
+        [
+          ['grpc-status', '14'],
+          ['content-type', 'application/grpc'],
+        ],
+        grpc('/'),
+      ),
+      showing({ name: 'closed before an answer', send: 'GET /', upstream: { a: [hangUp] } }),
+      answer('fine', '200 OK'),
+    ],
+  };
+}
+
 // ── rates ──
 
 const FIVE = ['a', 'b', 'c', 'd', 'e'];
@@ -401,6 +445,7 @@ export const outlier: Area = {
         },
       ],
     },
+    ...[false, true].map((split) => matched(split)),
     {
       name: 'runtime',
       cluster: {

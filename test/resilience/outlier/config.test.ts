@@ -114,3 +114,28 @@ describe('what cannot work as meant is a warning', () => {
     expect(compile('{}', 1, '', 'STRICT_DNS').problems).toEqual([]);
   });
 });
+
+describe('the matcher of errors', () => {
+  const options = (matcher: string) =>
+    `typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http_protocol_options: {}}, outlier_detection: {error_matcher: ${matcher}}}}`;
+
+  test('arrives as it is written, and survives being packed', () => {
+    const header = '{http_response_headers_match: {headers: [{name: X-Error, present_match: true}]}}';
+    const { settings, problems } = compile('{}', 10, options(`{or_match: {rules: [${header}, {not_match: {any_match: true}}]}}`));
+    expect(problems).toEqual([]);
+    expect(settings.outlierErrors).toMatchObject({
+      kind: 'or',
+      rules: [
+        { kind: 'headers', headers: [{ name: 'x-error', present: true }] },
+        { kind: 'not', rule: { kind: 'constant', value: true } },
+      ],
+    });
+    expect(unpackSettings(packSettings(settings))).toEqual(settings);
+  });
+
+  test('a part of the exchange that is not looked at is a warning', () => {
+    const { settings, problems } = compile('{}', 10, options('{http_request_headers_match: {headers: [{name: a, present_match: true}]}}'));
+    expect(settings.outlierErrors).toEqual({ kind: 'constant', value: false });
+    expect(problems).toEqual([expect.stringContaining('only http_response_headers_match is looked at: this never matches')]);
+  });
+});

@@ -6,6 +6,8 @@ import { grpcToHttpStatus, readGrpcStatus } from './grpc.ts';
 /** A gRPC status counts where it is in the headers; one that comes in trailers is not waited for. */
 export function reportResponse(monitor: HostMonitor, headers: ResponseHeaders, grpc: boolean): void {
   const grpcStatus = grpc ? readGrpcStatus(headers) : -1;
-  monitor.onStatus(grpcStatus < 0 ? headers.status : grpcToHttpStatus(grpcStatus));
+  if (grpcStatus >= 0) monitor.onStatus(grpcToHttpStatus(grpcStatus));
+  else if (monitor.errors !== null) monitor.onStatus(monitor.errors.matches(headers) ? 500 : 200);
+  else monitor.onStatus(headers.status);
   if (monitor.detectsDegraded && headers.get('x-envoy-degraded') !== undefined) monitor.onDegraded();
 }
