@@ -13,6 +13,8 @@ export interface LoadReport {
   readonly succeeded: number;
   /** Status, or what happened instead → how often. */
   readonly failures: ReadonlyMap<string, number>;
+  /** By how much the load's own clock was late at worst, in ms. */
+  readonly lateMs: number;
   /** Milliseconds of successful requests, sorted. */
   readonly times: Float64Array;
 }
@@ -80,9 +82,13 @@ export class Load {
 
   async run(seconds: number): Promise<LoadReport> {
     const start = performance.now();
+    let last = start;
+    let lateMs = 0;
     await new Promise<void>((resolve) => {
       const timer = setInterval(() => {
         const now = performance.now();
+        lateMs = Math.max(lateMs, now - last - TICK_MS);
+        last = now;
         const elapsed = Math.min(now - start, seconds * 1000);
         const due = Math.floor((elapsed * this.#perSecond) / 1000);
         while (this.#sent < due) this.#send(now);
@@ -96,7 +102,13 @@ export class Load {
         resolve();
       }, TICK_MS);
     });
-    return { sent: this.#sent, succeeded: this.#times.length, failures: this.#failures, times: Float64Array.from(this.#times).sort() };
+    return {
+      sent: this.#sent,
+      succeeded: this.#times.length,
+      failures: this.#failures,
+      lateMs,
+      times: Float64Array.from(this.#times).sort(),
+    };
   }
 
   onAnswer(client: Client, status: string, sentMs: number, closes: boolean): void {

@@ -165,7 +165,8 @@ envoy.extensions.upstreams.http.v3.HttpProtocolOptions
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection
   + *
 envoy.config.common.matcher.v3.MatchPredicate
-  + *
+  + or_match and_match not_match any_match http_request_headers_match http_request_trailers_match http_response_headers_match
+  + http_response_trailers_match
 envoy.config.common.matcher.v3.MatchPredicate.MatchSet
   + *
 envoy.config.common.matcher.v3.HttpHeadersMatch
