@@ -63,6 +63,16 @@ envoy.extensions.filters.http.router.v3.Router
   ~ dynamic_stats
 envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
   + *
+envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit
+  + *
+envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit
+  + *
+envoy.extensions.filters.http.buffer.v3.Buffer
+  + *
+envoy.extensions.filters.http.buffer.v3.BufferPerRoute
+  + *
+envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit
+  + *
 envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor
   + *
 envoy.extensions.common.ratelimit.v3.LocalClusterRateLimit

@@ -85,7 +85,8 @@ export interface HttpStream {
   continueResponse(filter: HttpFilter): void;
   /** Passes on body that `filter` has kept itself, answering Stop to it: to the filters after it. */
   injectRequestData(filter: HttpFilter, chunk: Buffer, end: boolean): void;
-  injectResponseData(filter: HttpFilter, chunk: Buffer, end: boolean): void;
+  /** @param trailers of the filter's own, behind the body of a response that has none */
+  injectResponseData(filter: HttpFilter, chunk: Buffer, end: boolean, trailers?: HeaderMap | null): void;
   /** Counted: a filter that keeps much asks the sender to wait. */
   holdRequest(hold: boolean): void;
   holdResponse(hold: boolean): void;

@@ -43,6 +43,8 @@ abstract class Side<H extends HeaderMap> {
   #holding: boolean;
   /** The kept body is on its way through the filters. */
   #releasing: boolean;
+  /** The filter that keeps the body does not need all of it: too much holds the peer back, and is no error. */
+  #streams: boolean;
 
   constructor(stream: HttpStream, filters: readonly HttpFilter[]) {
     this.stream = stream;
@@ -58,6 +60,7 @@ abstract class Side<H extends HeaderMap> {
     this.#trailers = null;
     this.#holding = false;
     this.#releasing = false;
+    this.#streams = false;
   }
 
   protected abstract callHeaders(filter: HttpFilter, headers: H, end: boolean): Status;
@@ -108,9 +111,14 @@ abstract class Side<H extends HeaderMap> {
     }
   }
 
-  /** Body that `filter` has kept itself goes on to the filters after it. The trailers wait for `continue`. */
-  inject(filter: HttpFilter, chunk: Buffer, end: boolean): void {
-    if (!this.over) this.#runData(this.filters.indexOf(filter) + 1, chunk, end);
+  /** Body that `filter` has kept itself, and trailers that it adds, go on to the filters after it. Trailers that came wait for `continue`. */
+  inject(filter: HttpFilter, chunk: Buffer, end: boolean, trailers: HeaderMap | null): void {
+    if (this.over) return;
+    const next = this.filters.indexOf(filter) + 1;
+    if (chunk.length > 0 || end) this.#runData(next, chunk, end);
+    if (trailers === null || this.over) return;
+    this.#trailers = trailers;
+    this.#runTrailers(next);
   }
 
   get bufferedBytes(): number {
@@ -141,6 +149,7 @@ abstract class Side<H extends HeaderMap> {
         if (i === this.#stoppedAt) {
           // The filter stopped at the headers and lets the body through now: headers go first, then all of the body so far.
           this.#keep(chunk, end);
+          if (this.#exceeds()) return;
           this.#stoppedAt = NOWHERE;
           this.#runHeaders(i + 1);
           this.#release(i + 1);
@@ -148,6 +157,7 @@ abstract class Side<H extends HeaderMap> {
         }
         if (i === this.#dataStoppedAt) {
           this.#keep(chunk, end);
+          if (this.#exceeds()) return;
           this.#release(i + 1);
           return;
         }
@@ -156,6 +166,7 @@ abstract class Side<H extends HeaderMap> {
       if (status === Status.Stop) return;
       this.#keep(chunk, end);
       if (i !== this.#stoppedAt) this.#dataStoppedAt = i;
+      this.#streams = status === Status.StopAllAndWatermark;
       if (this.#bufferedBytes > this.stream.bufferLimit) {
         if (status === Status.StopAndBuffer) this.tooLarge();
         else if (!this.#holding) {
@@ -188,6 +199,13 @@ abstract class Side<H extends HeaderMap> {
       }
     }
     this.sinkTrailers(trailers);
+  }
+
+  /** The last piece made the body larger than a filter that needs all of it may keep. */
+  #exceeds(): boolean {
+    if (this.#streams || this.#bufferedBytes <= this.stream.bufferLimit) return false;
+    this.tooLarge();
+    return true;
   }
 
   #keep(chunk: Buffer, end: boolean): void {

@@ -33,13 +33,14 @@ export class StreamRateLimiter implements TimerTarget {
 
   /**
    * @param bucket of bytes; may be shared with other streams
-   * @param intervalMs of a step; the first one passes a step's worth: a second's worth at once would not slow down what is small
+   * @param startsSmall the bucket is this stream's: it starts with a step's worth, as a second's worth at once would not slow down what is small
+   * @param intervalMs of a step
    * @param maxKept bytes above which the sender is held
    */
-  constructor(direction: LimitedDirection, bucket: TokenBucket, intervalMs: number, maxKept: number, clock: Clock) {
+  constructor(direction: LimitedDirection, bucket: TokenBucket, startsSmall: boolean, intervalMs: number, maxKept: number, clock: Clock) {
     this.#direction = direction;
     this.#bucket = bucket;
-    this.#firstTokens = Math.floor((bucket.maxTokens * intervalMs) / 1000);
+    this.#firstTokens = startsSmall ? Math.floor((bucket.maxTokens * intervalMs) / 1000) : -1;
     this.#intervalMs = intervalMs;
     this.#maxKept = maxKept;
     this.#clock = clock;
@@ -51,12 +52,14 @@ export class StreamRateLimiter implements TimerTarget {
     this.#holding = false;
   }
 
-  write(chunk: Buffer, end: boolean): void {
+  /** Passes what it may from inside this call. @param trailers they follow, without a call of `end` */
+  write(chunk: Buffer, end: boolean, trailers = false): void {
     if (chunk.length > 0) this.#kept.push(keepChunk(chunk));
     this.#keptBytes += chunk.length;
     this.#ended = end;
-    this.#updateHold();
-    if (!this.#timer.armed) this.#clock.arm(this.#timer, 0);
+    this.#trailers = trailers;
+    if (this.#timer.armed) this.#updateHold();
+    else this.onTimer();
   }
 
   /** The trailers have come. @returns true if they have to wait for `passTrailers` */
@@ -77,7 +80,7 @@ export class StreamRateLimiter implements TimerTarget {
   }
 
   onTimer(): void {
-    this.#bucket.startOnce(this.#firstTokens);
+    if (this.#firstTokens >= 0) this.#bucket.startOnce(this.#firstTokens);
     const chunk = this.#cut(this.#bucket.take(this.#keptBytes));
     const limited = this.#keptBytes > 0;
     if (limited) this.#clock.arm(this.#timer, this.#intervalMs);

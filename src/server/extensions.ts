@@ -67,6 +67,24 @@ export const HTTP_FILTERS: readonly HttpExtension[] = [
     filter: async () => (await import('../filters/http/adaptive-concurrency/filter.ts')).createAdaptiveConcurrency,
   },
   {
+    name: 'envoy.filters.http.buffer',
+    type: 'envoy.extensions.filters.http.buffer.v3.Buffer',
+    routeType: 'envoy.extensions.filters.http.buffer.v3.BufferPerRoute',
+    terminal: false,
+    config: async () => (await import('../filters/http/buffer/config.ts')).compileBuffer,
+    routeConfig: async () => (await import('../filters/http/buffer/config.ts')).compileBufferOfRoute,
+    filter: async () => (await import('../filters/http/buffer/filter.ts')).createBuffer,
+  },
+  {
+    name: 'envoy.filters.http.bandwidth_limit',
+    type: 'envoy.extensions.filters.http.bandwidth_limit.v3.BandwidthLimit',
+    routeType: '',
+    terminal: false,
+    config: async () => (await import('../filters/http/bandwidth-limit/config.ts')).compileBandwidthLimit,
+    routeConfig: async () => (await import('../filters/http/bandwidth-limit/config.ts')).compileBandwidthLimitOfRoute,
+    filter: async () => (await import('../filters/http/bandwidth-limit/filter.ts')).createBandwidthLimit,
+  },
+  {
     name: 'envoy.filters.http.local_ratelimit',
     type: 'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit',
     routeType: '',
@@ -134,6 +152,13 @@ export const NETWORK_FILTERS: readonly NetworkExtension[] = [
     filter: async () => (await import('../filters/network/direct-response/filter.ts')).createDirectResponse,
   },
   {
+    name: 'envoy.filters.network.local_ratelimit',
+    type: 'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit',
+    terminal: false,
+    config: async () => (await import('../filters/network/local-ratelimit/config.ts')).compileConnectionRateLimit,
+    filter: async () => (await import('../filters/network/local-ratelimit/filter.ts')).createConnectionRateLimit,
+  },
+  {
     name: 'envoy.filters.network.connection_limit',
     type: 'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit',
     terminal: false,
@@ -143,6 +168,12 @@ export const NETWORK_FILTERS: readonly NetworkExtension[] = [
 ];
 
 export const LISTENER_FILTERS: readonly ListenerExtension[] = [
+  {
+    name: 'envoy.filters.listener.local_ratelimit',
+    type: 'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit',
+    config: async () => (await import('../filters/listener/local-ratelimit/config.ts')).compileAcceptRateLimit,
+    filter: async () => (await import('../filters/listener/local-ratelimit/filter.ts')).createAcceptRateLimit,
+  },
   {
     name: 'envoy.filters.listener.original_dst',
     type: 'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',

@@ -31,7 +31,7 @@ function setUp(bytesPerSecond: number, maxKept = 1 << 20) {
   const clock = new SimulatedClock();
   const bucket = new TokenBucket({ maxTokens: bytesPerSecond, tokensPerFill: bytesPerSecond, fillIntervalMs: 1000 }, localBlock(), clock);
   const direction = new Direction(clock);
-  return { clock, direction, bucket, limiter: new StreamRateLimiter(direction, bucket, 50, maxKept, clock) };
+  return { clock, direction, bucket, limiter: new StreamRateLimiter(direction, bucket, true, 50, maxKept, clock) };
 }
 
 describe('stream rate limiter', () => {
@@ -39,12 +39,11 @@ describe('stream rate limiter', () => {
     const { clock, direction, limiter } = setUp(1000);
     limiter.write(Buffer.from('a'.repeat(120)), false);
     limiter.write(Buffer.from('b'.repeat(30)), true);
-    clock.advance(10);
-    expect(direction.passed).toEqual([[10, 50]]);
+    expect(direction.passed).toEqual([[0, 50]]);
     clock.advance(50);
     expect(direction.passed).toEqual([
-      [10, 50],
-      [60, 50],
+      [0, 50],
+      [50, 50],
     ]);
     expect(direction.ended).toBe(false);
     clock.advance(60);
@@ -58,7 +57,7 @@ describe('stream rate limiter', () => {
     limiter.write(Buffer.from('x'.repeat(100)), false);
     expect(limiter.end()).toBe(true);
     clock.advance(200);
-    expect(direction.trailersAt).toBe(60);
+    expect(direction.trailersAt).toBe(50);
     expect(direction.ended).toBe(false);
     expect(setUp(1000).limiter.end()).toBe(false);
   });
@@ -81,12 +80,12 @@ describe('stream rate limiter', () => {
     const { clock, direction, limiter } = setUp(1000, 200);
     limiter.write(Buffer.alloc(150), false);
     expect(direction.holds).toBe(0);
-    limiter.write(Buffer.alloc(100), false);
+    limiter.write(Buffer.alloc(150), false);
     expect(direction.holds).toBe(1);
     clock.advance(60);
-    expect(limiter.keptBytes).toBe(150);
+    expect(limiter.keptBytes).toBe(200);
     expect(direction.holds).toBe(1);
-    clock.advance(50);
+    clock.advance(100);
     expect(limiter.keptBytes).toBe(100);
     expect(direction.holds).toBe(0);
   });

@@ -1,6 +1,7 @@
 /** All areas of the comparison. */
 import type { Area } from '../harness/scenario.ts';
 import { admin } from './admin.ts';
+import { buffering } from './buffering.ts';
 import { edge } from './edge.ts';
 import { fault } from './fault.ts';
 import { framing } from './framing.ts';
@@ -52,6 +53,7 @@ export const areas: readonly Area[] = [
   tcp,
   admin,
   fault,
+  buffering,
   health,
   ratelimit,
   hashing,

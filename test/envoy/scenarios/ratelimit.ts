@@ -15,6 +15,11 @@ const times = <T>(n: number, send: T): T[] => Array.from({ length: n }, () => se
 const grpc: Request = { method: 'POST', path: '/svc/M', headers: [['content-type', 'application/grpc']], body: '' };
 const key = (value: string) => `[{actions: [{generic_key: {descriptor_value: ${value}}}]}]`;
 
+const connections = (prefix: string, fields: string) =>
+  `{name: envoy.filters.network.local_ratelimit, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit, stat_prefix: ${prefix}, ${fields}}}`;
+const GREETING =
+  '{name: envoy.filters.network.direct_response, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config, response: {inline_string: hi}}}';
+
 /** Requests beyond what token buckets of the proxy allow. */
 export const ratelimit: Area = {
   name: 'ratelimit',
@@ -317,6 +322,33 @@ export const ratelimit: Area = {
       bootstrap: 'cluster_manager: {local_cluster_name: mine}\n',
       ignoreStats: /lb_recalculate_zone_structures/,
       cases: [{ name: 'a share of it', send: times(3, 'GET /') }],
+    },
+    {
+      name: 'connections',
+      networkFilters: `[${connections('x', `${bucket(2)}`)}, ${connections('off', `${bucket(1)}, runtime_enabled: {default_value: true, runtime_key: limit.off}`)}, ${connections('s1', `${bucket(5)}, share_key: both`)}, ${connections('s2', `${bucket(5)}, share_key: both`)}, ${GREETING}]`,
+      bootstrap: 'layered_runtime: {layers: [{name: s, static_layer: {limit.off: false}}]}\n',
+      cases: [
+        { name: 'first', tcp: true, send: { raw: '', payload: 2 }, closes: true },
+        { name: 'second', tcp: true, send: { raw: '', payload: 2 }, closes: true },
+        { name: 'third', tcp: true, send: { raw: '', responses: 0 }, closes: true },
+      ],
+    },
+    {
+      name: 'connections, by one key',
+      networkFilters: `[${connections('s1', `${bucket(3)}, share_key: both`)}, ${connections('s2', `${bucket(3)}, share_key: both`)}, ${connections('other', `${bucket(4)}, share_key: both`)}, ${GREETING}]`,
+      cases: [
+        { name: 'first', tcp: true, send: { raw: '', payload: 2 }, closes: true },
+        { name: 'second', tcp: true, send: { raw: '', responses: 0 }, closes: true },
+      ],
+    },
+    {
+      name: 'sockets',
+      networkFilters: `[${GREETING}]`,
+      listener: `listener_filters: [{name: envoy.filters.listener.local_ratelimit, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit, stat_prefix: l, ${bucket(1)}}}]`,
+      cases: [
+        { name: 'first', tcp: true, send: { raw: '', payload: 2 }, closes: true },
+        { name: 'second', tcp: true, send: { raw: '', responses: 0 }, closes: true },
+      ],
     },
   ],
 };

@@ -236,7 +236,7 @@ class ResponseFaultFilter extends FaultFilter implements LimitedDirection {
     const { clock } = this.factory.deps;
     const bytes = kbps * 1024;
     const bucket = new TokenBucket({ maxTokens: bytes, tokensPerFill: bytes, fillIntervalMs: 1000 }, localBlock(), clock);
-    this.#limiter = new StreamRateLimiter(this, bucket, FILL_INTERVAL_MS, this.stream!.bufferLimit, clock);
+    this.#limiter = new StreamRateLimiter(this, bucket, true, FILL_INTERVAL_MS, this.stream!.bufferLimit, clock);
   }
 }
 

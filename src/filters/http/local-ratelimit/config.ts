@@ -9,8 +9,6 @@ import { compileHeaderAdds } from '../../../route/headers/config.ts';
 import { compileRateLimits } from '../../../route/rate-limit/config.ts';
 import type { LocalDescriptorSettings, LocalRateLimitSettings } from './settings.ts';
 
-/** Envoy's; its own timer could not fill a bucket more often. */
-const MIN_FILL_INTERVAL_MS = 50;
 const TOO_MANY_REQUESTS = 429;
 
 export function compileLocalRateLimitOfRoute(message: LocalRateLimit, at: CompileContext): LocalRateLimitSettings {
@@ -19,9 +17,7 @@ export function compileLocalRateLimitOfRoute(message: LocalRateLimit, at: Compil
 }
 
 export function compileLocalRateLimit(message: LocalRateLimit, at: CompileContext): LocalRateLimitSettings {
-  const bucket = message.tokenBucket === undefined ? null : compileTokenBucket(message.tokenBucket);
-  if (bucket !== null && bucket.fillIntervalMs < MIN_FILL_INTERVAL_MS)
-    at.field('token_bucket').field('fill_interval').error('local rate limit token bucket fill timer must be >= 50ms');
+  const bucket = message.tokenBucket === undefined ? null : compileTokenBucket(message.tokenBucket, 'local rate limit', at);
   if (message.localClusterRateLimit !== undefined && message.localRateLimitPerDownstreamConnection)
     at.error('local_cluster_rate_limit is set and local_rate_limit_per_downstream_connection is set to true');
   const status = message.status?.code ?? TOO_MANY_REQUESTS;
@@ -61,9 +57,7 @@ function compileDescriptors(message: LocalRateLimit, at: CompileContext): LocalD
   return message.descriptors.map((descriptor, i) => {
     const here = at.field('descriptors', i);
     const entries = descriptor.entries.map(({ key, value }) => ({ key: wireText(key), value: wireText(value) }));
-    const bucket = compileTokenBucket(descriptor.tokenBucket!);
-    if (bucket.fillIntervalMs < MIN_FILL_INTERVAL_MS)
-      here.field('token_bucket').field('fill_interval').error('local rate limit descriptor token bucket fill timer must be >= 50ms');
+    const bucket = compileTokenBucket(descriptor.tokenBucket, 'local rate limit descriptor', here);
     const text = descriptor.entries.map(({ key, value }) => `${key}=${value}`).join(', ');
     if (seen.has(text)) here.error(`duplicate descriptor in the local rate descriptor: ${text}`);
     seen.add(text);

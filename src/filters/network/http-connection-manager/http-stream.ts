@@ -215,11 +215,11 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   }
 
   injectRequestData(filter: HttpFilter, chunk: Buffer, end: boolean): void {
-    if (!this.ended) this.#request?.inject(filter, chunk, end);
+    if (!this.ended) this.#request?.inject(filter, chunk, end, null);
   }
 
-  injectResponseData(filter: HttpFilter, chunk: Buffer, end: boolean): void {
-    if (!this.ended) this.#response?.inject(filter, chunk, end);
+  injectResponseData(filter: HttpFilter, chunk: Buffer, end: boolean, trailers: HeaderMap | null = null): void {
+    if (!this.ended) this.#response?.inject(filter, chunk, end, trailers);
   }
 
   localReply(

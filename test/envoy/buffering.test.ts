@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { buffering } from './scenarios/buffering.ts';
+
+testArea(buffering);
