@@ -22,6 +22,9 @@ import { RedisProbe } from './redis-probe.ts';
 import type { HealthCheckSettings } from './settings.ts';
 import { TcpProbe } from './tcp-probe.ts';
 
+/** Thousands of hosts are not looked through for each result of each. */
+const LOOK_AGAIN_MS = 20;
+
 export interface ClusterHealthDeps {
   readonly clock: Clock;
   readonly random: Random;
@@ -173,7 +176,7 @@ export class ClusterHealth {
 
   #lookForTraffic(): boolean {
     const now = this.#deps.clock.nowMs();
-    if (this.#trafficSeen || now === this.#trafficLookedAtMs) return this.#trafficSeen;
+    if (this.#trafficSeen || now - this.#trafficLookedAtMs < LOOK_AGAIN_MS) return this.#trafficSeen;
     this.#trafficLookedAtMs = now;
     for (const { hosts } of this.#update?.priorities ?? [])
       for (const { slot } of hosts) if (hostHasConnected(this.#deps.cells, slot)) this.#trafficSeen = true;
