@@ -55,6 +55,8 @@ const PATCHES: Readonly<Record<string, readonly [string, string]>> = {
     'required: true\n      gte {nanos: 1000000}',
     'gte {nanos: 1000000}',
   ],
+  // Not needed any more, since max_heap_size_bytes_runtime may stand in its place.
+  'envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap.proto': [' [(validate.rules).uint64 = {gt: 0}]', ''],
   // Since 1.34 it has the type that routes use.
   'envoy/extensions/filters/http/ratelimit/v3/rate_limit.proto': [
     'repeated RateLimitConfig rate_limits = 3;',

@@ -215,7 +215,7 @@ export class ClusterControl {
       const gauges = this.#gaugesOf(name);
       gauges.nameAll(catalog.size <= NAME_ALL_UP_TO);
       const book = this.#discovered.get(name)?.book ?? null;
-      gauges.refresh(book?.current ?? null, book?.made ?? gauges.fixedHosts);
+      gauges.refresh(book?.current ?? null, gauges.isResolved ? 0 : (book?.made ?? gauges.fixedHosts));
       const hosts = mergedHosts(own, name);
       if (hosts.length > 0) gauges.refreshOwn(hosts.length);
     }
@@ -257,7 +257,7 @@ export class ClusterControl {
       this.#discovered.set(settings.name, { settings, book, source: null, told: [], kept: [] });
       return;
     }
-    const stats = new UpdateStats(this.#scope(settings));
+    const stats = new UpdateStats(this.#scope(settings), settings.type);
     const warm = new Promise<void>((resolve) => {
       const deps = { clock: this.#deps.clock, random: this.#deps.random, resolver: this.#resolver(settings.dns.resolvers) };
       let cluster: Discovered | null = null;
@@ -367,8 +367,13 @@ class UpdateStats implements DnsStats {
   readonly #success: Counter;
   readonly #failure: Counter;
   readonly noRebuild: Counter;
+  /** Envoy makes the hosts of an answer anew, and looks up the transport socket of each. */
+  readonly #matches: Counter;
+  readonly #isLogical: boolean;
 
-  constructor(scope: StatsScope) {
+  constructor(scope: StatsScope, type: ClusterSettings['type']) {
+    this.#matches = scope.counter('default.total_match_count');
+    this.#isLogical = type === 'LOGICAL_DNS';
     this.#attempt = scope.counter('update_attempt');
     this.#success = scope.counter('update_success');
     this.#failure = scope.counter('update_failure');
@@ -380,8 +385,9 @@ class UpdateStats implements DnsStats {
   attempt(): void {
     this.#attempt.inc();
   }
-  success(): void {
+  success(addresses: number): void {
     this.#success.inc();
+    this.#matches.add(this.#isLogical ? Math.min(1, addresses) : addresses);
   }
   failure(): void {
     this.#failure.inc();

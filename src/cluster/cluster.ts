@@ -15,6 +15,7 @@ import { buildErrorMatcher } from '../resilience/outlier/error-matcher.ts';
 import type { Detection } from '../resilience/outlier/monitor-cells.ts';
 import { SlabMonitor } from '../resilience/outlier/slab-monitor.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { NEVER_OVERLOADED, type OverloadState } from '../runtime/overload.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
@@ -39,6 +40,8 @@ export interface ClusterDeps {
   readonly runtime: RuntimeSnapshot;
   readonly rootScope: StatsScope;
   readonly slab: SharedSlab;
+  /** Absent = no overload manager. */
+  readonly overload?: OverloadState;
   /** Tests replace it. */
   readonly connect?: Connector;
   /** Outlier detection's way to the control thread. Absent: hosts are not watched. */
@@ -98,6 +101,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   readonly stats: ClusterStats;
   readonly metadata: Readonly<Record<string, unknown>> | null;
   readonly clock: Clock;
+  readonly overload: OverloadState;
   readonly byteMeter: ByteMeter;
   readonly connect: Connector;
   readonly connectOptions: ConnectOptions;
@@ -138,6 +142,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     this.metadata = settings.metadata;
     this.dropOverload = settings.dropOverload;
     this.clock = deps.clock;
+    this.overload = deps.overload ?? NEVER_OVERLOADED;
     this.byteMeter = new ByteMeter(deps.clock);
     this.connect = deps.connect ?? connectSocket;
     this.connectOptions = {

@@ -4,7 +4,7 @@
  */
 import { DEGRADED, EXCLUDED, HOST_HEALTH_CELL, UNHEALTHY } from '../lb/host.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
-import { BREAKER_CELLS, CircuitBreaker, type Resource } from '../resilience/circuit-breaker.ts';
+import { BREAKER_CELLS, CircuitBreaker, type Resource, UNLIMITED } from '../resilience/circuit-breaker.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
 import { EndpointStats } from './endpoint-stats.ts';
@@ -30,6 +30,7 @@ interface ResourceGauges {
   readonly resource: Resource;
   readonly open: Gauge;
   readonly remaining: Gauge | null;
+  readonly unlimited: boolean;
   /** Something has been counted. Envoy sets the gauge from then on only, so that a limit of 0 does not show as open before. */
   touched: boolean;
 }
@@ -94,8 +95,14 @@ export class ControlGauges {
     for (const gauges of this.#breakers()) {
       gauges.touched ||= gauges.resource.count > 0;
       if (gauges.touched) gauges.open.set(gauges.resource.canCreate() ? 0 : 1);
-      gauges.remaining?.set(gauges.resource.remaining);
+      // No limit is 2^64 - 1, which is -1 in a gauge.
+      gauges.remaining?.set(gauges.unlimited ? -1 - gauges.resource.count : gauges.resource.remaining);
     }
+  }
+
+  /** Its hosts come from DNS: each answer counts them by itself. */
+  get isResolved(): boolean {
+    return this.#settings.type === 'STRICT_DNS' || this.#settings.type === 'LOGICAL_DNS';
   }
 
   /** Hosts of the configuration itself. */
@@ -106,6 +113,7 @@ export class ControlGauges {
   /** Membership of a cluster whose hosts workers make from traffic. */
   refreshOwn(hosts: number): void {
     if (hosts !== this.#ownHosts) this.membershipChange.inc();
+    this.#matches.add(Math.max(0, hosts - this.#ownHosts));
     this.#ownHosts = hosts;
     this.#total.set(hosts);
     this.#healthy.set(hosts);
@@ -155,6 +163,7 @@ export class ControlGauges {
           resource: breaker[name],
           open: this.#scope.gauge(`circuit_breakers.${word}.${open}`),
           remaining: settings.trackRemaining ? this.#scope.gauge(`circuit_breakers.${word}.${remaining}`) : null,
+          unlimited: name === 'connectionPools' && settings.maxConnectionPools === UNLIMITED,
           touched: false,
         });
       }

@@ -194,7 +194,7 @@ export class WorkerServer {
     };
     this.#clusters = new WorkerClusterManager(
       {
-        ...{ clock, random, runtime, rootScope, slab: this.#slab, outliers },
+        ...{ clock, random, runtime, rootScope, overload: this.#overload, slab: this.#slab, outliers },
         reportFailing: (cluster, clusterId, slot) => this.#post({ kind: 'host-failing', cluster, clusterId, slot }),
       },
       configuration.clusters,

@@ -7,7 +7,8 @@ import type { DnsResolver, ResolvedAddress } from './resolver.ts';
 
 export interface DnsStats {
   attempt(): void;
-  success(): void;
+  /** @param addresses that the answer had */
+  success(addresses: number): void;
   failure(): void;
 }
 
@@ -67,7 +68,7 @@ export class DnsTarget implements TimerTarget {
   #answer(addresses: readonly ResolvedAddress[]): void {
     if (this.#stopped) return;
     this.#failures = 0;
-    this.#stats.success();
+    this.#stats.success(addresses.length);
     this.#onAnswer(addresses);
     this.#next(this.#successDelay(addresses));
   }

@@ -6,6 +6,7 @@ import { ResetReason } from '../../http/reset-reason.ts';
 import type { Host } from '../../lb/host.ts';
 import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import { Timer, type TimerTarget } from '../../runtime/clock.ts';
+import { Overload } from '../../runtime/overload.ts';
 import type { HttpPool, PoolClient } from '../api.ts';
 import { Http1PoolConnection, State } from './h1-connection.ts';
 import type { PoolOwner } from './pool-owner.ts';
@@ -76,6 +77,13 @@ export class Http1Pool implements HttpPool, TimerTarget {
     stats.upstreamRqPendingActive.inc();
     this.host.requestQueued();
     this.#pending.push(client);
+    if (this.owner.overload.any && this.#pending.length > this.#connecting && this.owner.overload.shed(Overload.NewUpstreamConnection)) {
+      this.#pending.pop();
+      this.#leftPending();
+      stats.upstreamRqCancelled.inc();
+      client.onPoolFailure(ResetReason.Overflow, '', null);
+      return;
+    }
     this.#openConnections();
   }
 

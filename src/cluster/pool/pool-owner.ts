@@ -3,6 +3,7 @@ import type { ClientCallbacks, ClientConnection } from '../../http/codec.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { OverloadState } from '../../runtime/overload.ts';
 import type { ClusterStats } from '../cluster-stats.ts';
 import type { UpstreamHttpSettings } from '../settings.ts';
 import type { ByteMeter } from './byte-meter.ts';
@@ -12,6 +13,7 @@ export type ClientCodecFactory = (connection: Connection, callbacks: ClientCallb
 
 export interface PoolOwner {
   readonly clock: Clock;
+  readonly overload: OverloadState;
   readonly stats: ClusterStats;
   readonly byteMeter: ByteMeter;
   readonly connect: Connector;

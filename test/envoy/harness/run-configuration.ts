@@ -20,13 +20,8 @@ export interface Observation {
   readonly stats: string;
 }
 
-/**
- * Statistics that depend on time, on chunk sizes or on what an implementation is made of (`total_match_count`: its matcher of transport sockets).
- * `downstream_cx_delayed_close_timeout`: after an early answer Envoy says nothing and waits for the client to close; Outrider sends FIN
- * first, as RFC 9112 §9.6 wants it, so that clients that wait for the end, as these here do, close in time.
- */
-const VARYING =
-  /_bytes_|_ms$|_buffered$|\.worker_|watchdog|downstream_pre_cx|\.update_duration|_time$|assignment_|_delayed_close_timeout$|\.version$|\.total_match_count$/;
+/** Statistics that depend on time or on chunk sizes. */
+const VARYING = /_bytes_|_ms$|_buffered$|\.worker_|watchdog|downstream_pre_cx|\.update_duration|_time$|assignment_|\.version$/;
 const COMPARED = /^(http\.(?!admin|async)|cluster\.|tcp\.|listener\.(?!admin)|echo|direct_response)/;
 
 setOwnAddresses(

@@ -196,6 +196,35 @@ export const overload: Area = {
       ],
     },
     {
+      name: 'load-shed point http_downstream_filter_check',
+      ...START,
+      hcm: '{append_local_overload: true}',
+      routes: `
+        - {match: {prefix: /direct}, direct_response: {status: 200, body: {inline_string: here}}}
+        - {match: {prefix: /nowhere}, route: {cluster: nowhere}}
+        - {match: {prefix: /}, route: {cluster: a}}
+      `,
+      routeConfig: '{validate_clusters: false}',
+      bootstrap: manager([], [point('http_downstream_filter_check')]),
+      cases: [
+        under(90, { name: 'the router asks', send: ['GET /', GRPC] }),
+        under(91, { name: 'for what goes upstream', send: ['GET /direct', 'GET /nowhere'] }),
+        under(92, { name: 'statistics', ...STATS }),
+        under(0, { name: 'passed', send: 'GET /', upstream: { a: [OK] } }),
+      ],
+    },
+    {
+      name: 'load-shed point connection_pool_new_connection',
+      ...START,
+      bootstrap: manager([], [point('connection_pool_new_connection')]),
+      cases: [
+        under(90, { name: 'no connection, no request', send: ['GET /', { method: 'POST', path: '/', body: 'abc' }] }),
+        under(91, { name: 'statistics', ...STATS }),
+        under(0, { name: 'connected', send: 'GET /', upstream: { a: [OK] } }),
+        under(92, { name: 'a connection that is there is used', send: 'GET /', upstream: { a: [OK] } }),
+      ],
+    },
+    {
       name: 'limit on all connections',
       bootstrap: `
         overload_manager:

@@ -18,7 +18,7 @@ async function start(filters: readonly (string | [string, unknown])[], options: 
   await rig.manager.addOrUpdate('l', listener({ filterChains: [chain('c', filters)] }));
 }
 
-const LIMIT: ConnectionLimitSettings = { statPrefix: 'p', maxConnections: 1, delayMs: 0, runtimeKey: '', enabled: true };
+const LIMIT: ConnectionLimitSettings = { place: 'x', statPrefix: 'p', maxConnections: 1, delayMs: 0, runtimeKey: '', enabled: true };
 
 test('direct_response sends its bytes and closes', async () => {
   await start([['say', 'go away\xff']]);

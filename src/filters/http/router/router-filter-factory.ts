@@ -2,6 +2,7 @@
 
 import type { Route, RouteAction } from '../../../route/route.ts';
 import type { Logger } from '../../../runtime/logger.ts';
+import { NEVER_OVERLOADED, type OverloadState } from '../../../runtime/overload.ts';
 import type { FilterDeps, HttpFilter, HttpFilterFactory } from '../../api.ts';
 import { RouteStatsTable } from './route-stats.ts';
 import { RouterFilter } from './router-filter.ts';
@@ -12,6 +13,7 @@ import { makeShadowRoute } from './shadow.ts';
 export class RouterFilterFactory implements HttpFilterFactory {
   readonly settings: RouterSettings;
   readonly deps: FilterDeps;
+  readonly overload: OverloadState;
   readonly log: Logger;
   readonly stats: RouterStats;
   readonly routeStats: RouteStatsTable;
@@ -21,6 +23,7 @@ export class RouterFilterFactory implements HttpFilterFactory {
   constructor(settings: RouterSettings, deps: FilterDeps) {
     this.settings = settings;
     this.deps = deps;
+    this.overload = deps.overload ?? NEVER_OVERLOADED;
     this.log = deps.logger.component('router');
     this.stats = new RouterStats(deps.scope);
     this.routeStats = new RouteStatsTable(deps.rootScope);

@@ -7,6 +7,7 @@ import type { Host } from '../../../lb/host.ts';
 import type { OverrideHost } from '../../../lb/override-hosts.ts';
 import { TriedHosts } from '../../../resilience/retry-hosts.ts';
 import type { HashResult, Route, RouteAction } from '../../../route/route.ts';
+import { Overload } from '../../../runtime/overload.ts';
 import { PassThroughFilter, type TerminalHttpStream } from '../../api.ts';
 import { chargeResponse } from './accounting.ts';
 import { observabilityName } from './answers.ts';
@@ -138,6 +139,13 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
 
   /** Refuses malformed x-envoy headers, and everything while the cluster is in maintenance mode. */
   protected admit(headers: RequestHeaders): boolean {
+    const { overload } = this.factory;
+    if (overload.any && overload.shed(Overload.FilterCheck)) {
+      this.factory.stats.rqOverloadLocalReply.inc();
+      this.stream.info.attemptCount = 1;
+      this.stream.localReply(503, 'envoy overloaded', 0, 'overload');
+      return false;
+    }
     const settings = this.factory.settings;
     const invalid = settings.strictCheckHeaders.length === 0 ? null : findInvalidHeader(headers, settings.strictCheckHeaders);
     if (invalid !== null) {

@@ -12,6 +12,7 @@ export class RouterStats {
   readonly redirectTooManyRedirects: Counter;
   readonly redirectNoRoute: Counter;
   readonly redirectPredicate: Counter;
+  readonly rqOverloadLocalReply: Counter;
 
   constructor(scope: StatsScope) {
     this.rqTotal = scope.counter('rq_total');
@@ -24,8 +25,8 @@ export class RouterStats {
     this.redirectTooManyRedirects = scope.counter('passthrough_internal_redirect_too_many_redirects');
     this.redirectNoRoute = scope.counter('passthrough_internal_redirect_no_route');
     this.redirectPredicate = scope.counter('passthrough_internal_redirect_predicate');
+    this.rqOverloadLocalReply = scope.counter('rq_overload_local_reply');
     // Envoy has these names, and here nothing moves them.
     scope.counter('rq_redirect');
-    scope.counter('rq_overload_local_reply');
   }
 }

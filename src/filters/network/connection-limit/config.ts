@@ -1,8 +1,11 @@
 /** Source: envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit. */
+import type { CompileContext } from '../../../config/context.ts';
 import type { ConnectionLimit } from '../../../config/gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.js';
 import { durationMs } from '../../../http/config.ts';
 
 export interface ConnectionLimitSettings {
+  /** Where it stands in the configuration: names the count that all workers share. */
+  readonly place: string;
   readonly statPrefix: string;
   readonly maxConnections: number;
   /** Milliseconds after which a connection over the limit is closed. */
@@ -11,8 +14,9 @@ export interface ConnectionLimitSettings {
   readonly enabled: boolean;
 }
 
-export function compileConnectionLimit(message: ConnectionLimit): ConnectionLimitSettings {
+export function compileConnectionLimit(message: ConnectionLimit, at: CompileContext): ConnectionLimitSettings {
   return {
+    place: at.path,
     statPrefix: message.statPrefix,
     // Required by the message's own rules; no process has more connections than a double can count.
     maxConnections: Number(message.maxConnections ?? 0n),
