@@ -137,6 +137,16 @@ envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat
   + *
 envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords
   + *
+envoy.config.core.v3.Http2ProtocolOptions
+  + hpack_table_size max_concurrent_streams initial_stream_window_size initial_connection_window_size allow_connect max_outbound_frames
+  + max_outbound_control_frames max_consecutive_inbound_frames_with_empty_payload max_inbound_priority_frames_per_stream
+  + max_inbound_window_update_frames_per_data_frame_sent stream_error_on_invalid_http_messaging connection_keepalive
+  + override_stream_error_on_invalid_http_message custom_settings_parameters
+  ~ use_oghttp2_codec
+envoy.config.core.v3.Http2ProtocolOptions.SettingsParameter
+  + *
+envoy.config.core.v3.KeepaliveSettings
+  + *
 envoy.config.core.v3.SchemeHeaderTransformation
   + scheme_to_overwrite
 envoy.type.v3.FractionalPercent

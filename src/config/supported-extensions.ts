@@ -20,6 +20,7 @@ envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment
   + *
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
   + codec_type stat_prefix rds route_config scoped_routes http_filters add_user_agent common_http_protocol_options http_protocol_options
+  + http2_protocol_options
   + server_name server_header_transformation scheme_header_transformation max_request_headers_kb stream_idle_timeout request_timeout
   + request_headers_timeout drain_timeout delayed_close_timeout access_log access_log_flush_interval flush_access_log_on_new_request
   + access_log_options use_remote_address xff_num_trusted_hops original_ip_detection_extensions internal_address_config skip_xff_append via

@@ -9,6 +9,8 @@ import type { HcmSettings } from '../../src/filters/network/http-connection-mana
 import type { RequestDecoder } from '../../src/http/codec.ts';
 import { DEFAULT_HTTP1_SETTINGS, type Http1Settings } from '../../src/http/h1/settings.ts';
 import { Http1Stats } from '../../src/http/h1/stats.ts';
+import { DEFAULT_HTTP2_SETTINGS } from '../../src/http/h2/settings.ts';
+import { Http2Stats } from '../../src/http/h2/stats.ts';
 import type { HeaderMap } from '../../src/http/header-map.ts';
 import { shortFlags } from '../../src/http/response-flags.ts';
 import { type ConnectionInfo, StreamInfo } from '../../src/http/stream-info.ts';
@@ -33,6 +35,7 @@ export const HCM_SETTINGS: HcmSettings = {
   rdsRouteConfigName: 'rds',
   httpFilters: [],
   http1: DEFAULT_HTTP1_SETTINGS,
+  http2: DEFAULT_HTTP2_SETTINGS,
   serverName: 'envoy',
   serverHeaderTransformation: 'OVERWRITE',
   addUserAgent: false,
@@ -192,6 +195,7 @@ export class HcmRig {
       accessLoggers: [logger],
       localReplies: replies,
       http1Stats: new Http1Stats(this.stats),
+      http2Stats: () => new Http2Stats(this.stats),
       stats: new HcmStats(this.stats.scope('http.p'), this.stats.scope('listener.l.http.p')),
     });
   }

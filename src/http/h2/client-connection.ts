@@ -161,7 +161,7 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
     }
     const headers = readResponse(this.decoder);
     if (headers === null) {
-      this.messagingError(stream);
+      this.invalidMessage(stream);
       return;
     }
     if (headers.status < 200) {

@@ -4,14 +4,16 @@ import { ErrorCode } from './protocol.ts';
 
 export class CodecFault implements CodecError {
   readonly status = 0;
-  readonly protocolError = true;
+  /** Floods have counters of their own. */
+  readonly protocolError: boolean;
   readonly code: ErrorCode;
   /** Of the stream that it happened on. */
   readonly details: string;
   /** What other streams of the connection log. */
   readonly body: string;
 
-  constructor(code: ErrorCode, details: string, body = 'The user callback function failed') {
+  constructor(code: ErrorCode, details: string, body = 'The user callback function failed', protocolError = true) {
+    this.protocolError = protocolError;
     this.code = code;
     this.details = details;
     this.body = body;
@@ -19,14 +21,16 @@ export class CodecFault implements CodecError {
 }
 
 const protocol = (details: string, body?: string): CodecFault => new CodecFault(ErrorCode.ProtocolError, details, body);
-const flood = (details: string, body: string): CodecFault => new CodecFault(ErrorCode.EnhanceYourCalm, details, body);
+const flood = (details: string, body: string): CodecFault => new CodecFault(ErrorCode.EnhanceYourCalm, details, body, false);
 
 const GENERIC = 'http2.unknown.nghttp2.error';
+/** Where Envoy's codec names nothing for the stream either. */
+const UNNAMED = 'codec_error:The_user_callback_function_failed';
 
 export const fault = {
   preface: protocol(GENERIC, 'Received bad client magic byte string'),
   noSettings: protocol(GENERIC),
-  frameSize: new CodecFault(ErrorCode.FrameSizeError, GENERIC),
+  frameSize: new CodecFault(ErrorCode.FrameSizeError, UNNAMED),
   padding: protocol(GENERIC),
   streamZero: protocol(GENERIC),
   streamId: protocol(GENERIC),
@@ -37,7 +41,7 @@ export const fault = {
   settings: protocol(GENERIC),
   windowIncrement: protocol(GENERIC),
   flowControl: new CodecFault(ErrorCode.FlowControlError, GENERIC),
-  compression: new CodecFault(ErrorCode.CompressionError, GENERIC),
+  compression: new CodecFault(ErrorCode.CompressionError, UNNAMED),
   invalidHeader: protocol('http2.invalid.header.field'),
   messaging: protocol('http2.violation.of.messaging.rule'),
   headerFlood: flood('http2.header_list_size_too_large', 'Too many bytes in a header block'),

@@ -1,6 +1,5 @@
 /**
- * PINGs that find out whether the peer is still there. Source: envoy.config.core.v3.KeepaliveSettings. One PING is under way at a time;
- * anything that comes from the peer does not count, only its acknowledgement.
+ * PINGs that find out whether the peer is still there. Source: envoy.config.core.v3.KeepaliveSettings. One PING is under way at a time.
  */
 import { type Clock, Timer, type TimerTarget } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -48,6 +47,8 @@ export class Keepalive implements TimerTarget {
 
   onActivity(): void {
     if (this.#settings.idleIntervalMs > 0) this.#lastActivityMs = this.#clock.nowMs();
+    // Whoever sends is alive, even if the acknowledgement is stuck behind other frames.
+    if (this.#timeout.armed) this.#clock.arm(this.#timeout, this.#settings.timeoutMs);
   }
 
   /** A stream begins: after an idle time the connection may be dead. */

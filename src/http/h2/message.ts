@@ -17,6 +17,8 @@ export const facts = {
   dropped: 0,
   /** The message was refused for an underscore only. */
   underscore: false,
+  /** The message was refused for one field, not for what is missing or does not fit together. */
+  badField: false,
 };
 
 /** @returns null if the request is malformed */
@@ -31,9 +33,14 @@ export function readRequest(block: HpackDecoder, underscores: Underscores): Requ
     if (!connect || (pseudo & Pseudo.Target) !== Pseudo.Target) return null;
   } else if (connect) {
     if ((pseudo & (Pseudo.Path | Pseudo.Scheme)) !== 0 || (pseudo & Pseudo.Authority) === 0) return null;
-  } else if ((pseudo & (Pseudo.Path | Pseudo.Scheme)) !== (Pseudo.Path | Pseudo.Scheme) || headers.path === '') return null;
-  if (headers.authority !== '' && !isValidAuthority(headers.authority)) return null;
-  return headers;
+  } else if ((pseudo & (Pseudo.Path | Pseudo.Scheme)) !== (Pseudo.Path | Pseudo.Scheme) || !isValidPath(headers)) return null;
+  return (pseudo & Pseudo.Authority) === 0 ? null : headers;
+}
+
+/** RFC 9113 §8.3.1: the path of an http URI, or the asterisk of OPTIONS. */
+function isValidPath(headers: RequestHeaders): boolean {
+  if (headers.path.charCodeAt(0) === 0x2f || (headers.scheme !== 'http' && headers.scheme !== 'https')) return headers.path !== '';
+  return headers.path === '*' && headers.method === 'OPTIONS';
 }
 
 /** @returns null if the response is malformed */
@@ -64,12 +71,13 @@ function fill(
   const list = headers.values;
   let pseudo = 0;
   let regular = false;
-  let cookie = -1;
+  let cookie: string | null = null;
   let host: string | null = null;
   seen.fill(0);
   facts.contentLength = -1;
   facts.dropped = 0;
   facts.underscore = false;
+  facts.badField = true;
   for (let i = 0; i < count; i++) {
     const field = fields[i]!;
     const name = field.name;
@@ -111,12 +119,9 @@ function fill(
     }
     if (isForbidden(name, value)) return -1;
     if (name === 'cookie' && request !== null) {
-      // RFC 9113 §8.2.3: crumbs are put together before they leave HTTP/2.
-      if (cookie >= 0) {
-        list[cookie] += '; ' + value;
-        continue;
-      }
-      cookie = list.length;
+      // RFC 9113 §8.2.3: crumbs are put together before they leave HTTP/2; behind everything else, as in Envoy.
+      cookie = cookie === null ? value : cookie + '; ' + value;
+      continue;
     }
     const single = request !== null ? field.singleInRequests : field.singleInResponses;
     if (single >= 0) {
@@ -131,11 +136,16 @@ function fill(
     names.push(name);
     list.push(value);
   }
+  if (cookie !== null) {
+    names.push('cookie');
+    list.push(cookie);
+  }
   if (request !== null && host !== null && (pseudo & Pseudo.Authority) === 0) {
     request.authority = host;
     request.emptyHost = host === '';
     pseudo |= Pseudo.Authority;
   }
+  facts.badField = false;
   return pseudo;
 }
 
@@ -174,8 +184,7 @@ function setPseudo(headers: HeaderMap, request: RequestHeaders | null, bit: numb
       return true;
     case Pseudo.Authority:
       request.authority = value;
-      request.emptyHost = value === '';
-      return true;
+      return value !== '' && isValidAuthority(value);
     case Pseudo.Path:
       request.path = value;
       return true;

@@ -84,7 +84,6 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
   shutdownNotice(): void {
     if (this.#noticeSent || this.failed) return;
     this.#noticeSent = true;
-    this.stats.goAwaySent.inc();
     this.writer.goAway(MAX_STREAM_ID, ErrorCode.NoError);
   }
 
@@ -151,8 +150,8 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
     if (headers === null) {
       if (facts.underscore) {
         stats.requestsRejectedWithUnderscores.inc();
-        this.abortStream(stream, ErrorCode.InternalError, 'http2.unexpected_underscore');
-      } else this.messagingError(stream);
+        this.abortStream(stream, ErrorCode.InternalError, this.streamFault, 'http2.unexpected_underscore');
+      } else this.invalidMessage(stream);
       return;
     }
     if (end ? facts.contentLength > 0 : headers.protocol !== '' && !settings.allowConnect) {
@@ -175,12 +174,12 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
   }
 
   #onTrailers(stream: Http2ServerStream, end: boolean): void {
+    this.stats.trailers.inc();
     const trailers = end ? readTrailers(this.decoder, this.settings.headersWithUnderscores) : null;
     if (trailers === null || stream.remoteEnded || stream.expectedBytes > 0) {
       this.messagingError(stream);
       return;
     }
-    this.stats.trailers.inc();
     stream.receiveTrailers(trailers);
     if (stream.localEnded && stream.delivered && !stream.detached) this.closeStream(stream);
   }
@@ -218,6 +217,7 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
   #refuseStream(streamId: number): void {
     this.writer.word(FrameType.RstStream, streamId, ErrorCode.RefusedStream);
     this.stats.txReset.inc();
+    this.stats.streamRefusedErrors.inc();
     this.countControl();
   }
 }

@@ -14,9 +14,11 @@ import { HeaderIntake } from './header-block.ts';
 import { HpackDecoder } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import type { KeepaliveOwner } from './keepalive.ts';
+import { facts } from './message.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { DEFAULT_WINDOW, ErrorCode, FrameFlag, FrameType, MAX_WINDOW, MIN_FRAME_SIZE } from './protocol.ts';
 import { Resumption } from './resumption.ts';
+import { SendQueue } from './send-queue.ts';
 import type { Http2Settings } from './settings.ts';
 import type { Http2Stats } from './stats.ts';
 import type { Http2Stream } from './stream.ts';
@@ -42,8 +44,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   protected readonly reader: FrameReader;
   #receiveWindow: number;
   #unannounced: number;
-  /** Streams with output that waits for a window. */
-  #waiting: Http2Stream[];
+  readonly #waiting: SendQueue;
   readonly #intake: HeaderIntake;
   #resumption: Resumption | null;
 
@@ -63,7 +64,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     this.reader = new FrameReader(this);
     this.#receiveWindow = Math.max(settings.initialConnectionWindow, DEFAULT_WINDOW);
     this.#unannounced = 0;
-    this.#waiting = [];
+    this.#waiting = new SendQueue();
     this.#intake = new HeaderIntake(this, settings.maxHeadersKb);
     this.#resumption = null;
   }
@@ -133,7 +134,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   protected releaseAll(reason: ResetReason, details: string): void {
     this.reader.stop();
     this.failed = true;
-    this.#waiting = [];
+    this.#waiting.clear();
     for (const stream of [...this.streams.values()]) {
       this.dropStream(stream, reason, details);
     }
@@ -204,8 +205,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   }
 
   waitForWindow(stream: Http2Stream): void {
-    stream.listed = true;
-    this.#waiting.push(stream);
+    this.#waiting.add(stream);
   }
 
   consumed(bytes: number): void {
@@ -265,6 +265,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   // ── frames ──
 
   onFrameHeader(type: number, flags: number, streamId: number, length: number): boolean {
+    if (this.connection.closing) return false;
     if (length > MIN_FRAME_SIZE) return this.#refuse(fault.frameSize);
     if (!this.peer.seen && (type !== FrameType.Settings || (flags & FrameFlag.Ack) !== 0)) return this.#refuse(fault.noSettings);
     // RFC 9113 §6.10: nothing may come between HEADERS and their CONTINUATIONs.
@@ -304,7 +305,8 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
       stream.expectedBytes -= length;
       if (stream.expectedBytes < 0 || (end && stream.expectedBytes > 0)) {
         if (length > 0) this.consumed(length);
-        this.messagingError(stream);
+        // Of a body nghttp2 says so to its stream alone, in these words.
+        this.abortStream(stream, ErrorCode.ProtocolError, ResetReason.ProtocolError, 'http2.remote_reset');
         return;
       }
     }
@@ -377,10 +379,10 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     stream.wireBytesReceived += wireBytes;
     stream.headerBytesReceived += wireBytes;
     if (decoder.overflow) {
-      this.stats.headerOverflow.inc();
       const large = decoder.size > settings.maxHeadersKb * 1024;
-      if (large) this.stats.headerListSizeTooLarge.inc();
-      this.abortStream(stream, ErrorCode.InternalError, large ? 'http2.header_list_size_too_large' : 'http2.too_many_headers');
+      (large ? this.stats.headerListSizeTooLarge : this.stats.headerOverflow).inc();
+      const details = large ? 'http2.header_list_size_too_large' : 'http2.too_many_headers';
+      this.abortStream(stream, ErrorCode.InternalError, this.streamFault, details);
       return;
     }
     if (decoder.malformed) this.#invalid(stream, fault.invalidHeader);
@@ -388,16 +390,21 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   }
 
   /** RST_STREAM for a fault of the peer's. */
-  protected abortStream(stream: Http2Stream, code: ErrorCode, details: string): void {
+  protected abortStream(stream: Http2Stream, code: ErrorCode, reason: ResetReason, details: string): void {
     if (stream.detached) return;
     this.stats.txReset.inc();
     stream.wireBytesSent += 13;
     this.#control(FrameType.RstStream, stream.id, code);
-    this.dropStream(stream, this.streamFault, details);
+    this.dropStream(stream, reason, details);
   }
 
   /** How a stream's user is told of an abort. */
   protected abstract readonly streamFault: ResetReason;
+
+  /** A message could not be read: `facts` tells what is wrong with it. */
+  protected invalidMessage(stream: Http2Stream): void {
+    this.#invalid(stream, facts.badField ? fault.invalidHeader : fault.messaging);
+  }
 
   /** The message breaks a rule. */
   protected messagingError(stream: Http2Stream): void {
@@ -406,7 +413,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
 
   #invalid(stream: Http2Stream, error: CodecFault): void {
     this.stats.rxMessagingError.inc();
-    if (this.settings.streamErrorOnInvalid) this.abortStream(stream, ErrorCode.ProtocolError, error.details);
+    if (this.settings.streamErrorOnInvalid) this.abortStream(stream, ErrorCode.ProtocolError, ResetReason.ProtocolError, error.details);
     else this.fail(error, stream);
   }
 
@@ -433,7 +440,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
       else if (this.sendWindow + increment > MAX_WINDOW) this.fail(fault.flowControl);
       else {
         this.sendWindow += increment;
-        this.#sendWaiting();
+        this.#waiting.run();
       }
       return;
     }
@@ -447,19 +454,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
       return;
     }
     stream.sendWindow += increment;
-    if (stream.pendingBytes > 0) this.#sendWaiting();
-  }
-
-  /** Streams take turns: each sends what it may, the ones that cannot stay. */
-  #sendWaiting(): void {
-    const waiting = this.#waiting;
-    if (waiting.length === 0) return;
-    this.#waiting = [];
-    for (let i = 0; i < waiting.length; i++) {
-      const stream = waiting[i]!;
-      if (stream.sendPending()) this.#waiting.push(stream);
-      else stream.listed = false;
-    }
+    if (stream.pendingBytes > 0) this.#waiting.run();
   }
 
   #onSettings(flags: number, streamId: number, bytes: Buffer, start: number, end: number): void {
@@ -485,7 +480,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     this.encoder.setCapacity(this.peer.headerTableSize, this.settings.hpackTableSize);
     this.writer.settingsAck();
     this.countControl();
-    this.#sendWaiting();
+    this.#waiting.run();
     this.onSettingsChanged();
   }
 

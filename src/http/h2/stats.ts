@@ -3,7 +3,7 @@ import type { Counter, Gauge, StatsScope } from '../../stats/scope.ts';
 
 /** Which library Envoy parses with, and what only METADATA frames move: always 0, but dashboards look for them. */
 const ALWAYS_ZERO: readonly string[] = [
-  ...['metadata_empty_frames', 'headers_cb_no_stream', 'cookies_total_bytes_too_large', 'stream_refused_errors'],
+  ...['metadata_empty_frames', 'headers_cb_no_stream', 'cookies_total_bytes_too_large'],
   ...['nghttp2_downstream_connections', 'nghttp2_upstream_connections', 'oghttp2_downstream_connections', 'oghttp2_upstream_connections'],
 ];
 const ALWAYS_ZERO_GAUGES: readonly string[] = ['deferred_stream_close', 'outbound_control_frames_active', 'outbound_frames_active'];
@@ -22,6 +22,7 @@ export class Http2Stats {
   readonly requestsRejectedWithUnderscores: Counter;
   readonly rxMessagingError: Counter;
   readonly rxReset: Counter;
+  readonly streamRefusedErrors: Counter;
   readonly trailers: Counter;
   readonly txFlushTimeout: Counter;
   readonly txReset: Counter;
@@ -44,6 +45,7 @@ export class Http2Stats {
     this.requestsRejectedWithUnderscores = http2.counter('requests_rejected_with_underscores_in_headers');
     this.rxMessagingError = http2.counter('rx_messaging_error');
     this.rxReset = http2.counter('rx_reset');
+    this.streamRefusedErrors = http2.counter('stream_refused_errors');
     this.trailers = http2.counter('trailers');
     this.txFlushTimeout = http2.counter('tx_flush_timeout');
     this.txReset = http2.counter('tx_reset');

@@ -316,6 +316,6 @@ function codeOf(reason: ResetReason): ErrorCode {
     case ResetReason.ProtocolError:
       return ErrorCode.ProtocolError;
     default:
-      return ErrorCode.NoError;
+      return ErrorCode.InternalError;
   }
 }

@@ -15,6 +15,7 @@ import { type ConfiguredFilter, HttpConnectionManager } from '../../filters/netw
 import type { HttpStream } from '../../filters/network/http-connection-manager/http-stream.ts';
 import type { RequestDecoder, ResponseEncoder } from '../../http/codec.ts';
 import { Http1Stats } from '../../http/h1/stats.ts';
+import { Http2Stats } from '../../http/h2/stats.ts';
 import type { RequestHeaders, ResponseHeaders } from '../../http/header-map.ts';
 import type { StreamInfo } from '../../http/stream-info.ts';
 import type { Host } from '../../lb/host.ts';
@@ -214,6 +215,7 @@ export function dryRun(
     accessLoggers: [],
     localReplies: live.localReplies,
     http1Stats: new Http1Stats(rootScope),
+    http2Stats: () => new Http2Stats(rootScope),
     stats: new HcmStats(rootScope, rootScope),
   });
   const connection = new DryConnection(facts.localAddress, facts.remoteAddress);

@@ -6,6 +6,8 @@ import { stringify } from 'yaml';
 import { CheckServer } from './check-server.ts';
 import { buildBootstrap, fillTokens } from './frame.ts';
 import { toWire, type Wire } from './http-text.ts';
+import { playFrames, playHttp2 } from './http2-client.ts';
+import { Http2Upstream } from './http2-upstream.ts';
 import { type Names, normalise, setOwnAddresses } from './normalise.ts';
 import { freePort } from './ports.ts';
 import { ProxyUnderTest } from './proxy-under-test.ts';
@@ -22,7 +24,7 @@ export interface Observation {
 
 /** Statistics that depend on time or on chunk sizes. */
 const VARYING = /_bytes_|_ms$|_buffered$|\.worker_|watchdog|downstream_pre_cx|\.update_duration|_time$|assignment_|\.version$/;
-const COMPARED = /^(http\.(?!admin|async)|cluster\.|tcp\.|listener\.(?!admin)|echo|direct_response)/;
+const COMPARED = /^(http\.(?!admin|async)|cluster\.|tcp\.|listener\.(?!admin)|echo|direct_response|http2\.(?!nghttp2|oghttp2))/;
 
 setOwnAddresses(
   new Set(
@@ -36,6 +38,7 @@ setOwnAddresses(
 export class ConfigurationRun {
   readonly #configuration: Configuration;
   readonly #upstreams: ReadonlyMap<string, RecordingUpstream>;
+  readonly #http2Upstreams: ReadonlyMap<string, Http2Upstream>;
   readonly #tokens: Map<string, string>;
   readonly #directory: string;
   /** Asked by health checks: `{{hc}}`. */
@@ -45,12 +48,14 @@ export class ConfigurationRun {
   private constructor(
     configuration: Configuration,
     upstreams: ReadonlyMap<string, RecordingUpstream>,
+    http2Upstreams: ReadonlyMap<string, Http2Upstream>,
     tokens: Map<string, string>,
     directory: string,
     checks: CheckServer,
   ) {
     this.#configuration = configuration;
     this.#upstreams = upstreams;
+    this.#http2Upstreams = http2Upstreams;
     this.#tokens = tokens;
     this.#directory = directory;
     this.#checks = checks;
@@ -60,7 +65,14 @@ export class ConfigurationRun {
     const directory = await mkdtemp(join(tmpdir(), 'outrider-compare-'));
     const tokens = new Map<string, string>();
     const upstreams = new Map<string, RecordingUpstream>();
+    const http2Upstreams = new Map<string, Http2Upstream>();
     for (const [name, speak] of Object.entries(configuration.upstreams ?? { a: 'http' as const, b: 'http' as const })) {
+      if (speak === 'http2') {
+        const upstream = new Http2Upstream(name);
+        http2Upstreams.set(name, upstream);
+        tokens.set(name, String(await upstream.listen()));
+        continue;
+      }
       const upstream = new RecordingUpstream(name, { speak });
       upstreams.set(name, upstream);
       const port = await upstream.listen();
@@ -73,7 +85,7 @@ export class ConfigurationRun {
     for (const name of ['listener', 'listener2', 'admin', 'dead']) tokens.set(name, String(await freePort()));
     tokens.set('log', join(directory, 'access.log'));
     tokens.set('dir', directory);
-    const run = new ConfigurationRun(configuration, upstreams, tokens, directory, checks);
+    const run = new ConfigurationRun(configuration, upstreams, http2Upstreams, tokens, directory, checks);
     for (const [name, text] of Object.entries(configuration.files ?? {})) {
       await mkdir(dirname(join(directory, name)), { recursive: true });
       await writeFile(join(directory, name), text);
@@ -82,7 +94,7 @@ export class ConfigurationRun {
     const file = join(directory, 'bootstrap.yaml');
     await writeFile(
       file,
-      stringify(buildBootstrap(configuration, { upstreams: [...upstreams.keys()], tokens }), {
+      stringify(buildBootstrap(configuration, { upstreams: [...upstreams.keys(), ...http2Upstreams.keys()], tokens }), {
         aliasDuplicateObjects: false,
         defaultStringType: 'QUOTE_DOUBLE',
         defaultKeyType: 'PLAIN',
@@ -101,6 +113,7 @@ export class ConfigurationRun {
   async play(one: Case): Promise<string> {
     if (one.checks !== undefined) this.#checks.state = one.checks;
     for (const [name, upstream] of this.#upstreams) upstream.prepare(one.upstream?.[name] ?? []);
+    for (const [name, upstream] of this.#http2Upstreams) upstream.prepare(one.http2Upstream?.[name] ?? []);
     for (const [name, text] of Object.entries(one.writes ?? {})) {
       const file = join(this.#directory, name);
       await writeFile(`${file}.new`, text);
@@ -115,13 +128,20 @@ export class ConfigurationRun {
     const seen: string[] = [];
     const sent: string[] = [];
     if (one.parallel !== undefined) seen.push(await this.#parallel(one, one.parallel, sent));
-    else if (one.send !== undefined) {
+    else if (one.http2 !== undefined) {
+      const port = Number(this.#token(one.to ?? 'listener'));
+      seen.push(await ('frames' in one.http2 ? playFrames(port, one.http2) : playHttp2(port, one.http2)));
+    } else if (one.send !== undefined) {
       const list = Array.isArray(one.send) ? (one.send as readonly Send[]) : [one.send as Send];
       seen.push(await this.#sequence(one, list, sent));
     }
     for (const upstream of this.#upstreams.values()) {
       upstream.openGates();
       await upstream.tunnelsEnded();
+      const report = upstream.report();
+      if (report !== '') seen.push(report);
+    }
+    for (const upstream of this.#http2Upstreams.values()) {
       const report = upstream.report();
       if (report !== '') seen.push(report);
     }
@@ -154,6 +174,7 @@ export class ConfigurationRun {
   async close(): Promise<void> {
     await this.#proxy?.stop();
     for (const upstream of this.#upstreams.values()) await upstream.close();
+    for (const upstream of this.#http2Upstreams.values()) await upstream.close();
     await this.#checks.close();
     await rm(this.#directory, { recursive: true, force: true });
   }

@@ -1,4 +1,6 @@
 /** What a comparison is made of. Scenario files are data of these shapes. */
+import type { Http2Frames, Http2Send } from './http2-client.ts';
+import type { Http2Reply } from './http2-upstream.ts';
 import type { Script, Step, UpstreamKind } from './recording-upstream.ts';
 
 export interface Request {
@@ -57,6 +59,10 @@ export interface Case {
   readonly send?: Send | readonly Send[];
   /** A connection each, started in this order. Gates of the upstreams open after the last one was started. */
   readonly parallel?: readonly Parallel[];
+  /** One HTTP/2 connection. */
+  readonly http2?: Http2Send | Http2Frames;
+  /** Answers of upstreams that speak HTTP/2. */
+  readonly http2Upstream?: Readonly<Record<string, readonly Http2Reply[]>>;
   /** Scripts for the requests that will reach each upstream, in order; the default reply when none is left. */
   readonly upstream?: Readonly<Record<string, readonly Script[]>>;
   /** 'GET /path' on the admin address, after everything else of this case. */
@@ -106,7 +112,7 @@ export interface Configuration {
   /** Further fields of the bootstrap. */
   readonly bootstrap?: string;
   /** Upstreams and what they speak; `a` and `b` speak HTTP by default. Each has a STATIC cluster of its name. */
-  readonly upstreams?: Readonly<Record<string, UpstreamKind['speak']>>;
+  readonly upstreams?: Readonly<Record<string, UpstreamKind['speak'] | 'http2'>>;
   /** Text format of the access log (one line, without line end). */
   readonly logFormat?: string;
   /** The `access_log` list instead of the default one. */

@@ -9,6 +9,7 @@ import { hashing } from './hashing.ts';
 import { headers } from './headers.ts';
 import { health } from './health.ts';
 import { hedging } from './hedging.ts';
+import { http2 } from './http2.ts';
 import { internalRedirects } from './internal-redirects.ts';
 import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
@@ -50,6 +51,7 @@ export const areas: readonly Area[] = [
   paths,
   logs,
   tunnels,
+  http2,
   tcp,
   admin,
   fault,

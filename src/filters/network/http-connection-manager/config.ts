@@ -24,6 +24,7 @@ import type { UuidRequestIdConfig } from '../../../config/gen/envoy/extensions/r
 import { durationMs } from '../../../http/config.ts';
 import { compileDataSource } from '../../../http/data-source-config.ts';
 import { compileHttp1Options } from '../../../http/h1/config.ts';
+import { compileHttp2Options } from '../../../http/h2/config.ts';
 import { parseCidr } from '../../../net/cidr.ts';
 import { compileHeaderAdds } from '../../../route/config.ts';
 import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
@@ -64,7 +65,6 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
 
   if (specifier.case === undefined) at.error('one of route_config, rds and scoped_routes must be set');
   if (specifier.case === 'rds') compilers.rds(specifier.value, message.statPrefix, at.field('rds'));
-  if (message.codecType === CodecType.HTTP2) at.unsupported('codec_type', 'HTTP2 is not supported by Outrider yet');
 
   const upgrades: Record<string, boolean> = {};
   message.upgradeConfigs.forEach((upgrade, i) => {
@@ -77,7 +77,7 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
 
   return {
     statPrefix: message.statPrefix,
-    codecType: message.codecType === CodecType.HTTP1 ? 'HTTP1' : 'AUTO',
+    codecType: message.codecType === CodecType.HTTP1 ? 'HTTP1' : message.codecType === CodecType.HTTP2 ? 'HTTP2' : 'AUTO',
     routeConfig: compileRoutes(message, at, compilers),
     rdsRouteConfigName: specifier.case === 'rds' ? specifier.value.routeConfigName : '',
     httpFilters,
@@ -91,6 +91,16 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
         strict: compilers.strictHttp1,
       },
       at.field('http_protocol_options'),
+    ),
+    http2: compileHttp2Options(
+      message.http2ProtocolOptions,
+      {
+        maxHeadersKb: message.maxRequestHeadersKb ?? 60,
+        maxHeadersCount: common?.maxHeadersCount ?? 100,
+        headersWithUnderscores: underscores(common?.headersWithUnderscoresAction),
+        streamErrorOnInvalid: streamError,
+      },
+      at.field('http2_protocol_options'),
     ),
     serverName: message.serverName === '' ? 'envoy' : message.serverName,
     serverHeaderTransformation: SERVER_HEADER[message.serverHeaderTransformation] ?? 'OVERWRITE',

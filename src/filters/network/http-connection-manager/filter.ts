@@ -1,5 +1,6 @@
 /** Puts a connection manager together on a worker. Behaviour: spec headers_tracing, routing; Envoy's ConnectionManagerImpl. */
 import { Http1Stats } from '../../../http/h1/stats.ts';
+import { Http2Stats } from '../../../http/h2/stats.ts';
 import { levelsOf } from '../../../route/per-filter/per-filter.ts';
 import type { RouteTable } from '../../../route/route.ts';
 import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
@@ -33,12 +34,14 @@ export function createHttpConnectionManager(settings: HcmSettings, deps: Network
     disabled: filter.disabled,
     factory: parts.newHttpFilter(filter.type, filter.settings, filterDeps),
   }));
+  let http2Stats: Http2Stats | null = null;
   const manager = new HttpConnectionManager(settings, filterDeps, {
     filters,
     routeTable: inline === null ? parts.rdsRouteTable(settings.rdsRouteConfigName) : () => inline,
     accessLoggers: settings.accessLogs.map((log) => deps.newAccessLogger(log)),
     localReplies: settings.localReply === null ? null : new LocalReplies(settings.localReply, deps),
     http1Stats: new Http1Stats(deps.rootScope),
+    http2Stats: () => (http2Stats ??= new Http2Stats(deps.rootScope)),
     stats: new HcmStats(scope, listenerScope),
   });
   if (settings.routeConfig !== null) prepareRoutes(settings.routeConfig, filters);

@@ -3,18 +3,19 @@ import type { Counter, Gauge, Histogram, StatsScope } from '../../../stats/scope
 
 /** What nothing here moves: shown as 0, since dashboards ask for it. */
 const ALWAYS_ZERO: readonly string[] = [
-  ...['downstream_cx_http2_total', 'downstream_cx_http3_total', 'downstream_cx_ssl_total'],
-  ...['downstream_rq_http2_total', 'downstream_rq_http3_total', 'downstream_rq_too_many_premature_resets'],
+  ...['downstream_cx_http3_total', 'downstream_cx_ssl_total'],
+  ...['downstream_rq_http3_total'],
   ...['tracing.client_enabled', 'tracing.health_check', 'tracing.not_traceable', 'tracing.random_sampling', 'tracing.service_forced'],
 ];
 const ALWAYS_ZERO_GAUGES: readonly string[] = [
-  ...['downstream_cx_http1_soft_drain', 'downstream_cx_http2_active', 'downstream_cx_http3_active', 'downstream_cx_ssl_active'],
+  ...['downstream_cx_http1_soft_drain', 'downstream_cx_http3_active', 'downstream_cx_ssl_active'],
   ...['downstream_cx_rx_bytes_buffered', 'downstream_cx_tx_bytes_buffered'],
 ];
 
 export class HcmStats {
   readonly cxTotal: Counter;
   readonly cxHttp1Total: Counter;
+  readonly cxHttp2Total: Counter;
   readonly cxUpgradesTotal: Counter;
   readonly cxDestroy: Counter;
   readonly cxDestroyRemote: Counter;
@@ -35,6 +36,8 @@ export class HcmStats {
   readonly flowControlResumed: Counter;
   readonly rqTotal: Counter;
   readonly rqHttp1Total: Counter;
+  readonly rqHttp2Total: Counter;
+  readonly rqTooManyPrematureResets: Counter;
   readonly rqCompleted: Counter;
   readonly rqClass: readonly Counter[];
   readonly rqRxReset: Counter;
@@ -54,6 +57,7 @@ export class HcmStats {
   readonly rsTooLarge: Counter;
   readonly cxActive: Gauge;
   readonly cxHttp1Active: Gauge;
+  readonly cxHttp2Active: Gauge;
   readonly cxUpgradesActive: Gauge;
   readonly rqActive: Gauge;
   readonly cxLengthMs: Histogram;
@@ -67,6 +71,7 @@ export class HcmStats {
     const rq = (name: string) => scope.counter('downstream_rq_' + name);
     this.cxTotal = cx('total');
     this.cxHttp1Total = cx('http1_total');
+    this.cxHttp2Total = cx('http2_total');
     this.cxUpgradesTotal = cx('upgrades_total');
     this.cxDestroy = cx('destroy');
     this.cxDestroyRemote = cx('destroy_remote');
@@ -87,6 +92,8 @@ export class HcmStats {
     this.flowControlResumed = scope.counter('downstream_flow_control_resumed_reading_total');
     this.rqTotal = rq('total');
     this.rqHttp1Total = rq('http1_total');
+    this.rqHttp2Total = rq('http2_total');
+    this.rqTooManyPrematureResets = rq('too_many_premature_resets');
     this.rqCompleted = rq('completed');
     this.rqClass = ['1xx', '2xx', '3xx', '4xx', '5xx'].map(rq);
     this.rqRxReset = rq('rx_reset');
@@ -106,6 +113,7 @@ export class HcmStats {
     this.rsTooLarge = scope.counter('rs_too_large');
     this.cxActive = scope.gauge('downstream_cx_active');
     this.cxHttp1Active = scope.gauge('downstream_cx_http1_active');
+    this.cxHttp2Active = scope.gauge('downstream_cx_http2_active');
     this.cxUpgradesActive = scope.gauge('downstream_cx_upgrades_active');
     this.rqActive = scope.gauge('downstream_rq_active');
     this.cxLengthMs = scope.histogram('downstream_cx_length_ms');

@@ -1,6 +1,7 @@
 /** A configured connection manager on one worker: everything its connections and streams share. */
 
 import type { Http1Stats } from '../../../http/h1/stats.ts';
+import type { Http2Stats } from '../../../http/h2/stats.ts';
 import { shortFlags } from '../../../http/response-flags.ts';
 import type { StreamInfo } from '../../../http/stream-info.ts';
 import type { Route, RouteTable } from '../../../route/route.ts';
@@ -33,6 +34,8 @@ export interface HcmParts {
   readonly accessLoggers: readonly AccessLogger[];
   readonly localReplies: LocalReplies | null;
   readonly http1Stats: Http1Stats;
+  /** Asked when the first HTTP/2 connection comes. */
+  readonly http2Stats: () => Http2Stats;
   readonly stats: HcmStats;
 }
 
@@ -42,6 +45,7 @@ export class HttpConnectionManager {
   readonly #debug: Logger;
   readonly stats: HcmStats;
   readonly http1Stats: Http1Stats;
+  readonly http2Stats: () => Http2Stats;
   readonly routeTable: () => RouteTable | null;
   readonly localReplies: LocalReplies | null;
   readonly requestMutation: RequestMutation;
@@ -59,6 +63,7 @@ export class HttpConnectionManager {
     this.#debug = deps.logger.component('http');
     this.stats = parts.stats;
     this.http1Stats = parts.http1Stats;
+    this.http2Stats = parts.http2Stats;
     this.routeTable = parts.routeTable;
     this.localReplies = parts.localReplies;
     this.requestMutation = new RequestMutation(settings, deps.localInfo, deps.random);
@@ -110,7 +115,7 @@ export class HttpConnectionManager {
     this.stats.rqTime.record(nowMs - info.startMs);
     this.log(info, 'DownstreamEnd');
     this.stats.rqTotal.inc();
-    this.stats.rqHttp1Total.inc();
+    (info.protocol === 'HTTP/2' ? this.stats.rqHttp2Total : this.stats.rqHttp1Total).inc();
   }
 
   log(info: StreamInfo, type: string): void {

@@ -1,14 +1,18 @@
 /** One downstream connection of a connection manager: picks the codec, keeps the connection's timers, and closes it when it is due. */
 import type { CodecError, RequestDecoder, ResponseEncoder, ServerCallbacks, ServerConnection } from '../../../http/codec.ts';
 import { Http1ServerConnection } from '../../../http/h1/server-connection.ts';
+import type { ResponseHeaders } from '../../../http/header-map.ts';
 import { ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import type { ConnectionInfo } from '../../../http/stream-info.ts';
+import { keepChunk } from '../../../net/connection.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import { Overload, ScaledTimer } from '../../../runtime/overload.ts';
 import { type NetworkFilter, type NetworkFilterCallbacks, Status } from '../../api.ts';
+import { isHttp2Start, newHttp2Codec, Start } from './downstream-codec.ts';
 import type { HttpConnectionManager } from './http-connection-manager.ts';
 import { HttpStream } from './http-stream.ts';
+import { PrematureResets } from './premature-resets.ts';
 import { onStreamIdle } from './stream-expiry.ts';
 
 const TIMER_IDLE = 0;
@@ -24,10 +28,18 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
   readonly bufferLimit: number;
   /** The stream has switched protocols: the connection is its byte tunnel now. */
   tunnel: boolean;
+  /** The codec speaks HTTP/2. */
+  http2: boolean;
   readonly #callbacks: NetworkFilterCallbacks;
   readonly #startMs: number;
   #codec: ServerConnection | null;
-  #stream: HttpStream | null;
+  /** HTTP/1 has one at most. */
+  readonly #streams: HttpStream[];
+  #resets: PrematureResets | null;
+  /** A fault of the client's has ended streams. */
+  #cutStreams: boolean;
+  /** First bytes that do not tell yet what they begin. */
+  #peeked: Buffer | null;
   #requests: number;
   #draining: boolean;
   #closing: boolean;
@@ -50,10 +62,14 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     this.info = callbacks.info;
     this.bufferLimit = callbacks.bufferLimit;
     this.tunnel = false;
+    this.http2 = false;
     this.#callbacks = callbacks;
     this.#startMs = clock.nowMs();
     this.#codec = null;
-    this.#stream = null;
+    this.#streams = [];
+    this.#resets = null;
+    this.#cutStreams = false;
+    this.#peeked = null;
     this.#requests = 0;
     this.#draining = false;
     this.#closing = false;
@@ -88,7 +104,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
   }
 
   onData(chunk: Buffer, end: boolean): Status {
-    if (this.#closing && !this.tunnel && this.#stream === null) return Status.Stop;
+    if (this.#closing && !this.tunnel && this.#streams.length === 0) return Status.Stop;
     if (this.#codec === null && chunk.length === 0) {
       if (end) {
         this.#remoteEnded = true;
@@ -101,7 +117,11 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
       this.onConnectionDone();
       return Status.Stop;
     }
-    const codec = this.#codec ?? this.#openCodec();
+    const codec = this.#codec ?? this.#openCodec(chunk, end);
+    if (codec === null) return Status.Stop;
+    const first = this.#peeked;
+    this.#peeked = null;
+    if (first !== null) codec.onData(first);
     if (chunk.length > 0) codec.onData(chunk);
     if (end && !this.#closed) {
       // A client that has closed its side is gone: there is no half-close for HTTP.
@@ -132,7 +152,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     if (this.#drainTimer !== null) clock.disarm(this.#drainTimer);
     if (this.#delayedCloseTimer !== null) clock.disarm(this.#delayedCloseTimer);
     this.#countBytes();
-    const active = this.#stream !== null;
+    const active = this.#cutStreams || this.#streams.length > 0;
     stats.cxDestroy.inc();
     (remote ? stats.cxDestroyRemote : stats.cxDestroyLocal).inc();
     if (active) {
@@ -140,23 +160,28 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
       (remote ? stats.cxDestroyRemoteActiveRq : stats.cxDestroyLocalActiveRq).inc();
     }
     stats.cxActive.dec();
-    if (this.#codec !== null) stats.cxHttp1Active.dec();
+    if (this.#codec !== null) (this.http2 ? stats.cxHttp2Active : stats.cxHttp1Active).dec();
     stats.cxLengthMs.record(clock.nowMs() - this.#startMs);
     this.#codec?.onConnectionClosed();
   }
 
   bufferedBytes(): number {
-    return this.#stream === null ? 0 : this.#callbacks.connection.bytesBuffered + this.#stream.keptBytes;
+    const streams = this.#streams;
+    if (streams.length === 0) return 0;
+    let bytes = this.#callbacks.connection.bytesBuffered;
+    for (let i = 0; i < streams.length; i++) bytes += streams[i]!.keptBytes;
+    return bytes;
   }
 
   resetForMemory(): void {
-    const stream = this.#stream;
-    if (stream === null) return;
+    if (this.#streams.length === 0) return;
     this.dispatch(() => {
-      stream.info.flags |= Flag.OM;
-      stream.info.responseCodeDetails = 'overload';
-      stream.reset(ResetReason.LocalReset);
-      this.#callbacks.connection.close('no-flush');
+      for (const stream of [...this.#streams]) {
+        stream.info.flags |= Flag.OM;
+        stream.info.responseCodeDetails = 'overload';
+        stream.reset(ResetReason.LocalReset);
+      }
+      if (!this.http2) this.#callbacks.connection.close('no-flush');
     });
   }
 
@@ -166,7 +191,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     this.#requests++;
     const stream = new HttpStream(this, encoder);
     stream.info.downstreamBytes = encoder;
-    this.#stream = stream;
+    this.#streams.push(stream);
     this.watchStreamIdle();
     return stream;
   }
@@ -175,6 +200,11 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     if (error.protocolError) this.manager.stats.cxProtocolError.inc();
     this.#closing = true;
     const stream = decoder as HttpStream | null;
+    if (this.http2) {
+      this.#failStreams(stream, error);
+      this.onConnectionDone();
+      return;
+    }
     if (encoder === null || stream === null || error.status === 0) {
       if (stream !== null) {
         stream.info.flags |= error.protocolError ? Flag.DPE : 0;
@@ -189,6 +219,18 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
       stream.onRequestReset(0, error.details);
       this.#callbacks.close('no-flush', error.details);
     } else stream.localReply(error.status, error.body, error.protocolError ? Flag.DPE : 0, error.details);
+  }
+
+  /** Each stream goes, the one that the fault is of with words of its own. */
+  #failStreams(offender: HttpStream | null, error: CodecError): void {
+    this.#cutStreams = this.#streams.length > 0;
+    for (const stream of [...this.#streams]) {
+      stream.info.flags |= Flag.DPE;
+      stream.onRequestReset(
+        ResetReason.ProtocolError,
+        stream === offender ? error.details : 'codec_error:' + error.body.replaceAll(' ', '_'),
+      );
+    }
   }
 
   /** The last response is out: the peer gets time to read it and to close, so that no RST overtakes it (delayed_close_timeout). */
@@ -210,11 +252,12 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
   // ── streams ──
 
   /** The request has been admitted: limits that are counted in requests apply. */
-  onRequestAdmitted(): void {
+  onRequestAdmitted(stream: HttpStream): void {
     const limit = this.manager.settings.maxRequestsPerConnection;
     if (limit > 0 && this.#requests >= limit) {
       this.manager.stats.cxMaxRequestsReached.inc();
-      this.#stream!.closeAfter = true;
+      if (this.http2) this.drain();
+      else stream.closeAfter = true;
     }
   }
 
@@ -232,10 +275,28 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     return this.#draining;
   }
 
+  /** The client is told, in the way of its protocol, that its next request needs another connection. */
+  announceClose(headers: ResponseHeaders): void {
+    if (this.http2) this.drain();
+    else headers.set('connection', 'close');
+  }
+
   onStreamEnd(stream: HttpStream): void {
-    if (this.#stream === stream) this.#stream = null;
+    const streams = this.#streams;
+    if (streams.length === 1) streams.pop();
+    else streams.splice(streams.indexOf(stream), 1);
     this.#idleSinceMs = this.manager.deps.clock.nowMs();
-    if (stream.closeAfter) this.#closing = true;
+    if (!this.http2) {
+      if (stream.closeAfter) this.#closing = true;
+      return;
+    }
+    if (this.#closed || this.#closing) return;
+    this.#resets ??= new PrematureResets();
+    if (this.#resets.onStreamEnd(stream, this.#idleSinceMs) && !this.#draining) {
+      this.manager.stats.rqTooManyPrematureResets.inc();
+      this.#closing = true;
+      this.#callbacks.connection.close('no-flush');
+    }
   }
 
   /** Makes sure the shared idle timer runs while a stream relies on it. */
@@ -253,6 +314,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
   drain(): void {
     if (this.#draining || this.#closed) return;
     this.#draining = true;
+    if (this.http2) this.dispatch(() => this.#codec!.shutdownNotice());
     this.#drainTimer = new Timer(this, TIMER_DRAIN);
     this.manager.deps.clock.arm(this.#drainTimer, this.manager.settings.drainTimeoutMs);
   }
@@ -265,7 +327,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     switch (timer.kind) {
       case TIMER_IDLE: {
         // Armed once, looked at when it expires: a request costs it nothing.
-        const quietMs = this.#stream === null ? now - this.#idleSinceMs : 0;
+        const quietMs = this.#streams.length === 0 ? now - this.#idleSinceMs : 0;
         const limitMs = overload.timeoutMs(ScaledTimer.ConnectionIdle, settings.idleTimeoutMs);
         if (quietMs < limitMs) {
           deps.clock.arm(timer, overload.lookMs(ScaledTimer.ConnectionIdle, limitMs - quietMs));
@@ -300,24 +362,44 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
         this.#callbacks.connection.close('no-flush');
         return;
       case TIMER_STREAM_IDLE: {
-        const stream = this.#stream;
-        if (stream === null || stream.ownIdleTimeout) return;
-        const quietMs = now - stream.lastActivityMs;
         const limitMs = overload.timeoutMs(ScaledTimer.StreamIdle, settings.streamIdleTimeoutMs);
-        if (quietMs >= limitMs) onStreamIdle(stream);
-        else deps.clock.arm(timer, overload.lookMs(ScaledTimer.StreamIdle, limitMs - quietMs));
+        let leftMs = -1;
+        for (const stream of this.http2 ? [...this.#streams] : this.#streams) {
+          if (stream.ownIdleTimeout) continue;
+          const quietMs = now - stream.lastActivityMs;
+          if (quietMs >= limitMs) onStreamIdle(stream);
+          else if (leftMs < 0 || limitMs - quietMs < leftMs) leftMs = limitMs - quietMs;
+        }
+        if (leftMs >= 0) deps.clock.arm(timer, overload.lookMs(ScaledTimer.StreamIdle, leftMs));
       }
     }
   }
 
-  /** What a connection speaks is known, and counted, when its first bytes come. */
-  #openCodec(): ServerConnection {
-    this.#callbacks.noteProtocol?.('HTTP/1.1');
-    const { settings, stats, http1Stats } = this.manager;
-    stats.cxHttp1Total.inc();
-    stats.cxHttp1Active.inc();
-    const codec = new Http1ServerConnection(this.#callbacks.connection, settings.http1, this, http1Stats);
+  /** What a connection speaks is known, and counted, when its first bytes come. null: these do not tell yet, and are kept. */
+  #openCodec(chunk: Buffer, end: boolean): ServerConnection | null {
+    const manager = this.manager;
+    const { settings, stats } = manager;
+    const connection = this.#callbacks.connection;
+    const start = isHttp2Start(settings.codecType, this.info.applicationProtocols, this.#peeked, chunk);
+    if (start === Start.Unknown && !end) {
+      this.#peeked = this.#peeked === null ? keepChunk(chunk) : Buffer.concat([this.#peeked, chunk]);
+      return null;
+    }
+    let codec: ServerConnection;
+    if (start === Start.Http2) {
+      this.http2 = true;
+      this.#callbacks.noteProtocol?.('HTTP/2');
+      stats.cxHttp2Total.inc();
+      stats.cxHttp2Active.inc();
+      codec = newHttp2Codec(connection, manager, this);
+    } else {
+      this.#callbacks.noteProtocol?.('HTTP/1.1');
+      stats.cxHttp1Total.inc();
+      stats.cxHttp1Active.inc();
+      codec = new Http1ServerConnection(connection, settings.http1, this, manager.http1Stats);
+    }
     this.#codec = codec;
+    if (this.http2 && this.#draining) codec.shutdownNotice();
     return codec;
   }
 

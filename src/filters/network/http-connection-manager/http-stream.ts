@@ -93,7 +93,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     const settings = manager.settings;
     manager.stats.rqTotal.inc();
     manager.stats.rqActive.inc();
-    manager.stats.rqHttp1Total.inc();
+    (connection.http2 ? manager.stats.rqHttp2Total : manager.stats.rqHttp1Total).inc();
     if (settings.requestTimeoutMs > 0) this.arm(StreamTimer.Request, settings.requestTimeoutMs);
     if (settings.requestHeadersTimeoutMs > 0) this.arm(StreamTimer.RequestHeaders, settings.requestHeadersTimeoutMs);
     if (settings.maxStreamDurationMs > 0) this.arm(StreamTimer.MaxDuration, settings.maxStreamDurationMs);
@@ -147,7 +147,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     if (!admit(this, headers, this.#routeTable)) return;
 
     const route = this.route;
-    this.connection.onRequestAdmitted();
+    this.connection.onRequestAdmitted(this);
     this.isTunnel = false;
     if (!this.#createFilters(headers, route)) return;
     if (manager.settings.accessLogOnNewRequest) manager.log(this.info, 'DownstreamStart');
@@ -172,9 +172,11 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     if (this.#request !== null && !this.#request.answered) this.#request.trailers(trailers);
   }
 
-  onRequestReset(_reason: ResetReason, details: string): void {
+  onRequestReset(reason: ResetReason, details: string): void {
     if (this.ended) return;
     const info = this.info;
+    if (reason === ResetReason.RemoteReset) info.flags |= Flag.DR;
+    else if (reason === ResetReason.ProtocolError) info.flags |= Flag.DPE;
     info.responseCodeDetails = details === '' ? 'downstream_remote_disconnect' : details;
     if (info.responseCodeDetails === 'downstream_remote_disconnect') info.flags |= Flag.DC;
     this.manager.stats.rqRxReset.inc();
@@ -243,7 +245,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     if (this.#responseHeaders !== null) this.#response = null;
     this.#isLocalReply = true;
     // A bad request leaves the framing in doubt: the connection ends, unless configured otherwise.
-    if (status === 400 && !this.manager.settings.http1.streamErrorOnInvalid) this.closeAfter = true;
+    if (status === 400 && !this.connection.http2 && !this.manager.settings.http1.streamErrorOnInvalid) this.closeAfter = true;
     const reply = composeLocalReply(info, this.#headers, this.manager.localReplies, status, body, edit, grpcStatus);
     const text = this.#isHead ? '' : reply.body;
     this.respondHeaders(reply.headers, text === '');
@@ -345,16 +347,17 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
 
     if (!this.requestEnded) {
       // What is left of the request would have to be read to find the next one: the connection ends instead.
-      if (!switching) this.closeAfter = true;
+      if (!switching && !connection.http2) this.closeAfter = true;
       manager.stats.rqResponseBeforeRqComplete.inc();
     }
     // A draining connection says so on every response, and closes when its drain time is over.
-    if (!switching && (connection.isDraining() || this.closeAfter)) headers.set('connection', 'close');
+    const close = connection.isDraining() || this.closeAfter;
+    if (close && !switching) connection.announceClose(headers);
     this.encoder.close = this.closeAfter && !switching;
     this.#timers?.disarm(StreamTimer.Request);
 
     if (switching) {
-      connection.tunnel = true;
+      connection.tunnel = !connection.http2;
       if (manager.settings.accessLogOnTunnel) manager.log(info, 'DownstreamTunnelSuccessfullyEstablished');
     }
     if (!info.isHealthCheck) manager.stats.recordResponse(headers.status);

@@ -1,6 +1,7 @@
 /** Settings of a connection manager as compiled. Source: envoy.extensions.filters.network.http_connection_manager.v3. */
 import type { AccessLogSettings } from '../../../access-log/settings.ts';
 import type { Http1Settings } from '../../../http/h1/settings.ts';
+import type { Http2Settings } from '../../../http/h2/settings.ts';
 import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
 import type { LocalReplySettings } from './local-reply.ts';
@@ -22,6 +23,7 @@ export interface HcmSettings {
   readonly rdsRouteConfigName: string;
   readonly httpFilters: readonly HttpFilterSettings[];
   readonly http1: Http1Settings;
+  readonly http2: Http2Settings;
   readonly serverName: string;
   readonly serverHeaderTransformation: 'OVERWRITE' | 'APPEND_IF_ABSENT' | 'PASS_THROUGH';
   readonly addUserAgent: boolean;

@@ -197,8 +197,4 @@ describe('what is refused', () => {
     expect(problem(`${xff}, use_remote_address: true`)).toContain('cannot be combined');
     expect(problem(`${xff}, xff_num_trusted_hops: 1`)).toContain('cannot be combined');
   });
-
-  test('HTTP/2, which is not served', () => {
-    expect(problem('codec_type: HTTP2')).toMatch(/^codec_type: /);
-  });
 });
