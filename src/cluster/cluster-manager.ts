@@ -7,6 +7,7 @@ import type { ClusterManager } from './api.ts';
 import { ClusterCatalog, type PackedCluster, unpackSettings } from './catalog.ts';
 import { type ClusterDeps, type ClusterPlace, WorkerCluster } from './cluster.ts';
 import type { HashTables } from './hash-tables.ts';
+import { applyDelta, type HostDelta, type HostMessage } from './host-delta.ts';
 import type { HostUpdate } from './host-update.ts';
 
 /** A host that only one worker knows of. */
@@ -26,6 +27,16 @@ export interface OwnPlace {
 const NOWHERE: OwnPlace = Object.freeze({ localClusterName: '', locality: null });
 const NO_HOSTS = makeHostSet(0, [], 140);
 
+/** Hosts of a cluster that is not made yet. */
+interface WaitingHosts {
+  version: number;
+  json: string;
+  /** What has changed since. */
+  readonly deltas: HostDelta[];
+}
+
+const MAX_DELTAS = 100;
+
 export class WorkerClusterManager implements ClusterManager {
   readonly #own: OwnPlace;
   readonly #localCluster: LocalCluster;
@@ -33,7 +44,7 @@ export class WorkerClusterManager implements ClusterManager {
   readonly #catalog: ClusterCatalog;
   readonly #clusters: Map<string, WorkerCluster>;
   /** Last hosts of clusters that are not made yet, as JSON: most never will be. */
-  readonly #waitingHosts: Map<string, string>;
+  readonly #waitingHosts: Map<string, WaitingHosts>;
   /** Last tables of consistent hashing: the memory is shared with the control thread. */
   readonly #hashTables: Map<string, HashTables>;
 
@@ -93,14 +104,32 @@ export class WorkerClusterManager implements ClusterManager {
     this.#clusters.get(tables.cluster)?.useHashTables(tables);
   }
 
-  applyHostUpdate(update: HostUpdate): void {
-    if (this.#catalog.id(update.cluster) !== update.id) return;
-    const cluster = this.#clusters.get(update.cluster);
-    if (cluster === undefined) this.#waitingHosts.set(update.cluster, JSON.stringify(update));
+  applyHostUpdate(message: HostMessage): void {
+    if (this.#catalog.id(message.cluster) !== message.id) return;
+    const cluster = this.#clusters.get(message.cluster);
+    if (cluster === undefined) this.#keep(message);
     else {
-      cluster.applyHosts(update);
-      this.#hostsChanged(update.cluster);
+      if (!('from' in message)) cluster.applyHosts('json' in message ? (JSON.parse(message.json) as HostUpdate) : message);
+      else if (!cluster.applyDelta(message)) return;
+      this.#hostsChanged(message.cluster);
     }
+  }
+
+  /** For a cluster that nobody has used. */
+  #keep(message: HostMessage): void {
+    const { cluster, version } = message;
+    if (!('from' in message)) {
+      this.#waitingHosts.set(cluster, { version, json: 'json' in message ? message.json : JSON.stringify(message), deltas: [] });
+      return;
+    }
+    const waiting = this.#waitingHosts.get(cluster);
+    // It has been told with the cluster itself already.
+    if (waiting === undefined || version <= waiting.version) return;
+    waiting.deltas.push(message);
+    waiting.version = version;
+    if (waiting.deltas.length < MAX_DELTAS) return;
+    waiting.json = JSON.stringify(hostsWaiting(waiting));
+    waiting.deltas.length = 0;
   }
 
   /** The slab's health words of `name` have changed. */
@@ -149,7 +178,7 @@ export class WorkerClusterManager implements ClusterManager {
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return copy;
     const waiting = this.#waitingHosts.get(name);
     const live = this.#clusters.get(name);
-    if (waiting !== undefined) copy.applyHosts(JSON.parse(waiting) as HostUpdate);
+    if (waiting !== undefined) copy.applyHosts(hostsWaiting(waiting));
     else if (live !== undefined) copy.applyHosts(hostsOf(live, slab));
     return copy;
   }
@@ -166,7 +195,7 @@ export class WorkerClusterManager implements ClusterManager {
     const hosts = this.#waitingHosts.get(name);
     if (hosts !== undefined) {
       this.#waitingHosts.delete(name);
-      cluster.applyHosts(JSON.parse(hosts) as HostUpdate);
+      cluster.applyHosts(hostsWaiting(hosts));
     }
     return cluster;
   }
@@ -189,6 +218,10 @@ export class WorkerClusterManager implements ClusterManager {
     this.#clusters.delete(name);
     cluster.drain();
   }
+}
+
+function hostsWaiting({ json, deltas }: WaitingHosts): HostUpdate {
+  return deltas.reduce(applyDelta, JSON.parse(json) as HostUpdate);
 }
 
 /** The hosts that a cluster has now, as an update that would bring it to them. */

@@ -25,6 +25,7 @@ import { makeBalancer } from './balancer.ts';
 import { CLUSTER_CELLS, clusterBlockCells, hostCells } from './block.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import type { HashTables } from './hash-tables.ts';
+import { changedList, type HostDelta } from './host-delta.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
 import { OriginalDstBalancer } from './original-dst.ts';
 import { ByteMeter } from './pool/byte-meter.ts';
@@ -273,6 +274,33 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     if (this.balancer instanceof OriginalDstBalancer) this.balancer.stop();
   }
 
+  /** @returns false if its hosts are here already */
+  applyDelta(delta: HostDelta): boolean {
+    if (delta.version <= this.hostsVersion) return false;
+    if (delta.from !== this.hostsVersion)
+      throw new Error(`hosts of ${this.name}: ${delta.from} are to change, ${this.hostsVersion} are here`);
+    const cells = this.#sharedCells;
+    const options = { ...this.#setOptions, weightedPriorityHealth: delta.weightedPriorityHealth };
+    const gone: PooledHost[] = [];
+    let changed = false;
+    const sets = delta.priorities.map((change, priority) => {
+      const before = (this.#sets[priority]?.hosts ?? []) as readonly PooledHost[];
+      for (const host of change.removed.length === 0 ? [] : before) if (change.removed.includes(host.base)) gone.push(host);
+      const hosts = changedList(
+        before,
+        change,
+        (host) => host.base,
+        (record, known) => {
+          changed ||= known === null;
+          return placeHost(known ?? this.#newHost(record, cells), record, priority);
+        },
+      );
+      return makeHostSet(priority, hosts, delta.overprovisioningFactor, options);
+    });
+    this.#replaceHosts(sets, delta, gone, changed || gone.length > 0);
+    return true;
+  }
+
   #setHosts(update: HostUpdate, cells: Int32Array): void {
     const before = new Map<number, PooledHost>();
     const unnamed: PooledHost[] = [];
@@ -298,13 +326,17 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
       ),
     );
     changed ||= before.size > 0;
-    this.hostsVersion = update.version;
-    this.dropOverload = update.dropOverload;
+    this.#replaceHosts(sets, update, [...before.values(), ...unnamed], changed);
+  }
+
+  /** @param members hosts have come or gone */
+  #replaceHosts(sets: readonly HostSet[], told: HostUpdate | HostDelta, gone: readonly PooledHost[], members: boolean): void {
+    this.hostsVersion = told.version;
+    this.dropOverload = told.dropOverload;
     this.#update(sets);
     this.#bindHashTables();
-    for (const host of before.values()) this.#dropHost(host);
-    for (const host of unnamed) this.#dropHost(host);
-    if (changed && this.settings.closeConnectionsOnHostSetChange) for (const pool of [...this.#pools]) pool.drainConnections();
+    for (const host of gone) this.#dropHost(host);
+    if (members && this.settings.closeConnectionsOnHostSetChange) for (const pool of [...this.#pools]) pool.drainConnections();
   }
 
   #update(sets: readonly HostSet[]): void {
@@ -427,8 +459,11 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
 
 function placeHost(host: PooledHost, record: HostRecord, priority: number): PooledHost {
   // A logical host (LOGICAL_DNS) keeps its identity while its address changes.
-  const address: Address = recordAddress(record);
-  if (host.address.text !== address.text) host.address = address;
+  const { ip, port, path } = host.address;
+  if (ip !== record.ip || port !== record.port || path !== record.path) {
+    const address: Address = recordAddress(record);
+    if (host.address.text !== address.text) host.address = address;
+  }
   host.weight = record.weight;
   host.metadata = record.metadata;
   host.locality = record.locality;

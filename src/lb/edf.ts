@@ -10,9 +10,9 @@ export type WeightOf = (host: Host) => number;
 
 export class EdfScheduler {
   readonly #weightOf: WeightOf;
-  readonly #hosts: Host[] = [];
-  readonly #deadlines: number[] = [];
-  readonly #orders: number[] = [];
+  readonly #hosts: Host[];
+  readonly #deadlines: Float64Array;
+  readonly #orders: Float64Array;
   #now = 0;
   #order = 0;
 
@@ -20,7 +20,16 @@ export class EdfScheduler {
   constructor(hosts: readonly Host[], weightOf: WeightOf, startedAt = 0) {
     this.#weightOf = weightOf;
     this.#now = startedAt;
-    for (const host of hosts) this.#push(host);
+    this.#hosts = hosts.slice();
+    const size = hosts.length;
+    this.#deadlines = new Float64Array(size);
+    this.#orders = new Float64Array(size);
+    for (let i = 0; i < size; i++) {
+      const weight = weightOf(hosts[i]!);
+      this.#deadlines[i] = (Math.floor(startedAt * weight) + 1) / weight;
+      this.#orders[i] = this.#order++;
+    }
+    for (let i = (size >> 1) - 1; i >= 0; i--) this.#siftDown(i);
   }
 
   /** The host that is due; it goes back with its weight of now. */
@@ -29,27 +38,13 @@ export class EdfScheduler {
     this.#now = this.#deadlines[0]!;
     this.#deadlines[0] = this.#now + 1 / this.#weightOf(host);
     this.#orders[0] = this.#order++;
-    this.#siftDown();
+    this.#siftDown(0);
     return host;
   }
 
-  #push(host: Host): void {
-    let i = this.#hosts.length;
-    const weight = this.#weightOf(host);
-    this.#hosts.push(host);
-    this.#deadlines.push((Math.floor(this.#now * weight) + 1) / weight);
-    this.#orders.push(this.#order++);
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (!this.#before(i, parent)) break;
-      this.#swap(i, parent);
-      i = parent;
-    }
-  }
-
-  #siftDown(): void {
+  #siftDown(from: number): void {
     const size = this.#hosts.length;
-    let i = 0;
+    let i = from;
     for (;;) {
       const left = 2 * i + 1;
       if (left >= size) return;

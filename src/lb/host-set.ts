@@ -1,5 +1,5 @@
 /** The hosts of one priority, sorted by health and, where the cluster needs it, by locality. A snapshot: a change makes a new one. */
-import type { Host, Locality } from './host.ts';
+import { DEGRADED, EXCLUDED, type Host, type Locality, UNHEALTHY } from './host.ts';
 
 /** The hosts of one locality. */
 export interface LocalityHosts {
@@ -52,9 +52,13 @@ export function makeHostSet(
   let excluded = 0;
   let weightsEqual = true;
   for (const host of hosts) {
-    if (host.excluded) excluded++;
-    if (host.degraded) degraded.push(host);
-    else if (!host.unhealthy) healthy.push(host);
+    const flags = host.healthFlags;
+    if (flags === 0) healthy.push(host);
+    else {
+      if ((flags & EXCLUDED) !== 0) excluded++;
+      if ((flags & (UNHEALTHY | DEGRADED)) === 0) healthy.push(host);
+      else if ((flags & UNHEALTHY) === 0) degraded.push(host);
+    }
     if (host.weight !== hosts[0]!.weight) weightsEqual = false;
   }
   const localities = options.byLocality ? sortByLocality(hosts, options.local) : null;

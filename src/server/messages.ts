@@ -3,6 +3,7 @@
 import type { PackedCluster } from '../cluster/catalog.ts';
 import type { OwnPlace } from '../cluster/cluster-manager.ts';
 import type { HashTables } from '../cluster/hash-tables.ts';
+import type { HostMessage } from '../cluster/host-delta.ts';
 import type { HostUpdate } from '../cluster/host-update.ts';
 import type { LocalInfo } from '../filters/api.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
@@ -61,7 +62,7 @@ export type WorkerCall =
   | { readonly kind: 'set-listener'; readonly key: string; readonly countCell: number; readonly settings: ListenerSettings }
   | { readonly kind: 'remove-listener'; readonly key: string }
   | { readonly kind: 'set-route-table'; readonly name: string; readonly settings: RouteTableSettings }
-  | { readonly kind: 'set-hosts'; readonly update: HostUpdate }
+  | { readonly kind: 'set-hosts'; readonly update: HostMessage }
   | { readonly kind: 'set-hash-tables'; readonly tables: HashTables }
   | { readonly kind: 'refresh-health'; readonly cluster: string }
   | { readonly kind: 'set-runtime'; readonly values: Readonly<Record<string, string>> }

@@ -5,6 +5,7 @@ import type { DrainOptions, JsonObject } from '../admin/api.ts';
 import { ClusterControl } from '../cluster/cluster-control.ts';
 import type { OwnHostSnapshot } from '../cluster/cluster-manager.ts';
 import { SystemResolver } from '../cluster/discovery/system-resolver.ts';
+import { HostTeller } from '../cluster/host-delta.ts';
 import { ClusterRegistry } from '../cluster/registry.ts';
 import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
@@ -62,6 +63,7 @@ export class Server {
   listenerStatus: readonly ListenerStatus[] = [];
   readonly #random = systemRandom();
   readonly #runtimeValues = new MutableRuntime();
+  readonly #hostTeller = new HostTeller();
   readonly #runtimeWatch: RuntimeWatch;
   readonly #compiler: ConfigCompiler;
   #registry: ClusterRegistry | null = null;
@@ -141,7 +143,7 @@ export class Server {
       slab: this.workers.slab,
       rootScope: this.stats.local.root,
       newResolver: (servers) => new SystemResolver(servers),
-      publish: (update) => this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update })),
+      publish: (update) => this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update: this.#hostTeller.message(update) })),
       format: { clock: this.clock, random: this.#random, hostname: hostname(), variable: environmentVariable },
       openEventLog: (path) => this.#eventLogs.open(path),
       onException: (error) => this.logger.error('unexpected exception in a health check', { stack: (error as Error).stack }),

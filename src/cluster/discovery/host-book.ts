@@ -1,6 +1,7 @@
 /** The control thread's list of one dynamic cluster's hosts: gives each its cells in the shared slab, and tells what changed. */
 import { HOST_CELLS, hostCellsIdle, resetHostCells } from '../../lb/host.ts';
 import type { SharedSlab } from '../../lb/shared-slab.ts';
+import { type HostDelta, hostDelta } from '../host-delta.ts';
 import { assignmentPolicy, type HostRecord, type HostUpdate } from '../host-update.ts';
 import type { AssignmentPolicy } from '../settings.ts';
 
@@ -54,7 +55,6 @@ export class HostBook {
   readonly #slotSize: number;
   #slotOf = new Map<string, number>();
   #update: HostUpdate;
-  #json: string;
 
   constructor(cluster: string, id: number, policy: AssignmentPolicy, slots: SlotPool, slotSize = HOST_CELLS) {
     this.#cluster = cluster;
@@ -63,7 +63,6 @@ export class HostBook {
     this.#slots = slots;
     this.#slotSize = slotSize;
     this.#update = { cluster, id, priorities: [{ hosts: [] }], ...this.policy, version: 0 };
-    this.#json = JSON.stringify(this.#update);
   }
 
   /** Where the host's cells are; -1 if there is no such host. */
@@ -106,9 +105,8 @@ export class HostBook {
       this.#slots.give(slot, this.#slotSize);
     }
     this.#slotOf = slots;
-    const json = JSON.stringify(update);
-    const same = json === this.#json;
-    this.#json = json;
+    const delta = hostDelta(this.#update, update);
+    const same = delta !== null && isNothing(delta) && samePolicy(this.#update, this.policy);
     this.#update = { ...update, version: same ? this.#update.version : this.#update.version + 1 };
     return came || went ? 'members' : same ? 'nothing' : 'details';
   }
@@ -118,6 +116,14 @@ export class HostBook {
     for (const slot of this.#slotOf.values()) this.#slots.give(slot, this.#slotSize);
     this.#slotOf.clear();
   }
+}
+
+function isNothing({ priorities }: HostDelta): boolean {
+  return priorities.every(({ removed, set }) => removed.length === 0 && set.length === 0);
+}
+
+function samePolicy(a: AssignmentPolicy, b: AssignmentPolicy): boolean {
+  return JSON.stringify(assignmentPolicy(a)) === JSON.stringify(assignmentPolicy(b));
 }
 
 /** A key that comes twice is one host. */

@@ -1,0 +1,141 @@
+/**
+ * What is different about a cluster's hosts: of thousands mostly one or two come, go or change, and telling workers all of them again would
+ * hold up the requests of each for milliseconds. Larger changes go as one text, which a worker that has not used the cluster need not read.
+ */
+import { assignmentPolicy, type HostRecord, type HostUpdate } from './host-update.ts';
+import type { AssignmentPolicy } from './settings.ts';
+
+export interface HostDelta extends AssignmentPolicy {
+  readonly cluster: string;
+  readonly id: number;
+  /** HostUpdate.version that it builds on. */
+  readonly from: number;
+  readonly version: number;
+  /** Index = priority. */
+  readonly priorities: readonly PriorityDelta[];
+}
+
+export interface PriorityDelta {
+  /** Slots of hosts that are gone. */
+  readonly removed: readonly number[];
+  /** Hosts that are not as before, in their places, and new ones, at the end. */
+  readonly set: readonly HostRecord[];
+}
+
+/** A whole HostUpdate as JSON. */
+export interface PackedHosts {
+  readonly cluster: string;
+  readonly id: number;
+  readonly version: number;
+  readonly json: string;
+}
+
+export type HostMessage = HostDelta | PackedHosts | HostUpdate;
+
+/** A change of more than one host in so many is told as a whole. */
+const PART = 8;
+
+/** Remembers what workers were told. */
+export class HostTeller {
+  readonly #told = new Map<string, HostUpdate>();
+
+  message(update: HostUpdate): HostMessage {
+    const before = this.#told.get(update.cluster);
+    this.#told.set(update.cluster, update);
+    const delta = before === undefined || before.id !== update.id ? null : hostDelta(before, update);
+    if (delta !== null) return delta;
+    return { cluster: update.cluster, id: update.id, version: update.version, json: JSON.stringify(update) };
+  }
+}
+
+/** null: it is not less than the whole. */
+export function hostDelta(before: HostUpdate, after: HostUpdate): HostDelta | null {
+  if (before.priorities.length !== after.priorities.length) return null;
+  const priorities: PriorityDelta[] = [];
+  for (const [p, { hosts }] of after.priorities.entries()) {
+    const delta = priorityDelta(before.priorities[p]!.hosts, hosts);
+    if (delta === null) return null;
+    priorities.push(delta);
+  }
+  return { cluster: after.cluster, id: after.id, from: before.version, version: after.version, priorities, ...assignmentPolicy(after) };
+}
+
+function priorityDelta(before: readonly HostRecord[], after: readonly HostRecord[]): PriorityDelta | null {
+  const limit = Math.max(before.length, after.length) / PART;
+  const slots = new Set<number>();
+  for (const { slot } of after) {
+    if (slot < 0) return null;
+    slots.add(slot);
+  }
+  const removed: number[] = [];
+  const set: HostRecord[] = [];
+  let at = 0;
+  for (const old of before) {
+    if (!slots.has(old.slot)) {
+      removed.push(old.slot);
+      continue;
+    }
+    const now = after[at++]!;
+    // In another order than the worker would put them.
+    if (now.slot !== old.slot) return null;
+    if (!sameRecord(old, now)) set.push(now);
+  }
+  for (; at < after.length; at++) set.push(after[at]!);
+  return removed.length + set.length > limit ? null : { removed, set };
+}
+
+function sameRecord(a: HostRecord, b: HostRecord): boolean {
+  return (
+    a.ip === b.ip &&
+    a.port === b.port &&
+    a.path === b.path &&
+    a.hostname === b.hostname &&
+    a.weight === b.weight &&
+    a.health === b.health &&
+    a.localityWeight === b.localityWeight &&
+    sameData(a.metadata, b.metadata) &&
+    sameData(a.locality, b.locality) &&
+    sameData(a.check, b.check)
+  );
+}
+
+function sameData(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+export function applyDelta(before: HostUpdate, delta: HostDelta): HostUpdate {
+  const priorities = delta.priorities.map((change, p) => ({
+    hosts: changedList(
+      before.priorities[p]!.hosts,
+      change,
+      (record) => record.slot,
+      (record) => record,
+    ),
+  }));
+  const { cluster, id } = before;
+  return { cluster, id, priorities, version: delta.version, ...assignmentPolicy(delta) };
+}
+
+/** The list after the change, of hosts in whatever form. @param make the host of a record @param known the one that was there */
+export function changedList<T>(
+  before: readonly T[],
+  { removed, set }: PriorityDelta,
+  slotOf: (host: T) => number,
+  make: (record: HostRecord, known: T | null) => T,
+): T[] {
+  const gone = new Set(removed);
+  const changes = new Map(set.map((record) => [record.slot, record]));
+  const list: T[] = [];
+  for (const host of before) {
+    const slot = slotOf(host);
+    if (gone.has(slot)) continue;
+    const record = changes.size === 0 ? undefined : changes.get(slot);
+    if (record === undefined) list.push(host);
+    else {
+      changes.delete(slot);
+      list.push(make(record, host));
+    }
+  }
+  for (const record of changes.values()) list.push(make(record, null));
+  return list;
+}
