@@ -78,6 +78,7 @@ const RESULT_CASES: readonly Case[] = [
     upstream: { a: [silence] },
   },
   { name: 'no answer to any try in time', send: 'GET /tries', upstream: { a: [silence, silence] } },
+  { name: 'no answer to hedged tries in time', send: 'GET /hedge', upstream: { a: [silence, silence] } },
   {
     name: 'an answer that does not end in time',
     send: 'GET /slow',
@@ -128,6 +129,7 @@ function results(name: string, more: string): Configuration {
     routes: `
       - {match: {prefix: /slow}, route: {cluster: a, timeout: 0.2s}}
       - {match: {prefix: /tries}, route: {cluster: a, timeout: 2s, retry_policy: {retry_on: gateway-error, num_retries: 1, per_try_timeout: 0.1s}}}
+      - {match: {prefix: /hedge}, route: {cluster: a, timeout: 0.4s, hedge_policy: {hedge_on_per_try_timeout: true}, retry_policy: {retry_on: gateway-error, num_retries: 1, per_try_timeout: 0.1s}}}
       - {match: {prefix: /retry}, route: {cluster: a, retry_policy: {retry_on: 5xx}}}
       - {match: {prefix: /dead}, route: {cluster: unheard}}
       - {match: {prefix: /full}, route: {cluster: full}}
@@ -183,42 +185,48 @@ function matched(split: boolean): Configuration {
 
 // ── rates ──
 
-const FIVE = ['a', 'b', 'c', 'd', 'e'];
-const FIVE_UPSTREAMS = Object.fromEntries(FIVE.map((name) => [name, 'http' as const]));
+const THREE = ['a', 'b', 'c'];
 
-/** Traffic begins right after a sweep: the one that has brought host e back. */
-function rates(name: string, settings: string, failures: Readonly<Record<string, readonly Script[]>>, judged: Case): Configuration {
+/** Traffic begins right after a sweep, the one that has brought host c back, and is short: the next sweep must find all of it. */
+function rates(
+  name: string,
+  settings: string,
+  failures: Readonly<Record<string, readonly Script[]>>,
+  judged: Case,
+  left: number,
+): Configuration {
   return {
     name,
-    upstreams: FIVE_UPSTREAMS,
+    upstreams: Object.fromEntries(THREE.map((upstream) => [upstream, 'http' as const])),
     clusters: cluster(
-      'five',
-      FIVE,
-      `{interval: 0.9s, base_ejection_time: 0.1s, max_ejection_percent: 40, consecutive_gateway_failure: 2, enforcing_consecutive_gateway_failure: 100,
-        enforcing_consecutive_5xx: 0, success_rate_request_volume: 8, failure_percentage_request_volume: 8, ${settings}}`,
+      'rated',
+      THREE,
+      `{interval: 0.95s, base_ejection_time: 1s, max_ejection_percent: 40, consecutive_gateway_failure: 2, enforcing_consecutive_gateway_failure: 100,
+        consecutive_5xx: 99, success_rate_request_volume: 4, failure_percentage_request_volume: 4, success_rate_minimum_hosts: 3,
+        failure_percentage_minimum_hosts: 3, ${settings}}`,
     ),
-    routes: '[{match: {prefix: /}, route: {cluster: five}}]',
+    routes: '[{match: {prefix: /}, route: {cluster: rated}}]',
     bootstrap: EVENT_LOG,
     accessLog: '[]',
     cases: [
-      { name: 'one is thrown out', ...together(10, '/', 'e', status('502 Bad Gateway')) },
-      { name: 'it is out', until: active('five', 1), admin: 'GET /clusters?filter=five', adminLines: HEALTH },
+      { name: 'one is thrown out', ...together(6, '/', 'c', status('502 Bad Gateway')) },
+      { name: 'it is out', until: active('rated', 1), admin: 'GET /clusters?filter=rated', adminLines: HEALTH },
       {
         name: 'it is back: some fail more than others',
-        until: active('five', 0),
-        send: many(50, 'GET /'),
+        until: active('rated', 0),
+        send: many(15, 'GET /'),
         anyOrder: true,
         upstream: failures,
       },
       judged,
       { name: 'statistics of it', admin: 'GET /stats', adminLines: DETECTION },
-      { name: 'hosts after it', admin: 'GET /clusters?filter=five', adminLines: HEALTH },
+      { name: 'hosts after it', admin: 'GET /clusters?filter=rated', adminLines: HEALTH },
       {
         name: 'hosts after it, JSON',
-        admin: 'GET /clusters?filter=five&format=json',
+        admin: 'GET /clusters?filter=rated&format=json',
         adminLines: /success_rate|threshold"|health|failed|value": [0-9-]/,
       },
-      { name: 'who gets traffic', send: many(60, 'GET /'), anyOrder: true },
+      { name: 'who gets traffic', send: many(3 * left, 'GET /'), anyOrder: true },
     ],
   };
 }
@@ -328,7 +336,7 @@ export const outlier: Area = {
       name: 'another priority',
       clusters: `
         - name: tiers
-          outlier_detection: {interval: 0.4s, base_ejection_time: 0.8s, max_ejection_percent: 50, consecutive_5xx: 2}
+          outlier_detection: {interval: 0.4s, base_ejection_time: 1.2s, max_ejection_percent: 50, consecutive_5xx: 2}
           ${STRICT}
           load_assignment: {cluster_name: tiers, endpoints: [{lb_endpoints: [${host('a')}]}, {priority: 1, lb_endpoints: [${host('b')}]}]}
       `,
@@ -352,21 +360,26 @@ export const outlier: Area = {
         { name: 'the first is back', until: active('tiers', 0), send: many(2, 'GET /') },
       ],
     },
-    rates('success rates', '', { a: [...many(9, E500)], b: [E500] }, { name: 'the worst is thrown out', until: active('five', 1) }),
+    rates(
+      'success rates',
+      'success_rate_stdev_factor: 1000',
+      { a: many(4, E500), b: [E500] },
+      { name: 'the worst is thrown out', until: active('rated', 1) },
+      2,
+    ),
     rates(
       'success rates that only inform',
-      'enforcing_success_rate: 0',
-      { a: many(9, E500) },
-      {
-        name: 'nobody is thrown out',
-        until: { 'cluster.five.outlier_detection.ejections_detected_success_rate': 1 },
-      },
+      'success_rate_stdev_factor: 1000, enforcing_success_rate: 0',
+      { a: many(4, E500) },
+      { name: 'nobody is thrown out', until: { 'cluster.rated.outlier_detection.ejections_detected_success_rate': 1 } },
+      3,
     ),
     rates(
       'failure percentage',
-      'enforcing_success_rate: 0, enforcing_failure_percentage: 100, failure_percentage_threshold: 50, success_rate_stdev_factor: 9000',
-      { b: [...many(5, E500)], c: [...many(4, E500)], d: many(7, E500) },
-      { name: 'those at the threshold are thrown out', until: active('five', 2) },
+      'success_rate_stdev_factor: 9000, enforcing_failure_percentage: 100, failure_percentage_threshold: 60',
+      { a: many(2, E500), b: many(3, E500) },
+      { name: 'the one at the threshold is thrown out', until: active('rated', 1) },
+      2,
     ),
     {
       name: 'degraded hosts',

@@ -80,6 +80,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
   /** An upgrade or CONNECT: payload waits until the upstream has accepted it. */
   #awaitsAccept: boolean;
   #seen1xx: boolean;
+  #timeoutReported: boolean;
   #held: Buffer[] | null;
   #heldBytes: number;
   #heldTrailers: HeaderMap | null;
@@ -113,6 +114,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.#responseEnd = false;
     this.#awaitsAccept = false;
     this.#seen1xx = false;
+    this.#timeoutReported = false;
     this.#held = null;
     this.#heldBytes = 0;
     this.#heldTrailers = null;
@@ -147,10 +149,12 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     if (this.host !== null) this.host.onResult(result);
   }
 
-  /** Too late for the host's passive health. Nobody is blamed while no connection could be had. */
+  /** Too late for the host's passive health: once, also where hedging goes on waiting. Nobody is blamed while no connection could be had. */
   reportTimeout(): void {
     const monitor = this.host === null ? null : this.host.monitor;
-    if (monitor !== null) monitor.onTimeout(this.#parent.timeoutStatus);
+    if (monitor === null || this.#timeoutReported) return;
+    this.#timeoutReported = true;
+    monitor.onTimeout(this.#parent.timeoutStatus);
   }
 
   /** Asks for a connection; whatever comes of it may come from inside this call. */
