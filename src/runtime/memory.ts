@@ -30,7 +30,7 @@ export function residentBytes(): number {
 
 let gc: (() => void) | null = null;
 
-/** A full collection of this thread's heap; what it frees goes back to the system. Stops the thread for as long as it takes. */
+/** A full collection of this thread's heap. Stops the thread for as long as it takes. */
 export function collectGarbage(): void {
   if (gc === null) {
     const v8 = nodeModule<typeof import('node:v8')>('node:v8');
@@ -38,4 +38,23 @@ export function collectGarbage(): void {
     gc = nodeModule<typeof import('node:vm')>('node:vm').runInNewContext('gc') as () => void;
   }
   gc();
+}
+
+/** undefined = not looked for yet; null = this C library has none. */
+let trim: ((keep: number) => number) | null | undefined;
+
+/**
+ * Gives what the C library keeps of freed memory back to the system, for all threads: glibc holds on to freed buffers, and a process that was
+ * large once would look short of memory for ever.
+ */
+export function returnFreedMemory(): void {
+  if (trim === undefined) {
+    try {
+      const koffi = nodeModule<typeof import('koffi')>('koffi');
+      trim = koffi.load(null).func('int malloc_trim(size_t)') as unknown as (keep: number) => number;
+    } catch {
+      trim = null;
+    }
+  }
+  trim?.(0);
 }

@@ -1,7 +1,7 @@
 /** Puts the overload manager of a process together. */
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import { collectGarbage, residentBytes } from '../../runtime/memory.ts';
+import { collectGarbage, residentBytes, returnFreedMemory } from '../../runtime/memory.ts';
 import { fs } from '../../runtime/node-module.ts';
 import type { Overload } from '../../runtime/overload.ts';
 import type { RuntimeSnapshot } from '../../runtime/runtime.ts';
@@ -36,7 +36,9 @@ export function startOverloadManager(settings: OverloadSettings, host: OverloadH
       holdConnections: (hold) => host.tell({ kind: 'hold-connections', hold }),
       shrinkHeap: () => {
         collectGarbage();
+        // What the workers free now is given back the next time.
         host.tell({ kind: 'shrink-heap' });
+        returnFreedMemory();
       },
       resetStreams: (minBytes) => host.tell({ kind: 'reset-streams', minBytes }),
     },
