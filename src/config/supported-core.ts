@@ -220,8 +220,36 @@ envoy.config.route.v3.RouteConfiguration
 envoy.config.route.v3.VirtualHost
   + name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove
   + typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy include_is_timeout_retry_header
-  + per_request_buffer_limit_bytes request_body_buffer_limit metadata virtual_clusters request_mirror_policies
+  + per_request_buffer_limit_bytes request_body_buffer_limit metadata virtual_clusters request_mirror_policies matcher
   + rate_limits
+envoy.config.route.v3.RouteList
+  + *
+xds.core.v3.TypedExtensionConfig
+  + *
+xds.type.matcher.v3.Matcher
+  + *
+xds.type.matcher.v3.Matcher.OnMatch
+  + *
+xds.type.matcher.v3.Matcher.MatcherList
+  + *
+xds.type.matcher.v3.Matcher.MatcherList.FieldMatcher
+  + *
+xds.type.matcher.v3.Matcher.MatcherList.Predicate
+  + *
+xds.type.matcher.v3.Matcher.MatcherList.Predicate.PredicateList
+  + *
+xds.type.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate
+  + input value_match
+xds.type.matcher.v3.Matcher.MatcherTree
+  + input exact_match_map prefix_match_map
+xds.type.matcher.v3.Matcher.MatcherTree.MatchMap
+  + *
+xds.type.matcher.v3.StringMatcher
+  + exact prefix suffix safe_regex contains ignore_case
+xds.type.matcher.v3.RegexMatcher
+  + *
+xds.type.matcher.v3.RegexMatcher.GoogleRE2
+  + *
 envoy.config.route.v3.VirtualCluster
   + *
 envoy.config.route.v3.Route

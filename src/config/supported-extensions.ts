@@ -212,6 +212,10 @@ envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig
   + *
 envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig
   + *
+envoy.type.matcher.v3.HttpRequestHeaderMatchInput
+  + *
+envoy.extensions.matching.common_inputs.network.v3.FilterStateInput
+  + key
 envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
   + *
 envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate

@@ -15,6 +15,7 @@ import { compileMirrors } from './action/mirror/config.ts';
 import { compileHeaderFields } from './headers/config.ts';
 import { lintVirtualHost } from './lint.ts';
 import { compileRouteMatch } from './match/config.ts';
+import { compileRouteTree } from './match/tree/config.ts';
 import { compilePerFilter } from './per-filter/config.ts';
 import { compileRateLimits } from './rate-limit/config.ts';
 import type { Metadata, MirrorPolicySettings, RouteSettings, RouteTableSettings, VirtualHostSettings } from './settings.ts';
@@ -91,7 +92,9 @@ function compileVirtualHost(
     domains: host.domains.map((domain) => wireText(domain.toLowerCase())),
     requireTls:
       host.requireTls === TlsRequirement.ALL ? 'ALL' : host.requireTls === TlsRequirement.EXTERNAL_ONLY ? 'EXTERNAL_ONLY' : 'NONE',
-    routes: host.routes.map((route, i) => compileRoute(route, scope, at.field('routes', i))),
+    ...(host.matcher === undefined
+      ? { routes: host.routes.map((route, i) => compileRoute(route, scope, at.field('routes', i))), matcher: null }
+      : compileRouteTree(host.matcher, (route, here) => compileRoute(route, scope, here), at.field('matcher'))),
     virtualClusters: host.virtualClusters.map((cluster, i) => ({
       name: cluster.name,
       headers: compileHeaderMatchers(cluster.headers, at.field('virtual_clusters', i), 'headers'),
@@ -104,6 +107,8 @@ function compileVirtualHost(
     ...compileHeaderFields(host, at),
     perFilter: compilePerFilter(host.typedPerFilterConfig, at, deps),
   };
+  // What stands before what is for the tree to say.
+  if (settings.matcher !== null) return settings;
   for (const finding of lintVirtualHost(settings)) {
     let here = at.field('routes', finding.route);
     for (const name of finding.fields) here = here.field(name);

@@ -38,9 +38,9 @@ export function explainMatch(table: MatchingRouteTable, headers: RequestHeaders,
   const considered: ConsideredRoute[] = [];
   const path = table.matchedPath(headers);
   if (!redirectedToTls) {
-    for (const [index, settings] of host.settings.routes.entries()) {
+    for (const index of host.considered(headers, info)) {
       const missed = host.mismatches(index, headers, info, random, path);
-      considered.push({ index, name: settings.name, criteria: host.describeRoute(index), missed });
+      considered.push({ index, name: host.settings.routes[index]!.name, criteria: host.describeRoute(index), missed });
       if (missed.length === 0) break;
     }
   }

@@ -1,5 +1,6 @@
 /** A route configuration as a worker gets it: plain data, compiled by config.ts. Times in milliseconds, text in bytes (latin1). */
 import type { HeaderMatcherSettings } from '../http/header-matcher.ts';
+import type { MatchTreeSettings } from '../http/matching/match-tree.ts';
 import type { MetadataMatcherSettings } from '../http/metadata-matcher.ts';
 import type { RegexRewriteSettings } from '../http/regex.ts';
 import type { StringMatcherSettings } from '../http/string-matcher.ts';
@@ -40,6 +41,8 @@ export interface VirtualHostSettings extends LevelSettings {
   readonly domains: readonly string[];
   readonly requireTls: 'NONE' | 'EXTERNAL_ONLY' | 'ALL';
   readonly routes: readonly RouteSettings[];
+  /** Decides which of `routes` are looked at: by action, their indices. null = all of them, in their order. */
+  readonly matcher: { readonly tree: MatchTreeSettings; readonly actions: readonly (readonly number[])[] } | null;
   readonly virtualClusters: readonly VirtualClusterSettings[];
   readonly includeRequestAttemptCount: boolean;
   readonly includeAttemptCountInResponse: boolean;

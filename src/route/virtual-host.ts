@@ -2,6 +2,7 @@
 import type { FormatContext, FormatEnvironment } from '../http/format/operator.ts';
 import type { RequestHeaders } from '../http/header-map.ts';
 import { buildHeaderMatcher, type HeaderMatcher, matchesAll } from '../http/header-matcher.ts';
+import { buildMatchTree, type MatchTree, NO_ACTION } from '../http/matching/match-tree.ts';
 import { compileRegex } from '../http/regex.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
@@ -41,6 +42,7 @@ export class MatchingVirtualHost implements VirtualHost {
   readonly rateLimits: readonly RateLimitSettings[];
   readonly #candidates: readonly Candidate[];
   readonly #index: RouteIndex;
+  readonly #tree: MatchTree | null;
   readonly #virtualClusters: readonly { readonly name: string; readonly headers: readonly HeaderMatcher[] }[];
   /** The answer to plain text where TLS is required; null where it is not. */
   readonly #tlsRedirect: Route | null;
@@ -76,6 +78,7 @@ export class MatchingVirtualHost implements VirtualHost {
         isPathOnly: this.#candidates[i]!.matcher.isPathOnly,
       })),
     );
+    this.#tree = settings.matcher === null ? null : buildMatchTree(settings.matcher.tree);
     this.#virtualClusters = settings.virtualClusters.map((cluster) => ({
       name: cluster.name,
       headers: cluster.headers.map(buildHeaderMatcher),
@@ -96,7 +99,7 @@ export class MatchingVirtualHost implements VirtualHost {
       if (proto === undefined) return null;
       if (proto !== 'https' && this.requiresTls(headers)) return this.#tlsRedirect;
     }
-    const candidates = this.#index.candidates(path);
+    const candidates = this.#tree === null ? this.#index.candidates(path) : this.#routesOf(this.#tree.match(headers, info));
     for (let i = 0; i < candidates.length; i++) {
       const candidate = this.#candidates[candidates[i]!]!;
       if (!candidate.matcher.matches(headers, info, random, path)) continue;
@@ -104,6 +107,15 @@ export class MatchingVirtualHost implements VirtualHost {
       return candidate.routes[choice === null ? 0 : choice.choose(headers, info, random)]!;
     }
     return null;
+  }
+
+  /** Indices of the routes that are looked at for a request, in their order. */
+  considered(headers: RequestHeaders, info: StreamInfo): readonly number[] {
+    return this.#tree === null ? this.settings.routes.map((_, i) => i) : this.#routesOf(this.#tree.match(headers, info));
+  }
+
+  #routesOf(action: number): readonly number[] {
+    return action === NO_ACTION ? NO_ROUTES : this.settings.matcher!.actions[action]!;
   }
 
   requiresTls(headers: RequestHeaders): boolean {
@@ -120,6 +132,8 @@ export class MatchingVirtualHost implements VirtualHost {
     return this.#candidates[index]!.matcher.describe();
   }
 }
+
+const NO_ROUTES: readonly number[] = [];
 
 function literalPrefixOf(path: PathMatchSettings): string {
   if (path.kind === 'regex') return compileRegex(path.value).literalPrefix;

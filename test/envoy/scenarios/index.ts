@@ -22,6 +22,7 @@ import { resilience } from './resilience.ts';
 import { retries } from './retries.ts';
 import { retryHosts } from './retry-hosts.ts';
 import { rewriting } from './rewriting.ts';
+import { routeTrees } from './route-trees.ts';
 import { routing } from './routing.ts';
 import { sessions } from './sessions.ts';
 import { subset } from './subset.ts';
@@ -39,6 +40,7 @@ export const areas: readonly Area[] = [
   mirroring,
   internalRedirects,
   retryHosts,
+  routeTrees,
   timeouts,
   resilience,
   outlier,
