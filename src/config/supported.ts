@@ -6,6 +6,7 @@
  */
 import { CORE_FIELDS } from './supported-core.ts';
 import { EXTENSION_FIELDS } from './supported-extensions.ts';
+import { ROUTE_FIELDS } from './supported-routes.ts';
 
 export interface MessageSupport {
   /** null: every field. */
@@ -37,6 +38,7 @@ function lastKey(map: ReadonlyMap<string, unknown>): string {
 
 const table = new Map<string, MessageSupport>();
 parseTable(CORE_FIELDS, table);
+parseTable(ROUTE_FIELDS, table);
 parseTable(EXTENSION_FIELDS, table);
 
 /** By full message name. */
