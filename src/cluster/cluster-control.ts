@@ -23,6 +23,7 @@ import { OutlierControl } from './outlier-control.ts';
 import type { ClusterRegistry } from './registry.ts';
 import { type AssignmentPolicy, type ClusterSettings, DEFAULT_ASSIGNMENT, type LocalitySettings } from './settings.ts';
 import { type ClusterView, clusterView, currentHosts, mergedHosts, type OwnHosts } from './status.ts';
+import { UpdateMerger } from './update-merger.ts';
 
 export interface ClusterControlDeps {
   readonly clock: Clock;
@@ -76,6 +77,7 @@ export class ClusterControl {
   readonly #slots: SlotPool;
   readonly outliers: OutlierControl;
   readonly #hashTables: HashTableMaker;
+  readonly #merger: UpdateMerger;
   readonly #discovered = new Map<string, Discovered>();
   readonly #gauges = new Map<string, { readonly id: number; readonly gauges: ControlGauges }>();
   readonly #health = new Map<string, ClusterHealth>();
@@ -90,9 +92,10 @@ export class ClusterControl {
     this.#deps = deps;
     this.#slots = new SlotPool(deps.slab);
     const { clock, random, runtime, slab } = deps;
+    this.#merger = new UpdateMerger(clock, deps.rootScope.scope('cluster_manager'));
     this.outliers = new OutlierControl({
       ...{ clock, random, runtime, cells: slab.cells, writeEvent: deps.writeOutlierEvent ?? null },
-      publishHealth: (cluster) => deps.publishHealth(cluster),
+      publishHealth: (cluster) => this.#publishHealth(cluster),
     });
     this.#hashTables = new HashTableMaker({ ...deps, publishTables: (tables) => deps.publishTables?.(tables) });
   }
@@ -112,6 +115,7 @@ export class ClusterControl {
     for (const { source } of this.#discovered.values()) source?.stop();
     for (const health of this.#health.values()) health.close();
     this.outliers.stop();
+    this.#merger.stop();
   }
 
   /** A cluster came or changed (CDS, reload). `ready` settles when it may be used; null when nothing changed. */
@@ -244,6 +248,7 @@ export class ClusterControl {
       const block = this.#deps.slab.block(packed.id, clusterBlockCells(settings));
       health.apply(staticHosts(settings, packed.id, block < 0 ? -1 : block + CLUSTER_CELLS, hostCells(settings)));
       await health.firstRound();
+      this.#merger.begin(settings.name, settings.updateMergeMs);
     }
     const hosts = () => this.#discovered.get(settings.name)?.book.current ?? currentHosts(settings, packed.id, this.#deps.slab);
     this.#hashTables.add(settings, () => this.#scope(settings), hosts);
@@ -297,7 +302,7 @@ export class ClusterControl {
       scope: this.#scope(settings),
       openEventLog: (path) => this.#deps.openEventLog!(path),
       onException: (error) => this.#deps.onException?.(error),
-      onHealthChanged: () => this.#deps.publishHealth(name),
+      onHealthChanged: () => this.#publishHealth(name),
       onRemovable: () => {
         const cluster = this.#discovered.get(name);
         // Of a DNS cluster it goes with the next answer, as in Envoy.
@@ -328,12 +333,34 @@ export class ClusterControl {
     if (change === 'nothing') stats?.noRebuild.inc();
     else {
       const update = cluster.book.current;
-      this.#hashTables.hostsChanged(name, () => this.#deps.publish(update));
+      const publish = () => this.#hashTables.hostsChanged(name, () => this.#deps.publish(update));
+      if (change === 'members') this.#merger.members(name, publish);
+      else this.#merger.details(name, publish);
     }
+    if (change === 'members' && !this.#merger.has(name)) void this.#mergeAfterFirstRound(cluster.settings, health);
     if (change === 'members') this.outliers.setHosts(cluster.book.current);
   }
 
+  /** Until a cluster is ready everything is told at once. */
+  async #mergeAfterFirstRound(settings: ClusterSettings, health: ClusterHealth | undefined): Promise<void> {
+    if (health !== undefined) await health.firstRound();
+    if (this.#discovered.get(settings.name)?.settings === settings) this.#merger.begin(settings.name, settings.updateMergeMs);
+  }
+
+  #publishHealth(name: string): void {
+    if (!this.#merger.has(name) && !this.#discovered.has(name)) this.#mergeStatic(name);
+    this.#merger.health(name, () => this.#deps.publishHealth(name));
+  }
+
+  /** Of hosts that are fixed and not checked actively; those that are checked begin with their first round. */
+  #mergeStatic(name: string): void {
+    const packed = this.#registry.catalog.get(name);
+    const settings = packed === null ? null : unpackSettings(packed.json);
+    if (settings?.healthCheck === null) this.#merger.begin(name, settings.updateMergeMs);
+  }
+
   #forget(name: string): void {
+    this.#merger.forget(name);
     this.#ownHosts.delete(name);
     this.#hashTables.remove(name);
     this.#health.get(name)?.close();

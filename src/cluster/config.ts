@@ -70,6 +70,7 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     balancer,
     panicThreshold,
     closeConnectionsOnHostSetChange: common?.closeConnectionsOnHostSetChange ?? false,
+    updateMergeMs: durationMs(common?.updateMergeWindow) ?? DEFAULT_CLUSTER.updateMergeMs,
     perEndpointStats: message.trackClusterStats?.perEndpointStats ?? false,
     closeConnectionsOnHostHealthFailure: message.closeConnectionsOnHostHealthFailure,
     ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,

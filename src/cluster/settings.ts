@@ -122,6 +122,8 @@ export interface ClusterSettings extends AssignmentPolicy {
   readonly closeConnectionsOnHostSetChange: boolean;
   /** track_cluster_stats.per_endpoint_stats. */
   readonly perEndpointStats: boolean;
+  /** update_merge_window; 0 = off. */
+  readonly updateMergeMs: number;
   /** TCP connections end when their host fails a health check or is ejected. */
   readonly closeConnectionsOnHostHealthFailure: boolean;
   /** A host that discovery removes goes at once, however healthy it is. */
@@ -224,6 +226,7 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   panicThreshold: 50,
   closeConnectionsOnHostSetChange: false,
   perEndpointStats: false,
+  updateMergeMs: 1000,
   closeConnectionsOnHostHealthFailure: false,
   ignoreHealthOnHostRemoval: false,
   ignoreNewHostsUntilFirstCheck: false,

@@ -254,9 +254,9 @@ envoy.config.cluster.v3.Cluster.MaglevLbConfig
 envoy.config.cluster.v3.Cluster.SlowStartConfig
   + *
 envoy.config.cluster.v3.Cluster.CommonLbConfig
-  + healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config close_connections_on_host_set_change
+  + healthy_panic_threshold zone_aware_lb_config locality_weighted_lb_config update_merge_window
+  + close_connections_on_host_set_change
   + ignore_new_hosts_until_first_hc consistent_hashing_lb_config override_host_status
-  ~ update_merge_window
 envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig
   + *
 envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig

@@ -3,8 +3,6 @@ import { RouterStats } from '../filters/http/router/router-stats.ts';
 import type { StatsScope } from '../stats/scope.ts';
 
 const COUNTERS: readonly string[] = [
-  ...['cluster_manager.cluster_updated', 'cluster_manager.cluster_updated_via_merge', 'cluster_manager.update_merge_cancelled'],
-  ...['cluster_manager.update_out_of_merge_window'],
   ...['listener_manager.listener_stopped', 'server.debug_assertion_failures', 'server.dropped_stat_flushes'],
   ...['server.dynamic_unknown_fields', 'server.envoy_notifications', 'server.static_unknown_fields', 'server.wip_protos'],
 ];

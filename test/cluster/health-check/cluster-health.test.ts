@@ -217,7 +217,7 @@ describe('discovery', () => {
 
   test('one that returns is as it was', async () => {
     const service = await Service.start();
-    const rig = await eds();
+    const rig = await eds({ updateMergeMs: 0 });
     await tell(rig, service.endpoint());
     await tell(rig);
     expect(rig.flags()).toEqual(['/pending_dynamic_removal']);
