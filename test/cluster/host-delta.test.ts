@@ -12,7 +12,7 @@ import { PlainStats } from '../support/plain-stats.ts';
 /** A control thread whose updates go to two workers: one uses the cluster from the start, one only at the end. */
 function rig() {
   const base = new ClusterRig();
-  const registry = ClusterRegistry.of([clusterSettings({ name: 'e', type: 'EDS' }, [])]);
+  const registry = ClusterRegistry.of([clusterSettings({ name: 'e', type: 'EDS', updateMergeMs: 0 }, [])]);
   const busy = new WorkerClusterManager(base.deps, registry.block);
   const idle = new WorkerClusterManager({ ...base.deps, rootScope: new PlainStats() }, registry.block);
   busy.get('e');
