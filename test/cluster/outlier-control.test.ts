@@ -91,7 +91,7 @@ test('failures seen by two workers eject for both', () => {
 
 describe('hosts from discovery', () => {
   async function start(): Promise<Threads> {
-    const threads = new Threads(1, clusterSettings({ name: 'a', type: 'EDS', outlier: OUTLIER, localities: [] }));
+    const threads = new Threads(1, clusterSettings({ name: 'a', type: 'EDS', outlier: OUTLIER, localities: [], updateMergeMs: 0 }));
     await threads.control.start();
     threads.workers[0]!.get('a');
     threads.eds('a', '10.0.0.1', '10.0.0.2');
