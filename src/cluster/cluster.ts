@@ -29,11 +29,13 @@ import { changedList, type HostDelta } from './host-delta.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
 import { OriginalDstBalancer } from './original-dst.ts';
 import { ByteMeter } from './pool/byte-meter.ts';
-import { type ConnectOptions, type Connector, connectSocket } from './pool/connect.ts';
+import { type ConnectAttempt, type ConnectListener, type ConnectOptions, type Connector, connectSocket } from './pool/connect.ts';
 import { Http1Pool } from './pool/h1-pool.ts';
 import type { ClientCodecFactory, PoolOwner } from './pool/pool-owner.ts';
+import { SecureAttempt } from './pool/secure-connect.ts';
 import { TcpConnecting } from './pool/tcp-connect.ts';
 import type { ClusterSettings, UpstreamHttpSettings } from './settings.ts';
+import { TransportSockets, usesTls } from './transport-sockets.ts';
 
 export interface ClusterDeps {
   readonly clock: Clock;
@@ -104,8 +106,10 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   readonly clock: Clock;
   readonly overload: OverloadState;
   readonly byteMeter: ByteMeter;
-  readonly connect: Connector;
-  readonly connectOptions: ConnectOptions;
+  readonly #connect: Connector;
+  readonly #connectOptions: ConnectOptions;
+  /** null = plain text to every host. */
+  readonly #transportSockets: TransportSockets | null;
   readonly connectTimeoutMs: number;
   readonly perHostMaxConnections: number;
   readonly preconnectRatio: number;
@@ -145,8 +149,9 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     this.clock = deps.clock;
     this.overload = deps.overload ?? NEVER_OVERLOADED;
     this.byteMeter = new ByteMeter(deps.clock);
-    this.connect = deps.connect ?? connectSocket;
-    this.connectOptions = {
+    this.#connect = deps.connect ?? connectSocket;
+    this.#transportSockets = usesTls(settings) ? new TransportSockets(settings, this.stats.scope) : null;
+    this.#connectOptions = {
       bufferLimit: settings.perConnectionBufferLimit,
       tcpKeepAlive: settings.tcpKeepAlive,
       bindAddress: settings.bindAddress,
@@ -219,6 +224,13 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     const connecting = new TcpConnecting(host, priority, this, client);
     if (this.settings.closeConnectionsOnHostHealthFailure) connecting.joinHost(pooled);
     return connecting;
+  }
+
+  connectHost(host: Host, listener: ConnectListener): ConnectAttempt {
+    const tls = this.#transportSockets?.of(host) ?? null;
+    if (tls === null) return this.#connect(host.address, this.#connectOptions, listener);
+    const serverName = tls.settings.autoHostSni ? host.hostname : '';
+    return new SecureAttempt(this.#connect, host.address, this.#connectOptions, { tls, serverName, alpn: null }, listener);
   }
 
   /** Hosts by priority, as balancing sees them now. */

@@ -3,12 +3,15 @@ import { anyTypeName, type CompileContext } from '../config/context.ts';
 import type { CircuitBreakers_Thresholds } from '../config/gen/envoy/config/cluster/v3/circuit_breaker_pb.js';
 import type { Cluster } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { BindConfig } from '../config/gen/envoy/config/core/v3/address_pb.js';
-import { RoutingPriority } from '../config/gen/envoy/config/core/v3/base_pb.js';
+import { RoutingPriority, type TransportSocket } from '../config/gen/envoy/config/core/v3/base_pb.js';
+import type { UpstreamTlsContext } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import { durationMs } from '../http/config.ts';
 import { compileBalancer } from '../lb/config.ts';
 import { isIp } from '../net/address.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings } from '../resilience/circuit-breaker.ts';
 import { compileOutlier } from '../resilience/outlier/config.ts';
+import { compileUpstreamTls, type Secrets, UPSTREAM_TLS } from '../tls/config.ts';
+import type { UpstreamTlsSettings } from '../tls/settings.ts';
 import {
   compileAssignmentPolicy,
   compileChildren,
@@ -25,10 +28,11 @@ import { type ClusterSettings, DEFAULT_BALANCER, DEFAULT_CLUSTER, type TcpKeepAl
 
 export type { ClusterSettings } from './settings.ts';
 
+const NO_SECRETS: Secrets = new Map();
 const RAW_BUFFER = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
 
 /** @param message has passed its validation rules */
-export function compileCluster(message: Cluster, at: CompileContext): ClusterSettings {
+export function compileCluster(message: Cluster, at: CompileContext, secrets: Secrets = NO_SECRETS): ClusterSettings {
   const type = compileDiscoveryType(message, at);
   const balancer = compileBalancer(message, at, DEFAULT_BALANCER);
   if (type === 'ORIGINAL_DST' && balancer.policy !== 'CLUSTER_PROVIDED') {
@@ -45,11 +49,6 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     at.field('lb_policy').error(
       `cluster provided LB specified but cluster '${message.name}' did not provide one. Check cluster documentation.`,
     );
-  }
-  const socket = message.transportSocket;
-  if (socket?.configType.case === 'typedConfig' && anyTypeName(socket.configType.value) !== RAW_BUFFER) {
-    // Never left out by --allow-unsupported: what was to be encrypted must not be sent in plain text.
-    at.field('transport_socket').field('typed_config').error(`transport socket '${socket.name}' is not supported by Outrider yet`);
   }
   const assignmentAt = at.field('load_assignment');
   const common = message.commonLbConfig;
@@ -92,6 +91,16 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     originalDst: compileOriginalDst(message, at),
     children: compileChildren(message, at),
     metadata: compileMetadata(message.metadata),
+    tls:
+      message.transportSocket === undefined ? null : compileTransportSocket(message.transportSocket, secrets, at.field('transport_socket')),
+    transportSocketMatches: message.transportSocketMatches.map(({ name, match, transportSocket }, i) => ({
+      name,
+      match: (match ?? {}) as Record<string, unknown>,
+      tls:
+        transportSocket === undefined
+          ? null
+          : compileTransportSocket(transportSocket, secrets, at.field('transport_socket_matches', i).field('transport_socket')),
+    })),
   };
   for (const finding of lintCluster(settings, message.http2ProtocolOptions === undefined)) {
     let here = at;
@@ -99,6 +108,24 @@ export function compileCluster(message: Cluster, at: CompileContext): ClusterSet
     here.warn(finding.message);
   }
   return settings;
+}
+
+/** null = plain text, also when it was refused. What was to be encrypted is never sent in plain text: --allow-unsupported does not help. */
+function compileTransportSocket(socket: TransportSocket, secrets: Secrets, at: CompileContext): UpstreamTlsSettings | null {
+  const here = at.field('typed_config');
+  const any = socket.configType.case === 'typedConfig' ? socket.configType.value : undefined;
+  switch (anyTypeName(any)) {
+    case RAW_BUFFER:
+      return null;
+    case UPSTREAM_TLS: {
+      const message = here.unpackAs<UpstreamTlsContext>(any, UPSTREAM_TLS);
+      return message === null ? null : compileUpstreamTls(message, secrets, here);
+    }
+    default:
+      if (any !== undefined || (socket.name !== 'raw_buffer' && socket.name !== 'envoy.transport_sockets.raw_buffer'))
+        here.error(`transport socket '${socket.name}' is not supported by Outrider yet`);
+      return null;
+  }
 }
 
 /** The first entry of a priority counts. */

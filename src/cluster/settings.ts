@@ -9,6 +9,7 @@ import type { SubsetSettings } from '../lb/subset/settings.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
 import type { ErrorMatchSettings } from '../resilience/outlier/error-matcher.ts';
 import type { OutlierSettings } from '../resilience/outlier/settings.ts';
+import type { TransportSocketMatchSettings, UpstreamTlsSettings } from '../tls/settings.ts';
 import type { EndpointCheckSettings, HealthCheckSettings } from './health-check/settings.ts';
 
 export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'ORIGINAL_DST' | 'AGGREGATE';
@@ -152,6 +153,10 @@ export interface ClusterSettings extends AssignmentPolicy {
   /** Clusters of an AGGREGATE, the preferred one first. */
   readonly children: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** null = plain text. */
+  readonly tls: UpstreamTlsSettings | null;
+  /** The first that an endpoint's metadata matches stands for `tls`. */
+  readonly transportSocketMatches: readonly TransportSocketMatchSettings[];
 }
 
 export const DEFAULT_ENDPOINT: EndpointSettings = Object.freeze({
@@ -246,4 +251,6 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   originalDst: DEFAULT_ORIGINAL_DST,
   children: [],
   metadata: null,
+  tls: null,
+  transportSocketMatches: [],
 });

@@ -7,7 +7,7 @@ envoy.config.bootstrap.v3.Bootstrap
   ~ default_regex_engine grpc_async_client_manager_config memory_allocator_manager stats_eviction_interval enable_worker_cpu_affinity
   ~ inline_headers listener_manager application_log_config
 envoy.config.bootstrap.v3.Bootstrap.StaticResources
-  + listeners clusters
+  + listeners clusters secrets
 envoy.config.bootstrap.v3.Bootstrap.DynamicResources
   + lds_config cds_config
 envoy.config.bootstrap.v3.Admin
@@ -219,7 +219,7 @@ envoy.config.cluster.v3.Cluster
   + upstream_http_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_lookup_family dns_resolvers
   + dns_jitter dns_resolution_config typed_dns_resolver_config wait_for_warm_on_init cleanup_interval upstream_bind_config
   + original_dst_lb_config least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config
-  + common_lb_config transport_socket metadata
+  + common_lb_config transport_socket transport_socket_matches metadata
   + upstream_connection_options load_balancing_policy health_checks ignore_health_on_host_removal
   + close_connections_on_host_health_failure outlier_detection lb_subset_config cluster_type preconnect_policy track_cluster_stats
 envoy.config.cluster.v3.Cluster.CustomClusterType
@@ -229,6 +229,8 @@ envoy.config.cluster.v3.Cluster.PreconnectPolicy
 envoy.config.cluster.v3.TrackClusterStats
   + per_endpoint_stats
   ~ timeout_budgets request_response_sizes
+envoy.config.cluster.v3.Cluster.TransportSocketMatch
+  + *
 envoy.config.cluster.v3.Cluster.EdsClusterConfig
   + *
 envoy.config.cluster.v3.Cluster.RefreshRate

@@ -28,9 +28,12 @@ envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManage
   + represent_ipv4_remote_address_as_ipv4_mapped_ipv6 upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action
   + request_id_extension local_reply_config strip_matching_host_port strip_any_host_port stream_error_on_invalid_http_message
   + strip_trailing_host_dot append_x_forwarded_port forward_client_cert_details append_local_overload
+  + set_current_client_cert_details
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions
   + *
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
+  + *
+envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails
   + *
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig
   + *
@@ -168,6 +171,36 @@ envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig
   + *
 envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
   + *
+envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+  + common_tls_context require_client_certificate require_sni session_ticket_keys disable_stateless_session_resumption
+  + disable_stateful_session_resumption session_timeout
+  ~ full_scan_certs_on_sni_mismatch prefer_client_ciphers
+envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+  + common_tls_context sni max_session_keys auto_sni_san_validation
+  ~ allow_renegotiation enforce_rsa_key_usage
+envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
+  + tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config
+  + combined_validation_context alpn_protocols
+envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext
+  + default_validation_context validation_context_sds_secret_config
+envoy.extensions.transport_sockets.tls.v3.TlsParameters
+  + tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms
+envoy.extensions.transport_sockets.tls.v3.TlsCertificate
+  + certificate_chain private_key pkcs12 password
+envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
+  + *
+envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig
+  + name
+envoy.extensions.transport_sockets.tls.v3.Secret
+  + name tls_certificate validation_context
+envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
+  + trusted_ca system_root_certs verify_certificate_spki verify_certificate_hash match_typed_subject_alt_names
+  + match_subject_alt_names crl allow_expired_certificate trust_chain_verification
+  ~ suppress_client_ca_list
+envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts
+  + *
+envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
+  + san_type matcher
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions

@@ -6,26 +6,34 @@ import { fs } from '../runtime/node-module.ts';
 
 /** @returns UTF-8 text; '' when it was refused, and reported */
 export function compileDataSource(source: DataSource, at: CompileContext): string {
+  const { case: kind, value } = source.specifier;
+  return kind === 'inlineString' ? value : compileBinaryDataSource(source, at).toString('utf8');
+}
+
+/** @returns empty when it was refused, and reported */
+export function compileBinaryDataSource(source: DataSource, at: CompileContext): Buffer {
   const specifier = source.specifier;
   switch (specifier.case) {
     case 'inlineString':
-      return specifier.value;
+      return Buffer.from(specifier.value);
     case 'inlineBytes':
-      return Buffer.from(specifier.value).toString('utf8');
+      return Buffer.from(specifier.value);
     case 'filename':
       try {
-        return fs.readFileSync(specifier.value, 'utf8');
+        return fs.readFileSync(specifier.value);
       } catch (error) {
         at.field('filename').error(`unable to read file '${specifier.value}': ${(error as Error).message}`);
-        return '';
+        return EMPTY;
       }
     case 'environmentVariable': {
       const value = environmentVariable(specifier.value);
       if (value === undefined) at.field('environment_variable').error(`environment variable '${specifier.value}' is not set`);
-      return value ?? '';
+      return value === undefined ? EMPTY : Buffer.from(value);
     }
     default:
       at.error('one of filename, inline_string, inline_bytes and environment_variable is needed');
-      return '';
+      return EMPTY;
   }
 }
+
+const EMPTY = Buffer.alloc(0);

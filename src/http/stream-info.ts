@@ -1,5 +1,6 @@
 /** What is known of one request or connection while it lives and when its log line is written. Times are Clock.nowMs() values; -1 = has not happened. */
 import type { Address } from '../net/address.ts';
+import type { TlsInfo } from '../net/tls-info.ts';
 import type { ByteMeter } from './byte-meter.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from './header-map.ts';
 import { appendFlagOrder } from './response-flags.ts';
@@ -22,6 +23,10 @@ export interface ConnectionInfo {
   trafficDirection: number;
   /** True when the local address was restored by original_dst or the PROXY protocol. */
   localAddressRestored: boolean;
+  /** null = plain text. */
+  tls: TlsInfo | null;
+  /** Why the handshake failed; ''. */
+  transportFailureReason: string;
 }
 
 /** Facts of the upstream side that the log and stats name; a Host implements it. */
@@ -67,6 +72,8 @@ export class StreamInfo {
   upstreamConnectionId: number;
   upstreamProtocol: string;
   upstreamTransportFailureReason: string;
+  /** Of the upstream connection; null = plain text. */
+  upstreamTls: TlsInfo | null;
   attemptCount: number;
   /** Stable for the life of the stream: route matching and splitting draw on it. Uniform in [0, 2^32). */
   readonly randomValue: number;
@@ -130,6 +137,7 @@ export class StreamInfo {
     this.upstreamConnectionId = 0;
     this.upstreamProtocol = '';
     this.upstreamTransportFailureReason = '';
+    this.upstreamTls = null;
     this.attemptCount = 0;
     this.randomValue = randomValue;
     this.isHealthCheck = false;
@@ -177,6 +185,7 @@ export class StreamInfo {
   retried(): void {
     this.upstreamLocalAddress = null;
     this.upstreamConnectionId = 0;
+    this.upstreamTls = null;
     this.poolRequestMs = -1;
     this.poolReadyMs = -1;
     this.firstUpstreamTxMs = -1;

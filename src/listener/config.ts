@@ -3,6 +3,7 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import { anyTypeName, type CompileContext } from '../config/context.ts';
 import type { AccessLog } from '../config/gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import { type Address, SocketAddress_Protocol as Protocol, type TcpKeepalive } from '../config/gen/envoy/config/core/v3/address_pb.js';
+import type { TransportSocket } from '../config/gen/envoy/config/core/v3/base_pb.js';
 import { type SocketOption, SocketOption_SocketState as SocketState } from '../config/gen/envoy/config/core/v3/socket_option_pb.js';
 import type {
   FilterChain,
@@ -10,8 +11,11 @@ import type {
   ListenerFilterChainMatchPredicate as Predicate,
 } from '../config/gen/envoy/config/listener/v3/listener_components_pb.js';
 import { Listener_DrainType as DrainType, type Listener } from '../config/gen/envoy/config/listener/v3/listener_pb.js';
+import type { DownstreamTlsContext } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import { durationMs } from '../http/config.ts';
 import { isIp } from '../net/address.ts';
+import { compileDownstreamTls, DOWNSTREAM_TLS, type Secrets } from '../tls/config.ts';
+import type { DownstreamTlsSettings } from '../tls/settings.ts';
 import { lintListener } from './lint.ts';
 import { compileFilterChainMatch, ruleText } from './match/config.ts';
 import { FilterChainTable } from './match/filter-chain-match.ts';
@@ -32,6 +36,7 @@ export interface ListenerCompilers {
   networkFilter(any: Any, at: CompileContext): { name: string; type: string; settings: unknown; terminal: boolean } | null;
   listenerFilter(any: Any, at: CompileContext): { type: string; settings: unknown } | null;
   accessLog(message: AccessLog, at: CompileContext): unknown;
+  readonly secrets: Secrets;
 }
 
 const ORIGINAL_DST = 'envoy.extensions.filters.listener.original_dst.v3.OriginalDst';
@@ -179,23 +184,33 @@ function compileFilterChain(chain: FilterChain, at: CompileContext, compilers: L
     }
     filters.push({ name: filter.name, type: compiled.type, settings: compiled.settings });
   });
-  const socket = chain.transportSocket;
-  if (socket !== undefined) {
-    const place = at.field('transport_socket');
-    const type = socket.configType.case === 'typedConfig' ? anyTypeName(socket.configType.value) : '';
-    if (type !== RAW_BUFFER && socket.name !== 'raw_buffer' && socket.name !== 'envoy.transport_sockets.raw_buffer') {
-      // Never left out by --allow-unsupported: what was to be encrypted must not be served in plain text.
-      place.field('typed_config').error(`transport socket '${socket.name}' is not supported by Outrider yet`);
-    }
-  }
   return {
     name: chain.name,
     match: compileFilterChainMatch(chain.filterChainMatch, at.field('filter_chain_match')),
     filters: servable ? filters : [],
-    transportSocket: null,
+    tls:
+      chain.transportSocket === undefined ? null : compileTransportSocket(chain.transportSocket, compilers, at.field('transport_socket')),
     transportSocketConnectTimeoutMs: durationMs(chain.transportSocketConnectTimeout) ?? DEFAULT_TRANSPORT_CONNECT_TIMEOUT_MS,
     metadata: chain.metadata === undefined ? null : chain.metadata.filterMetadata,
   };
+}
+
+/** null = plain text, also when it was refused. What was to be encrypted is never served in plain text: --allow-unsupported does not help. */
+function compileTransportSocket(socket: TransportSocket, compilers: ListenerCompilers, at: CompileContext): DownstreamTlsSettings | null {
+  const here = at.field('typed_config');
+  const any = socket.configType.case === 'typedConfig' ? socket.configType.value : undefined;
+  switch (anyTypeName(any)) {
+    case RAW_BUFFER:
+      return null;
+    case DOWNSTREAM_TLS: {
+      const message = here.unpackAs<DownstreamTlsContext>(any, DOWNSTREAM_TLS);
+      return message === null ? null : compileDownstreamTls(message, compilers.secrets, here);
+    }
+    default:
+      if (any !== undefined || (socket.name !== 'raw_buffer' && socket.name !== 'envoy.transport_sockets.raw_buffer'))
+        here.error(`transport socket '${socket.name}' is not supported by Outrider yet`);
+      return null;
+  }
 }
 
 /** Two chains may not have one combination of criteria in common. */

@@ -2,6 +2,7 @@
 import type { ConnectionInfo } from '../http/stream-info.ts';
 import type { Address } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
+import type { TlsInfo } from '../net/tls-info.ts';
 
 const NONE: readonly string[] = [];
 
@@ -18,6 +19,8 @@ export class DownstreamConnectionInfo implements ConnectionInfo {
   listenerName: string;
   trafficDirection: number;
   localAddressRestored: boolean;
+  tls: TlsInfo | null;
+  transportFailureReason: string;
 
   constructor(connection: Connection) {
     this.id = connection.id;
@@ -32,5 +35,7 @@ export class DownstreamConnectionInfo implements ConnectionInfo {
     this.listenerName = '';
     this.trafficDirection = 0;
     this.localAddressRestored = false;
+    this.tls = null;
+    this.transportFailureReason = '';
   }
 }

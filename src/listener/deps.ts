@@ -17,6 +17,8 @@ export interface ListenerDeps {
   readonly globalConnectionCount: ConnectionCount;
   /** Infinity = no limit. */
   globalConnectionLimit(): number;
+  /** 48 bytes for TLS session tickets, the same on all workers. */
+  readonly ticketKey: Buffer;
   readonly originalDestination: OriginalDestination;
   readonly preparedSockets: PreparedSockets;
 }

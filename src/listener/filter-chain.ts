@@ -1,5 +1,6 @@
 /** One filter chain as it runs: the factories of its network filters, and the connections that it has. */
 import type { NetworkFilter, NetworkFilterFactory } from '../filters/api.ts';
+import type { DownstreamTls } from '../tls/downstream-tls.ts';
 import type { ActiveConnection } from './active-connection.ts';
 import type { DrainSequence } from './drain.ts';
 import type { FilterChainSettings } from './settings.ts';
@@ -7,15 +8,23 @@ import type { FilterChainSettings } from './settings.ts';
 export class FilterChain {
   readonly settings: FilterChainSettings;
   readonly factories: readonly NetworkFilterFactory[];
+  /** null = plain text. */
+  readonly tls: DownstreamTls | null;
   /** Started when an update has taken this chain away, while its connections live on. */
   readonly drain: DrainSequence;
   connectionCount: number;
   #first: ActiveConnection | null;
   #onEmpty: (() => void) | null;
 
-  constructor(settings: FilterChainSettings, factories: readonly NetworkFilterFactory[], drain: DrainSequence) {
+  constructor(
+    settings: FilterChainSettings,
+    factories: readonly NetworkFilterFactory[],
+    drain: DrainSequence,
+    tls: DownstreamTls | null = null,
+  ) {
     this.settings = settings;
     this.factories = factories;
+    this.tls = tls;
     this.drain = drain;
     this.connectionCount = 0;
     this.#first = null;

@@ -1,4 +1,5 @@
 /** A listener as compiled: plain values that can be posted to a worker. Source: envoy.config.listener.v3.Listener. */
+import type { DownstreamTlsSettings } from '../tls/settings.ts';
 
 export type ListenAddressSettings =
   | { readonly kind: 'ip'; readonly ip: string; readonly port: number; readonly ipv4Compat: boolean }
@@ -59,8 +60,8 @@ export interface FilterChainSettings {
   readonly name: string;
   readonly match: FilterChainMatchSettings;
   readonly filters: readonly ExtensionSettings[];
-  /** null = raw_buffer. */
-  readonly transportSocket: ExtensionSettings | null;
+  /** null = plain text. */
+  readonly tls: DownstreamTlsSettings | null;
   readonly transportSocketConnectTimeoutMs: number;
   readonly metadata: Readonly<Record<string, unknown>> | null;
 }

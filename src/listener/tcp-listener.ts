@@ -12,6 +12,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { NEVER_OVERLOADED, Overload, type OverloadState } from '../runtime/overload.ts';
 import type { StatsScope } from '../stats/scope.ts';
+import { DownstreamTls } from '../tls/downstream-tls.ts';
+import type { DownstreamTlsSettings } from '../tls/settings.ts';
+import { TlsStats } from '../tls/stats.ts';
 import { ActiveConnection, type ConnectionOwner } from './active-connection.ts';
 import type { ConnectionCount } from './connection-count.ts';
 import { DownstreamConnectionInfo } from './connection-info.ts';
@@ -19,6 +22,7 @@ import type { ListenerDeps } from './deps.ts';
 import { DrainSequence } from './drain.ts';
 import { FilterChain } from './filter-chain.ts';
 import { isFilterDisabled } from './filter-disabled.ts';
+import { Handshake } from './handshake.ts';
 import { ListenerStats } from './listener-stats.ts';
 import { type ConnectionFacts, FilterChainTable } from './match/filter-chain-match.ts';
 import { type ListenerFilterEntry, PendingConnection } from './pending-connection.ts';
@@ -52,6 +56,7 @@ export class TcpListener implements ConnectionOwner {
   readonly #count: ConnectionCount;
   readonly #limitKey: string;
   readonly #overload: OverloadState;
+  #tlsStats: TlsStats | null = null;
 
   /** @param address text of the main address as bound: names the statistics */
   constructor(key: string, settings: ListenerSettings, addressText: string, deps: ListenerDeps, directory: ListenerDirectory) {
@@ -161,7 +166,7 @@ export class TcpListener implements ConnectionOwner {
     if (this.#listenerFilters.length === 0) {
       // Envoy's gauge has seen every connection; so a listener that has had one shows it.
       this.stats.preCxActive.add(0);
-      this.#newConnection(connection, info, nowMs, null);
+      this.#newConnection(connection, info, nowMs, null, NO_BYTES);
     } else this.#filter(new PendingConnection(this, connection, info, nowMs));
   }
 
@@ -184,8 +189,7 @@ export class TcpListener implements ConnectionOwner {
         return;
       }
     }
-    this.#newConnection(pending.connection, pending.info, pending.startMs, pending.madeStreamInfo);
-    if (pending.bytes.length > 0 && !pending.connection.closing) pending.connection.unread(pending.bytes);
+    this.#newConnection(pending.connection, pending.info, pending.startMs, pending.madeStreamInfo, pending.bytes);
   }
 
   /** The connection ended before it had a filter chain. */
@@ -236,7 +240,14 @@ export class TcpListener implements ConnectionOwner {
     pending.connection.dispatch(() => pending.start(this.#listenerFilters));
   }
 
-  #newConnection(connection: Connection, info: DownstreamConnectionInfo, startMs: number, streamInfo: StreamInfo | null): void {
+  /** @param peeked what listener filters have left of the connection's first bytes */
+  #newConnection(
+    connection: Connection,
+    info: DownstreamConnectionInfo,
+    startMs: number,
+    streamInfo: StreamInfo | null,
+    peeked: Buffer,
+  ): void {
     if (info.transportProtocol === '') info.transportProtocol = 'raw_buffer';
     info.listenerName = this.settings.name;
     info.trafficDirection = this.settings.trafficDirection;
@@ -263,8 +274,14 @@ export class TcpListener implements ConnectionOwner {
     this.stats.cxActive.inc();
     this.stats.workerCxActive.inc();
     connection.handler = active;
-    if (chain.factories.length === 0) connection.close('no-flush');
-    else connection.dispatch(() => active.start());
+    if (chain.factories.length === 0) {
+      connection.close('no-flush');
+      return;
+    }
+    if (chain.tls !== null)
+      info.tls = chain.tls.start(connection, peeked, new Handshake(this, active, chain.settings.transportSocketConnectTimeoutMs));
+    connection.dispatch(() => active.start());
+    if (chain.tls === null && peeked.length > 0 && !connection.closing) connection.unread(peeked);
   }
 
   #refuse(connection: Connection): void {
@@ -280,6 +297,7 @@ export class TcpListener implements ConnectionOwner {
 
   #log(info: StreamInfo): void {
     info.endMs = this.clock.nowMs();
+    info.downstreamTransportFailureReason = info.connection.transportFailureReason;
     for (const logger of this.#accessLogs) logger.log(info, 'NotSet');
   }
 
@@ -289,9 +307,18 @@ export class TcpListener implements ConnectionOwner {
       if (factory === null) throw new Error(`listener '${this.settings.name}': no network filter for '${f.type}'`);
       return factory;
     });
-    return new FilterChain(settings, factories, new DrainSequence(this.#deps.filters.clock, this.#deps.filters.random));
+    const drain = new DrainSequence(this.#deps.filters.clock, this.#deps.filters.random);
+    return new FilterChain(settings, factories, drain, this.#makeTls(settings.tls));
+  }
+
+  #makeTls(settings: DownstreamTlsSettings | null): DownstreamTls | null {
+    if (settings === null) return null;
+    this.#tlsStats ??= new TlsStats(this.scope);
+    return new DownstreamTls(settings, this.#tlsStats, this.#deps.ticketKey);
   }
 }
+
+const NO_BYTES = Buffer.alloc(0);
 
 function socketAddress(ip: string | undefined, port: number | undefined): Address | null {
   return ip === undefined || port === undefined ? null : ipAddress(ip, port);

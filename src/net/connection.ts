@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { Address } from './address.ts';
 import { borrowForWrite, isReader, keepChunk, ReadBuffer, readInto, writeChunk } from './read-buffers.ts';
+import type { TlsInfo } from './tls-info.ts';
 
 export { keepChunk };
 
@@ -79,6 +80,8 @@ interface OwnedSocket extends Socket {
   [OWNER]: Connection;
 }
 
+function ignore(): void {}
+
 function onSocketData(this: Socket, chunk: Buffer): void {
   (this as OwnedSocket)[OWNER].onSocketData(chunk);
 }
@@ -107,10 +110,13 @@ export function adoptAccepted(socket: Socket): Socket {
 
 export class Connection {
   readonly id: number;
-  readonly socket: Socket;
+  /** The TCP or UNIX socket, or the TLS socket over it. */
+  socket: Socket;
   handler: ConnectionHandler;
   /** A codec that gathers output by itself; see `expectOutput`. */
   outputSource: OutputSource | null;
+  /** null = plain text. */
+  tls: TlsInfo | null;
   /** As restored by listener filters (original destination, PROXY protocol). */
   localAddress: Address;
   remoteAddress: Address;
@@ -139,13 +145,14 @@ export class Connection {
   /** FIN came while there were such bytes. */
   #endAfterUnread: boolean;
   /** null = the socket emits 'data'. */
-  readonly #reads: ReadBuffer | null;
+  #reads: ReadBuffer | null;
 
   constructor(socket: Socket, handler: ConnectionHandler, local: Address, remote: Address) {
     this.id = nextConnectionId++;
     this.socket = socket;
     this.handler = handler;
     this.outputSource = null;
+    this.tls = null;
     this.localAddress = local;
     this.remoteAddress = remote;
     this.directLocalAddress = local;
@@ -165,13 +172,40 @@ export class Connection {
     this.#error = '';
     this.#unread = null;
     this.#endAfterUnread = false;
-    (socket as OwnedSocket)[OWNER] = this;
     this.#reads = isReader(socket) ? new ReadBuffer() : null;
+    this.#listen(socket);
+  }
+
+  #listen(socket: Socket): void {
+    (socket as OwnedSocket)[OWNER] = this;
     if (this.#reads === null) socket.on('data', onSocketData);
     socket.on('end', onSocketEnd);
     socket.on('drain', onSocketDrain);
     socket.on('error', onSocketError);
     socket.on('close', onSocketClose);
+  }
+
+  /**
+   * From now on what is read and written passes through `wrap`'s socket, which has taken over the present one's handle (TLS). To be called
+   * before anything has been written. @param peeked bytes that have been read already, and belong to that socket
+   */
+  wrapSocket(peeked: Buffer, wrap: (socket: Socket) => Socket): void {
+    const inner = this.socket;
+    inner.removeListener('data', onSocketData);
+    inner.removeListener('end', onSocketEnd);
+    inner.removeListener('drain', onSocketDrain);
+    inner.removeListener('error', onSocketError);
+    inner.removeListener('close', onSocketClose);
+    // Its errors are the outer one's too; unheard they would end the process.
+    inner.on('error', ignore);
+    this.#reads?.release();
+    this.#reads = null;
+    this.bytesReceived = 0;
+    inner.pause();
+    if (peeked.length > 0) inner.unshift(peeked);
+    this.socket = wrap(inner);
+    this.#listen(this.socket);
+    if (this.#pauses > 0) this.socket.pause();
   }
 
   /** Bytes that wait to be sent before the other side is held back; below the socket's own 64 KiB it has no effect. 0 = no limit. */

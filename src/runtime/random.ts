@@ -92,6 +92,13 @@ export function systemRandom(): Random {
   return new Xoshiro(seed, fill);
 }
 
+/** For keys. */
+export function secretBytes(count: number): Uint8Array {
+  const bytes = new Uint8Array(count);
+  systemBytes()(bytes);
+  return bytes;
+}
+
 /** From the kernel's generator; `node:crypto`, which costs megabytes for the same bytes, only where there is no such file. */
 function systemBytes(): (bytes: Uint8Array) => void {
   let fd: number;

@@ -98,6 +98,8 @@ function connectionOf(record: AdminAccessRecord): ConnectionInfo {
     listenerName: 'admin',
     trafficDirection: 0,
     localAddressRestored: false,
+    tls: null,
+    transportFailureReason: '',
   };
 }
 

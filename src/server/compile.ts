@@ -18,6 +18,7 @@ import type {
   Rds,
   ScopedRoutes,
 } from '../config/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type { Secret } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { didYouMean } from '../config/suggest.ts';
 import type { HcmCompilers } from '../filters/network/http-connection-manager/config.ts';
 import { durationMs } from '../http/config.ts';
@@ -79,6 +80,7 @@ export class Compiler implements NetworkCompilers {
   readonly #network = new Map<string, Loaded<NetworkExtension>>();
   readonly #listener = new Map<string, Loaded<ListenerExtension>>();
   readonly #clusterNames = new Set<string>();
+  readonly #secrets = new Map<string, Secret>();
   readonly #dynamic: MutableDynamic = { lds: null, cds: null, rds: {}, eds: {} };
   #clustersMayCome = false;
 
@@ -123,6 +125,10 @@ export class Compiler implements NetworkCompilers {
     this.#dynamic.cds = fileSource(dynamic?.cdsConfig, at.field('dynamic_resources').field('cds_config'));
     this.#clustersMayCome = this.#dynamic.cds !== null;
 
+    for (const [i, secret] of (resources?.secrets ?? []).entries()) {
+      if (this.#secrets.has(secret.name)) statics.field('secrets', i).field('name').error(`duplicate static secret '${secret.name}'`);
+      this.#secrets.set(secret.name, secret);
+    }
     // Names first: routes are checked against all of them.
     for (const [i, cluster] of (resources?.clusters ?? []).entries()) {
       if (this.#clusterNames.has(cluster.name))
@@ -168,7 +174,7 @@ export class Compiler implements NetworkCompilers {
       const source = fileSource(eds.edsConfig, at.field('eds_cluster_config').field('eds_config'));
       if (source !== null) this.#dynamic.eds[eds.serviceName === '' ? message.name : eds.serviceName] = source;
     }
-    return compileCluster(message, at);
+    return compileCluster(message, at, this.#secrets);
   }
 
   listener(message: Listener, at: CompileContext): ListenerSettings | null {
@@ -181,6 +187,7 @@ export class Compiler implements NetworkCompilers {
       networkFilter: (any, here) => this.#networkFilter(any, here),
       listenerFilter: (any, here) => this.#compileKnown(this.#listener, 'listener filter', any, here),
       accessLog: (log, here) => compileAccessLog(log, here),
+      secrets: this.#secrets,
     });
   }
 

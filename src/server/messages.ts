@@ -27,6 +27,8 @@ export interface WorkerData {
   readonly connectionLedger: SharedArrayBuffer;
   /** newOverloadCells: what the overload manager has decided. */
   readonly overload: SharedArrayBuffer;
+  /** For TLS session tickets, the same on all workers. */
+  readonly ticketKey: Uint8Array;
   readonly drainStrategy: 'gradual' | 'immediate';
   readonly drainTimeMs: number;
   readonly fileFlushIntervalMs: number;

@@ -15,7 +15,7 @@ import { environmentVariable } from '../runtime/environment.ts';
 import { LOG_COMPONENTS } from '../runtime/log-components.ts';
 import type { Logger, Loggers } from '../runtime/logger.ts';
 import { fs } from '../runtime/node-module.ts';
-import { systemRandom } from '../runtime/random.ts';
+import { secretBytes, systemRandom } from '../runtime/random.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
 import { StatsAggregate } from '../stats/aggregate.ts';
 import type { AdminAccessLogs } from './admin-access-log.ts';
@@ -96,6 +96,7 @@ export class Server {
     this.workers = new Workers(
       {
         concurrency: options.concurrency,
+        ticketKey: secretBytes(48),
         drainStrategy: options.drainStrategy,
         drainTimeMs: options.drainTimeSeconds * 1000,
         fileFlushIntervalMs: options.fileFlushIntervalMs,

@@ -233,6 +233,7 @@ export class WorkerServer {
         newAccessLogger: (settings) => accessLogs.logger(settings as never),
         connectionCount: (key) => new SharedConnectionCount(this.#counts, this.#countCells.get(key)!, this.#connectionLedger),
         ...globalConnections(configuration.overload, this.#counts, this.#connectionLedger, runtime, rootScope),
+        ticketKey: Buffer.from(this.#data.ticketKey),
         originalDestination: kernelOriginalDestination(),
         preparedSockets: kernelPreparedSockets(),
       },

@@ -38,6 +38,7 @@ const COMPILERS: ListenerCompilers = {
     return { type: anyTypeName(any), settings };
   },
   accessLog: (message) => message.name,
+  secrets: new Map(),
 };
 
 function compile(yaml: string): { settings: ListenerSettings; problems: string[] } {

@@ -231,6 +231,8 @@ export function lbContext(more: Partial<LbContext> = {}): LbContext {
     listenerName: '',
     trafficDirection: 0,
     localAddressRestored: false,
+    tls: null,
+    transportFailureReason: '',
   };
   return {
     hash: null,

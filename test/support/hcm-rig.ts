@@ -71,6 +71,7 @@ export const HCM_SETTINGS: HcmSettings = {
   schemeToOverwrite: '',
   representIpv4AsMapped: false,
   forwardClientCert: 'SANITIZE',
+  clientCertDetails: { subject: false, cert: false, chain: false, dns: false, uri: false },
   upgrades: {},
   accessLogs: [],
   accessLogOnNewRequest: false,
@@ -105,6 +106,8 @@ export function connectionInfo(more: Partial<ConnectionInfo> = {}, remote: Addre
     listenerName: '',
     trafficDirection: 0,
     localAddressRestored: false,
+    tls: null,
+    transportFailureReason: '',
     ...more,
   };
 }

@@ -72,6 +72,7 @@ export class ListenerRig {
       },
       globalConnectionCount: localConnectionCount(),
       globalConnectionLimit: () => options.globalLimit ?? Number.POSITIVE_INFINITY,
+      ticketKey: Buffer.alloc(48),
       originalDestination: { resolve: (_socket, local) => options.originalDestination?.(local) ?? null },
       preparedSockets: kernelPreparedSockets(),
     };
@@ -172,7 +173,7 @@ export function chain(
     name,
     match: { ...MATCH_ANYTHING, ...match },
     filters: filters.map((f) => (typeof f === 'string' ? { name: f, type: f, settings: {} } : { name: f[0], type: f[0], settings: f[1] })),
-    transportSocket: null,
+    tls: null,
     transportSocketConnectTimeoutMs: 0,
     metadata: null,
   };

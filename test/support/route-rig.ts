@@ -82,6 +82,8 @@ export function connectionInfo(): ConnectionInfo {
     listenerName: 'l',
     trafficDirection: 0,
     localAddressRestored: false,
+    tls: null,
+    transportFailureReason: '',
   };
 }
 

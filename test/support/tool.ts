@@ -16,6 +16,7 @@ export type ToolName =
   | 'nginx'
   | 'haproxy'
   | 'h2spec'
+  | 'openssl'
   | 'redis-server'
   | 'taskset';
 

@@ -72,5 +72,7 @@ function noDownstream(address: Address): ConnectionInfo {
     listenerName: '',
     trafficDirection: 0,
     localAddressRestored: false,
+    tls: null,
+    transportFailureReason: '',
   };
 }

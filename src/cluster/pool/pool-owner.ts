@@ -1,5 +1,6 @@
 /** What a pool needs of its cluster. */
 import type { ClientCallbacks, ClientConnection } from '../../http/codec.ts';
+import type { Host } from '../../lb/host.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -7,7 +8,7 @@ import type { OverloadState } from '../../runtime/overload.ts';
 import type { ClusterStats } from '../cluster-stats.ts';
 import type { UpstreamHttpSettings } from '../settings.ts';
 import type { ByteMeter } from './byte-meter.ts';
-import type { ConnectOptions, Connector } from './connect.ts';
+import type { ConnectAttempt, ConnectListener } from './connect.ts';
 
 export type ClientCodecFactory = (connection: Connection, callbacks: ClientCallbacks) => ClientConnection;
 
@@ -16,8 +17,8 @@ export interface PoolOwner {
   readonly overload: OverloadState;
   readonly stats: ClusterStats;
   readonly byteMeter: ByteMeter;
-  readonly connect: Connector;
-  readonly connectOptions: ConnectOptions;
+  /** Opens a connection to a host, with TLS where its transport socket says so. */
+  connectHost(host: Host, listener: ConnectListener): ConnectAttempt;
   readonly connectTimeoutMs: number;
   readonly perHostMaxConnections: number;
   readonly http: UpstreamHttpSettings;

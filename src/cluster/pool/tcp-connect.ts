@@ -61,7 +61,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, 
     stats.upstreamCxTotal.inc();
     stats.upstreamCxActive.inc();
     if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
-    this.#attempt = owner.connect(host.address, owner.connectOptions, this);
+    this.#attempt = owner.connectHost(host, this);
   }
 
   /** The connection ends with the host's health. */

@@ -1,7 +1,8 @@
-/** Operators on addresses, connections, cluster and upstream host, and those of TLS, which print nothing on plain text connections. */
+/** Operators on addresses, connections, cluster and upstream host. */
 import type { Address } from '../../net/address.ts';
 import type { ByteMeter } from '../byte-meter.ts';
 import { type FormatContext, type OperatorMaker, plainNumber, plainString, stringOperator, textOrNull } from './operator.ts';
+import { tlsOperators } from './tls-operators.ts';
 
 function withoutPort(address: Address): string {
   return address.kind === 'ip' ? address.ip : address.text;
@@ -60,34 +61,6 @@ function hostNameWithoutPort(ctx: FormatContext): string | null {
   return colon > 0 && /^\d+$/.test(host.hostname.slice(colon + 1)) ? host.hostname.slice(0, colon) : host.hostname;
 }
 
-const TLS_NAMES = [
-  'TLS_VERSION',
-  'TLS_CIPHER',
-  'TLS_SESSION_ID',
-  'PEER_SUBJECT',
-  'PEER_ISSUER',
-  'PEER_SERIAL',
-  'PEER_FINGERPRINT_256',
-  'PEER_FINGERPRINT_1',
-  'PEER_CERT',
-  'PEER_CERT_V_START',
-  'PEER_CERT_V_END',
-  'LOCAL_SUBJECT',
-  'PEER_URI_SAN',
-  'PEER_DNS_SAN',
-  'PEER_IP_SAN',
-  'PEER_EMAIL_SAN',
-  'PEER_OTHERNAME_SAN',
-  'LOCAL_URI_SAN',
-  'LOCAL_DNS_SAN',
-  'LOCAL_IP_SAN',
-  'LOCAL_EMAIL_SAN',
-  'LOCAL_OTHERNAME_SAN',
-  'PEER_CHAIN_FINGERPRINTS_256',
-  'PEER_CHAIN_FINGERPRINTS_1',
-  'PEER_CHAIN_SERIALS',
-] as const;
-
 /** Peculiarities of connections that nothing here records. */
 const UNRECORDED = [
   'TLS_JA3_FINGERPRINT',
@@ -103,11 +76,6 @@ const UNRECORDED = [
 ] as const;
 
 const nothing: OperatorMaker = () => stringOperator(() => null);
-
-function tlsOperators(): (readonly [string, OperatorMaker])[] {
-  const names = TLS_NAMES.flatMap((name) => [`DOWNSTREAM_${name}`, `UPSTREAM_${name}`]);
-  return [...names, ...UNRECORDED].map((name) => [name, nothing] as const);
-}
 
 export const CONNECTION_OPERATORS: readonly (readonly [string, OperatorMaker])[] = [
   ...addressOperators('DOWNSTREAM_REMOTE', (ctx) => ctx.info.remoteAddress),
@@ -149,7 +117,9 @@ export const CONNECTION_OPERATORS: readonly (readonly [string, OperatorMaker])[]
   ['CUSTOM_FLAGS', plainString((ctx) => ctx.info.customFlags)],
   ...byteOperators('DOWNSTREAM', (ctx) => ctx.info.downstreamBytes),
   ...byteOperators('UPSTREAM', (ctx) => ctx.info.upstreamBytes),
-  ...tlsOperators(),
+  ...tlsOperators('DOWNSTREAM', (ctx) => ctx.info.connection.tls),
+  ...tlsOperators('UPSTREAM', (ctx) => ctx.info.upstreamTls),
+  ...UNRECORDED.map((name) => [name, nothing] as const),
 ];
 
 /** A reason is one word in a log line. */

@@ -142,14 +142,17 @@ class CookieCriterion implements Criterion {
   }
 }
 
-/** Without TLS towards the client there is no certificate: neither presented nor validated. */
+/** Certificate of the client; without TLS there is none: neither presented nor validated. */
 class TlsCriterion implements Criterion {
   readonly #wanted: { readonly presented: boolean | null; readonly validated: boolean | null };
   constructor(wanted: { readonly presented: boolean | null; readonly validated: boolean | null }) {
     this.#wanted = wanted;
   }
-  matches(): boolean {
-    return this.#wanted.presented !== true && this.#wanted.validated !== true;
+  matches(_headers: RequestHeaders, info: StreamInfo): boolean {
+    const { presented, validated } = this.#wanted;
+    const { tls } = info.connection;
+    if (presented !== null && presented !== (tls?.peerPresented ?? false)) return false;
+    return validated === null || validated === (tls?.peerValidated ?? false);
   }
   describe(): string {
     return 'tls_context';

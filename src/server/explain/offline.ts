@@ -25,6 +25,7 @@ export async function explainOffline(
     connectionCounts: new SharedArrayBuffer((whole.listeners.length + 1) * 4),
     connectionLedger: new SharedArrayBuffer((whole.listeners.length + 1) * 4),
     overload: newOverloadCells(),
+    ticketKey: new Uint8Array(48),
     drainStrategy: 'immediate',
     drainTimeMs: 0,
     fileFlushIntervalMs: 10_000,

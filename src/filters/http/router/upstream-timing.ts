@@ -11,6 +11,7 @@ export function recordReady(info: StreamInfo, host: Host, encoder: RequestEncode
   info.upstreamHost = host;
   info.upstreamLocalAddress = encoder.connection.localAddress;
   info.upstreamConnectionId = encoder.connection.id;
+  info.upstreamTls = encoder.connection.tls;
   info.upstreamProtocol = encoder.protocol;
   if (info.upstreamBytes !== null) continueMeter(encoder, info.upstreamBytes);
   info.upstreamBytes = encoder;

@@ -139,6 +139,13 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
         ? message.schemeHeaderTransformation.transformation.value
         : '',
     representIpv4AsMapped: message.representIpv4RemoteAddressAsIpv4MappedIpv6,
+    clientCertDetails: {
+      subject: message.setCurrentClientCertDetails?.subject ?? false,
+      cert: message.setCurrentClientCertDetails?.cert ?? false,
+      chain: message.setCurrentClientCertDetails?.chain ?? false,
+      dns: message.setCurrentClientCertDetails?.dns ?? false,
+      uri: message.setCurrentClientCertDetails?.uri ?? false,
+    },
     forwardClientCert: FORWARD_CLIENT_CERT[message.forwardClientCertDetails] ?? 'SANITIZE',
     upgrades,
     accessLogs: message.accessLog

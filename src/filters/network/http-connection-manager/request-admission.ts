@@ -52,7 +52,7 @@ export function admit(stream: HttpStream, headers: RequestHeaders, table: RouteT
     headers,
     stream.info,
     upgrades,
-    false,
+    stream.info.connection.tls !== null,
     table === null ? NO_HEADERS : table.internalOnlyHeaders,
   );
   if (result.rejectStatus !== 0) {

@@ -8,6 +8,7 @@ import { type Address, ipAddress, isIp, isLoopback } from '../../../net/address.
 import { type Cidr, parseCidr } from '../../../net/cidr.ts';
 import type { Random } from '../../../runtime/random.ts';
 import type { LocalInfo } from '../../api.ts';
+import { forwardClientCertificate } from './client-certificate.ts';
 import { appendVia } from './connection-headers.ts';
 import type { HcmSettings } from './settings.ts';
 import { InternalAddresses, xffAddress, xffUntrusted } from './trusted-address.ts';
@@ -138,7 +139,7 @@ export class RequestMutation {
     if (settings.via !== '') appendVia(headers, settings.via);
     if (edge && trusted.kind === 'ip') headers.set('x-envoy-external-address', trusted.ip);
     if (settings.generateRequestId) this.#requestId(headers, edge);
-    if (settings.forwardClientCert !== 'ALWAYS_FORWARD_ONLY') headers.remove('x-forwarded-client-cert');
+    forwardClientCertificate(headers, info.connection.tls, settings.forwardClientCert, settings.clientCertDetails);
     return ACCEPTED;
   }
 

@@ -1,9 +1,11 @@
 /** Settings of a connection manager as compiled. Source: envoy.extensions.filters.network.http_connection_manager.v3. */
+
 import type { AccessLogSettings } from '../../../access-log/settings.ts';
 import type { Http1Settings } from '../../../http/h1/settings.ts';
 import type { Http2Settings } from '../../../http/h2/settings.ts';
 import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
+import type { ClientCertDetails, ForwardClientCert } from './client-certificate.ts';
 import type { LocalReplySettings } from './local-reply.ts';
 
 export interface HttpFilterSettings {
@@ -63,7 +65,8 @@ export interface HcmSettings {
   /** '' = leave. */
   readonly schemeToOverwrite: string;
   readonly representIpv4AsMapped: boolean;
-  readonly forwardClientCert: 'SANITIZE' | 'FORWARD_ONLY' | 'APPEND_FORWARD' | 'SANITIZE_SET' | 'ALWAYS_FORWARD_ONLY';
+  readonly forwardClientCert: ForwardClientCert;
+  readonly clientCertDetails: ClientCertDetails;
   /** Lower-case upgrade type ("connect" for CONNECT) → enabled. */
   readonly upgrades: Readonly<Record<string, boolean>>;
   readonly accessLogs: readonly AccessLogSettings[];

@@ -221,6 +221,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     const nowMs = clock.nowMs();
     this.streamInfo.upstreamLocalAddress = connection.localAddress;
     this.streamInfo.upstreamConnectionId = connection.id;
+    this.streamInfo.upstreamTls = connection.tls;
     this.streamInfo.poolReadyMs = nowMs;
     this.#lastActivityMs = nowMs;
     this.proxy.stats.rxBytesBuffered.add(0);

@@ -1,0 +1,45 @@
+/** Which TLS, if any, a cluster speaks with one of its hosts. */
+import type { Host } from '../lb/host.ts';
+import type { StatsScope } from '../stats/scope.ts';
+import type { UpstreamTlsSettings } from '../tls/settings.ts';
+import { TlsStats } from '../tls/stats.ts';
+import { UpstreamTls } from '../tls/upstream-tls.ts';
+import type { ClusterSettings } from './settings.ts';
+
+/** Endpoint metadata that transport_socket_matches look at. */
+const METADATA = 'envoy.transport_socket_match';
+
+export class TransportSockets {
+  readonly #default: UpstreamTls | null;
+  readonly #matches: readonly { readonly match: Readonly<Record<string, unknown>>; readonly tls: UpstreamTls | null }[];
+
+  constructor(settings: ClusterSettings, scope: StatsScope) {
+    const stats = new TlsStats(scope);
+    const make = (tls: UpstreamTlsSettings | null) => (tls === null ? null : new UpstreamTls(tls, stats));
+    this.#default = make(settings.tls);
+    this.#matches = settings.transportSocketMatches.map(({ match, tls }) => ({ match, tls: make(tls) }));
+  }
+
+  /** null = plain text. */
+  of(host: Host): UpstreamTls | null {
+    if (this.#matches.length > 0) {
+      const metadata = (host.metadata?.[METADATA] ?? NOTHING) as Readonly<Record<string, unknown>>;
+      for (const { match, tls } of this.#matches) if (containsAll(metadata, match)) return tls;
+    }
+    return this.#default;
+  }
+}
+
+const NOTHING: Readonly<Record<string, unknown>> = {};
+
+function containsAll(metadata: Readonly<Record<string, unknown>>, match: Readonly<Record<string, unknown>>): boolean {
+  for (const key of Object.keys(match)) {
+    if (metadata[key] === undefined || JSON.stringify(metadata[key]) !== JSON.stringify(match[key])) return false;
+  }
+  return true;
+}
+
+/** Whether any host may be spoken to over TLS. */
+export function usesTls(settings: ClusterSettings): boolean {
+  return settings.tls !== null || settings.transportSocketMatches.some(({ tls }) => tls !== null);
+}

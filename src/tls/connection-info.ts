@@ -1,0 +1,89 @@
+/** TlsInfo of a real socket: each fact is asked of OpenSSL when it is needed. */
+import type { TLSSocket } from 'node:tls';
+import type { TlsInfo } from '../net/tls-info.ts';
+import { Certificate } from './certificate.ts';
+
+/** Nobody has asked for the certificate yet. */
+const UNKNOWN = Symbol('unknown');
+
+export class TlsConnectionInfo implements TlsInfo {
+  readonly #socket: TLSSocket;
+  /** '' until the handshake is over. */
+  version: string;
+  alpn: string;
+  peerValidated: boolean;
+  #peer: Certificate | null | typeof UNKNOWN;
+  #local: Certificate | null;
+
+  constructor(socket: TLSSocket) {
+    this.#socket = socket;
+    this.version = '';
+    this.alpn = '';
+    this.peerValidated = false;
+    this.#peer = UNKNOWN;
+    this.#local = null;
+  }
+
+  /** The handshake is over. @param local the certificate that was shown; null = none */
+  established(local: Certificate | null): void {
+    this.version = this.#socket.getProtocol() ?? '';
+    const { alpnProtocol } = this.#socket;
+    this.alpn = typeof alpnProtocol === 'string' ? alpnProtocol : '';
+    this.#local = local;
+  }
+
+  get cipher(): string {
+    return this.version === '' ? '' : (this.#socket.getCipher()?.name ?? '');
+  }
+
+  get sessionId(): string {
+    const session = this.version === '' ? undefined : this.#socket.getSession();
+    return session === undefined ? '' : sessionIdOf(session).toString('hex');
+  }
+
+  get serverName(): string {
+    const { servername } = this.#socket as { servername?: string | false | null };
+    return typeof servername === 'string' ? servername : '';
+  }
+
+  get peerPresented(): boolean {
+    return this.peer !== null;
+  }
+
+  get peer(): Certificate | null {
+    if (this.#peer !== UNKNOWN) return this.#peer;
+    if (this.version === '') return null;
+    const x509 = this.#socket.getPeerX509Certificate();
+    this.#peer = x509 === undefined ? null : new Certificate(x509);
+    return this.#peer;
+  }
+
+  get peerChain(): readonly Certificate[] {
+    const chain: Certificate[] = [];
+    const seen = new Set<string>();
+    for (let x509 = this.peer?.x509; x509 !== undefined && !seen.has(x509.fingerprint256); x509 = x509.issuerCertificate) {
+      seen.add(x509.fingerprint256);
+      chain.push(new Certificate(x509));
+    }
+    return chain;
+  }
+
+  get local(): Certificate | null {
+    return this.#local;
+  }
+}
+
+const OCTET_STRING = 0x04;
+
+/** SSLSession ::= SEQUENCE { version INTEGER, protocol INTEGER, cipher OCTET STRING, sessionID OCTET STRING, … }, as OpenSSL writes it. */
+export function sessionIdOf(session: Buffer): Buffer {
+  let at = session[1]! < 0x80 ? 2 : 2 + (session[1]! & 0x7f);
+  for (let strings = 0; at + 1 < session.length; ) {
+    const length = session[at + 1]!;
+    // All of these are shorter than 128 bytes.
+    if (length >= 0x80) break;
+    if (session[at] === OCTET_STRING && ++strings === 2) return session.subarray(at + 2, at + 2 + length);
+    at += 2 + length;
+  }
+  return Buffer.alloc(0);
+}

@@ -1,0 +1,137 @@
+/** Certificates, keys and parameters as OpenSSL takes them. */
+import type { SecureContext, SecureContextOptions } from 'node:tls';
+import { nodeModule } from '../runtime/node-module.ts';
+import { Certificate, parseAltNames } from './certificate.ts';
+import type { CertificateSettings, CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
+
+type Tls = typeof import('node:tls');
+type Crypto = typeof import('node:crypto');
+
+/** Envoy's: forward secrecy and authenticated encryption only. OpenSSL knows no groups of equal preference. */
+const DEFAULT_CIPHERS =
+  'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384';
+/** Not configurable in Envoy; a list without them would switch TLS 1.3 off in Node. */
+const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256';
+const DEFAULT_CURVES = 'X25519:P-256';
+
+/** SSL_OP_NO_TICKET (RFC 5077 tickets, and those of TLS 1.3). */
+const SSL_OP_NO_TICKET = 0x4000;
+
+export function tls(): Tls {
+  return nodeModule<Tls>('node:tls');
+}
+
+/** @throws OpenSSL's error when a certificate, key or list is not what it takes */
+function contextOptions(common: CommonTlsSettings, certificates: readonly CertificateSettings[]): SecureContextOptions {
+  const { validation } = common;
+  const pem = certificates.filter((certificate) => certificate.pkcs12 === '');
+  const options: SecureContextOptions = {
+    minVersion: common.minVersion,
+    maxVersion: common.maxVersion,
+    ciphers: `${TLS13_CIPHERS}:${common.ciphers === '' ? DEFAULT_CIPHERS : common.ciphers}`,
+    ecdhCurve: common.curves === '' ? DEFAULT_CURVES : common.curves,
+    honorCipherOrder: true,
+    cert: pem.map((certificate) => certificate.chain),
+    key: pem.map(({ key, password }) => (password === '' ? { pem: key } : { pem: key, passphrase: password })),
+    pfx: certificates
+      .filter((certificate) => certificate.pkcs12 !== '')
+      .map(({ pkcs12, password }) => ({ buf: Buffer.from(pkcs12, 'base64'), passphrase: password })),
+  };
+  if (common.signatureAlgorithms !== '') options.sigalgs = common.signatureAlgorithms;
+  if (validation !== null) {
+    const roots = [
+      ...(validation.systemRoots ? tls().rootCertificates : []),
+      ...(validation.trustedCa === '' ? [] : [validation.trustedCa]),
+    ];
+    // Without a CA the chain is not judged; an empty list keeps Node from putting in its own.
+    options.ca = roots;
+    options.allowPartialTrustChain = true;
+    if (validation.crl !== '') options.crl = validation.crl;
+  }
+  return options;
+}
+
+export function clientContext(common: CommonTlsSettings): SecureContext {
+  // A client has one certificate at most.
+  return tls().createSecureContext(contextOptions(common, common.certificates.slice(0, 1)));
+}
+
+/** @param ticketKey 48 bytes that all threads share */
+function serverContext(settings: DownstreamTlsSettings, certificates: readonly CertificateSettings[], ticketKey: Buffer): SecureContext {
+  const options = contextOptions(settings.common, certificates);
+  options.ticketKeys = ticketKey;
+  // Every context that may resume a session needs the same name.
+  options.sessionIdContext = 'outrider';
+  if (!settings.statelessResumption || !settings.statefulResumption) options.secureOptions = SSL_OP_NO_TICKET;
+  if (settings.sessionTimeoutS > 0) options.sessionTimeout = settings.sessionTimeoutS;
+  return tls().createSecureContext(options);
+}
+
+interface NamedContext {
+  readonly names: readonly string[];
+  readonly context: SecureContext;
+  readonly certificate: Certificate | null;
+}
+
+/** The contexts of one listener's certificates: which of them a client gets follows from the name that it asks for. */
+export class ServerContexts {
+  readonly fallback: SecureContext;
+  readonly #named: readonly NamedContext[];
+  readonly certificates: readonly Certificate[];
+
+  constructor(settings: DownstreamTlsSettings, ticketKey: Buffer) {
+    // Certificates of the same names, of different key types, make one context: OpenSSL chooses by what the client can.
+    const groups = new Map<string, CertificateSettings[]>();
+    const parsed = new Map<CertificateSettings, Certificate>();
+    for (const certificate of settings.common.certificates) {
+      const facts = leafOf(certificate);
+      if (facts !== null) parsed.set(certificate, facts);
+      const names = facts === null ? '' : namesOf(facts).join();
+      const group = groups.get(names);
+      if (group === undefined) groups.set(names, [certificate]);
+      else group.push(certificate);
+    }
+    this.#named = [...groups.values()].map((group) => {
+      const certificate = parsed.get(group[0]!) ?? null;
+      return { names: certificate === null ? [] : namesOf(certificate), context: serverContext(settings, group, ticketKey), certificate };
+    });
+    this.certificates = [...parsed.values()];
+    this.fallback = this.#named[0]?.context ?? serverContext(settings, [], ticketKey);
+  }
+
+  get single(): boolean {
+    return this.#named.length <= 1;
+  }
+
+  /** Exact name, then wildcard, then the first. @param serverName as sent; '' */
+  select(serverName: string): SecureContext {
+    return this.#find(serverName)?.context ?? this.fallback;
+  }
+
+  /** Of the context that `select` gives. */
+  certificateFor(serverName: string): Certificate | null {
+    return (this.#find(serverName) ?? this.#named[0])?.certificate ?? null;
+  }
+
+  #find(serverName: string): NamedContext | undefined {
+    if (serverName === '') return undefined;
+    const name = serverName.toLowerCase();
+    const wildcard = `*${name.slice(Math.max(0, name.indexOf('.')))}`;
+    return this.#named.find((entry) => entry.names.includes(name)) ?? this.#named.find((entry) => entry.names.includes(wildcard));
+  }
+}
+
+/** DNS names, lower case; the common name if there are none. */
+function namesOf(certificate: Certificate): string[] {
+  const sans = parseAltNames(certificate.x509.subjectAltName ?? '').get('DNS');
+  if (sans !== undefined) return sans.map((name) => name.toLowerCase());
+  const common = /^CN=(.*)$/m.exec(certificate.x509.subject)?.[1];
+  return common === undefined ? [] : [common.toLowerCase()];
+}
+
+/** The first certificate of the chain; null for PKCS #12, which Node does not take apart. @throws if it is no certificate */
+export function leafOf(certificate: CertificateSettings): Certificate | null {
+  if (certificate.pkcs12 !== '') return null;
+  const { X509Certificate } = nodeModule<Crypto>('node:crypto');
+  return new Certificate(new X509Certificate(certificate.chain));
+}

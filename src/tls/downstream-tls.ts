@@ -1,0 +1,117 @@
+/** Terminates TLS on accepted connections of one filter chain. */
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Connection } from '../net/connection.ts';
+import { TlsConnectionInfo } from './connection-info.ts';
+import { ServerContexts, tls } from './context.ts';
+import { handshakeFailure, verificationFailure } from './failure.ts';
+import type { DownstreamTlsSettings } from './settings.ts';
+import type { TlsStats } from './stats.ts';
+import { Validator } from './verify.ts';
+
+/** Told how a handshake went; exactly one of the two is called, unless the connection ends before. */
+export interface HandshakeListener {
+  onHandshakeDone(): void;
+  /** The connection is being closed. @param reason for %DOWNSTREAM_TRANSPORT_FAILURE_REASON%; '' = the peer just went away */
+  onHandshakeFailed(reason: string): void;
+}
+
+/** Parts of Node's TLS sockets that are not documented: verdict on the peer's chain. */
+interface InnerTlsSocket {
+  readonly _handle: { verifyError?(): (Error & { code?: string }) | null | undefined } | null;
+}
+
+export class DownstreamTls {
+  readonly #settings: DownstreamTlsSettings;
+  readonly #contexts: ServerContexts;
+  readonly #stats: TlsStats;
+  readonly #validator: Validator | null;
+
+  /** @param ticketKey 48 bytes, the same in all threads @throws OpenSSL's error for bad certificates */
+  constructor(settings: DownstreamTlsSettings, stats: TlsStats, ticketKey: Buffer) {
+    this.#settings = settings;
+    this.#contexts = new ServerContexts(settings, settings.ticketKey === '' ? ticketKey : deriveTicketKey(settings.ticketKey));
+    this.#stats = stats;
+    this.#validator = settings.common.validation === null ? null : new Validator(settings.common.validation);
+  }
+
+  /** @param peeked bytes of the handshake that listener filters have looked at */
+  start(connection: Connection, peeked: Buffer, listener: HandshakeListener): TlsConnectionInfo {
+    const settings = this.#settings;
+    const contexts = this.#contexts;
+    let socket!: TLSSocket;
+    connection.wrapSocket(peeked, (inner: Socket) => {
+      const { TLSSocket } = tls();
+      socket = new TLSSocket(inner, {
+        isServer: true,
+        secureContext: contexts.fallback,
+        requestCert: this.#validator !== null || settings.requireClientCertificate,
+        // What a client must show is judged here; OpenSSL would not ask the configuration.
+        rejectUnauthorized: settings.requireClientCertificate,
+        ...(settings.common.alpn.length === 0 ? {} : { ALPNProtocols: [...settings.common.alpn] }),
+        ...(contexts.single ? {} : { SNICallback: (name: string, done: SniDone) => done(null, contexts.select(name)) }),
+      });
+      return socket;
+    });
+    const info = new TlsConnectionInfo(socket);
+    let done = false;
+    socket.once('secure', () => {
+      if (done) return;
+      done = true;
+      info.established(contexts.certificateFor(info.serverName));
+      connection.dispatch(() => this.#onSecure(connection, socket, info, listener));
+    });
+    const onFailed = (error: Error | null) => {
+      if (done) return;
+      done = true;
+      const reason = error === null ? '' : handshakeFailure(error);
+      if (reason.includes('PEER_DID_NOT_RETURN_A_CERTIFICATE')) this.#stats.failVerifyNoCert.inc();
+      this.#stats.connectionError.inc();
+      listener.onHandshakeFailed(reason);
+    };
+    socket.once('error', onFailed);
+    socket.once('close', () => onFailed(null));
+    return info;
+  }
+
+  #onSecure(connection: Connection, socket: TLSSocket, info: TlsConnectionInfo, listener: HandshakeListener): void {
+    const reason = this.#judge(socket, info);
+    if (reason !== '') {
+      // To Envoy the verdict is part of the handshake: it has not taken place.
+      listener.onHandshakeFailed(reason);
+      connection.close('no-flush');
+      return;
+    }
+    const stats = this.#stats;
+    stats.handshake.inc();
+    if (socket.isSessionReused()) stats.sessionReused.inc();
+    stats.agreed('ciphers', info.cipher);
+    stats.agreed('versions', info.version);
+    if (!info.peerPresented) stats.noCertificate.inc();
+    listener.onHandshakeDone();
+  }
+
+  /** @returns '' if the connection may go on */
+  #judge(socket: TLSSocket, info: TlsConnectionInfo): string {
+    const validator = this.#validator;
+    const peer = info.peer;
+    if (this.#settings.requireSni && info.serverName === '') return verificationFailure('no_sni', '');
+    if (validator === null || peer === null) return '';
+    const chainError = (socket as unknown as InnerTlsSocket)._handle?.verifyError?.()?.code ?? '';
+    const failure = validator.check(peer, chainError, '');
+    if (failure === null) {
+      info.peerValidated = validator.validates(chainError);
+      return '';
+    }
+    this.#stats.refused(failure);
+    return verificationFailure(failure, chainError, peer.names);
+  }
+}
+
+type SniDone = (error: Error | null, context: import('node:tls').SecureContext) => void;
+
+/** Envoy's keys have 80 bytes (name 16, HMAC 32, AES 32), Node's 48 (16, 16, 16): the leading bytes of each part. */
+function deriveTicketKey(base64: string): Buffer {
+  const key = Buffer.from(base64, 'base64');
+  return Buffer.concat([key.subarray(0, 16), key.subarray(16, 32), key.subarray(48, 64)]);
+}

@@ -1,0 +1,91 @@
+/** What a TLS transport socket is told: plain data, made from its messages on the control thread. Source: envoy.extensions.transport_sockets.tls.v3. */
+import type { StringMatcherSettings } from '../http/string-matcher.ts';
+
+/** A certificate with its key, as PEM. Never shown anywhere: settings with keys are neither logged nor dumped. */
+export interface CertificateSettings {
+  readonly chain: string;
+  readonly key: string;
+  /** Of the key; ''. */
+  readonly password: string;
+  /** base64 of a PKCS #12 file that stands for chain and key; ''. */
+  readonly pkcs12: string;
+  /** base64 of a DER-encoded OCSP response; ''. */
+  readonly ocspStaple: string;
+}
+
+export type SanType = 'EMAIL' | 'DNS' | 'URI' | 'IP_ADDRESS';
+
+export interface SanMatcherSettings {
+  readonly type: SanType;
+  readonly matcher: StringMatcherSettings;
+}
+
+/** Source: CertificateValidationContext. */
+export interface ValidationSettings {
+  /** PEM; '' = none: the peer's chain is not verified. */
+  readonly trustedCa: string;
+  readonly systemRoots: boolean;
+  /** Either list satisfied is enough. base64 SHA-256 of the public key; lower-case hexadecimal SHA-256 of the certificate, without colons. */
+  readonly spki: readonly string[];
+  readonly hashes: readonly string[];
+  /** One match is enough; none listed = any name. */
+  readonly sans: readonly SanMatcherSettings[];
+  /** PEM; ''. */
+  readonly crl: string;
+  readonly allowExpired: boolean;
+  /** ACCEPT_UNTRUSTED: a chain that cannot be verified is accepted, and does not count as validated. */
+  readonly acceptUntrusted: boolean;
+  /** Certificates between the peer's and the trusted one; -1 = no bound. */
+  readonly maxVerifyDepth: number;
+}
+
+/** Source: CommonTlsContext. */
+export interface CommonTlsSettings {
+  readonly minVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+  readonly maxVersion: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+  /** OpenSSL lists; '' = defaults. */
+  readonly ciphers: string;
+  readonly curves: string;
+  readonly signatureAlgorithms: string;
+  readonly certificates: readonly CertificateSettings[];
+  readonly validation: ValidationSettings | null;
+  readonly alpn: readonly string[];
+}
+
+/** Source: DownstreamTlsContext. */
+export interface DownstreamTlsSettings {
+  readonly common: CommonTlsSettings;
+  readonly requireClientCertificate: boolean;
+  readonly requireSni: boolean;
+  /** base64 of the first 80-byte key; '' = a key of the process's own. */
+  readonly ticketKey: string;
+  /** False: no session tickets. */
+  readonly statelessResumption: boolean;
+  /** False: no sessions at all. */
+  readonly statefulResumption: boolean;
+  /** 0 = the library's default. */
+  readonly sessionTimeoutS: number;
+  readonly fullScanCertificates: boolean;
+}
+
+/** Source: UpstreamTlsContext. */
+export interface UpstreamTlsSettings {
+  readonly common: CommonTlsSettings;
+  /** '' = none is sent. */
+  readonly sni: string;
+  /** The endpoint's hostname is sent. */
+  readonly autoHostSni: boolean;
+  /** The name that was sent must be one of the server's. */
+  readonly autoSniSanValidation: boolean;
+  /** Sessions that are kept for resumption. */
+  readonly maxSessionKeys: number;
+}
+
+/** One entry of transport_socket_matches. */
+export interface TransportSocketMatchSettings {
+  readonly name: string;
+  /** All of them must be in the endpoint's metadata `envoy.transport_socket_match`. */
+  readonly match: Readonly<Record<string, unknown>>;
+  /** null = plain text. */
+  readonly tls: UpstreamTlsSettings | null;
+}

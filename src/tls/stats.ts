@@ -1,0 +1,58 @@
+/** `ssl.` statistics of a listener or a cluster. */
+import type { Counter, StatsScope } from '../stats/scope.ts';
+import type { VerifyFailure } from './verify.ts';
+
+export class TlsStats {
+  readonly connectionError: Counter;
+  readonly handshake: Counter;
+  readonly sessionReused: Counter;
+  readonly noCertificate: Counter;
+  readonly failVerifyNoCert: Counter;
+  readonly failVerifyError: Counter;
+  readonly failVerifySan: Counter;
+  readonly failVerifyCertHash: Counter;
+  readonly #scope: StatsScope;
+  readonly #named: Map<string, Counter>;
+
+  /** @param scope of the listener or the cluster */
+  constructor(scope: StatsScope) {
+    const ssl = scope.scope('ssl');
+    this.#scope = ssl;
+    this.#named = new Map();
+    this.connectionError = ssl.counter('connection_error');
+    this.handshake = ssl.counter('handshake');
+    this.sessionReused = ssl.counter('session_reused');
+    this.noCertificate = ssl.counter('no_certificate');
+    this.failVerifyNoCert = ssl.counter('fail_verify_no_cert');
+    this.failVerifyError = ssl.counter('fail_verify_error');
+    this.failVerifySan = ssl.counter('fail_verify_san');
+    this.failVerifyCertHash = ssl.counter('fail_verify_cert_hash');
+    ssl.counter('ocsp_staple_failed');
+    ssl.counter('ocsp_staple_omitted');
+    ssl.counter('ocsp_staple_responses');
+    ssl.counter('ocsp_staple_requests');
+    ssl.counter('was_key_usage_invalid');
+  }
+
+  /** The peer's certificate is not what is asked for. */
+  refused(failure: VerifyFailure): void {
+    const counter = {
+      fail_verify_no_cert: this.failVerifyNoCert,
+      fail_verify_error: this.failVerifyError,
+      fail_verify_san: this.failVerifySan,
+      fail_verify_cert_hash: this.failVerifyCertHash,
+    }[failure];
+    counter.inc();
+  }
+
+  /** Counts what was agreed on, e.g. `ssl.versions.TLSv1.3`. */
+  agreed(kind: 'ciphers' | 'curves' | 'sigalgs' | 'versions', name: string): void {
+    const key = `${kind}.${name}`;
+    let counter = this.#named.get(key);
+    if (counter === undefined) {
+      counter = this.#scope.counter(key);
+      this.#named.set(key, counter);
+    }
+    counter.inc();
+  }
+}
