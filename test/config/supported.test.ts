@@ -37,8 +37,8 @@ describe('the table of implemented fields', () => {
 });
 
 describe('what is set and not implemented', () => {
-  const MATCHER = ', transport_socket_matches: [{name: x, match: {}}]';
-  const path = 'static_resources.clusters[0].transport_socket_matches: not supported by Outrider yet';
+  const MATCHER = ', filters: [{name: x}]';
+  const path = 'static_resources.clusters[0].filters: not supported by Outrider yet';
 
   test('is an error with its path', () => {
     const { bootstrap, problems } = load(withCluster(MATCHER));
