@@ -13,7 +13,11 @@ class Upstream {
   readonly #server: http.Server;
 
   private constructor() {
-    this.#server = http.createServer((_request, response) => {
+    this.#server = http.createServer((request, response) => {
+      if (request.url === '/health') {
+        response.end();
+        return;
+      }
       this.requests++;
       response.writeHead(this.status).end();
     });
@@ -113,6 +117,20 @@ test('an ejected host comes back after its time', async () => {
   const before = upstreams[0]!.requests;
   await requests(10, 1);
   expect(upstreams[0]!.requests).toBe(before + 5);
+});
+
+test.each([
+  ['comes back with its next active check', '', 0],
+  ['stays out where checks are not to bring it back', ', successful_active_health_check_uneject_host: false', 1],
+])('an ejected host that passes its checks %s', async (_name, setting, active) => {
+  const check = 'timeout: 1s, interval: 0.1s, no_traffic_interval: 0.1s, unhealthy_threshold: 1, healthy_threshold: 1';
+  const checks = `, health_checks: [{${check}, http_health_check: {path: /health}}]`;
+  await start([500, 200], `{base_ejection_time: 60s, max_ejection_percent: 50${setting}}`, 1, checks);
+  await requests(10, 1);
+  await until('it was ejected', async () => (await detection('ejections_enforced_total')) === 1);
+  const success = await proxy!.stat('cluster.up.health_check.success');
+  await until('more checks', async () => (await proxy!.stat('cluster.up.health_check.success')) >= success + 4);
+  expect(await detection('ejections_active')).toBe(active);
 });
 
 describe('one bad host of three', () => {
