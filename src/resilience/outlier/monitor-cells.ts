@@ -8,7 +8,7 @@ export const CONSECUTIVE_GATEWAY = 1;
 export const CONSECUTIVE_LOCAL = 2;
 /** Which of the two buckets counts now: 0 or 1. */
 export const BUCKET = 3;
-/** By origin and bucket: requests, and those of them that went well. */
+/** By origin and bucket: requests that failed, and those that went well. */
 export const BUCKETS = 4;
 /** 1 while a worker's word of degradation is on its way, or the host is marked. */
 export const DEGRADED_SEEN = 12;
@@ -17,7 +17,7 @@ export const DEGRADED_SEEN = 12;
 export const Origin = { External: 0, Local: 1 } as const;
 export type Origin = (typeof Origin)[keyof typeof Origin];
 
-/** Offset of a bucket: its total, then its successes. */
+/** Offset of a bucket: its failures, then its successes. */
 export function bucketOffset(origin: Origin, bucket: number): number {
   return BUCKETS + origin * 4 + bucket * 2;
 }
@@ -48,9 +48,8 @@ export function switchBuckets(cells: Int32Array, base: number): void {
 /** What the interval before the last switch has gathered. */
 export function readLastBucket(cells: Int32Array, base: number, origin: Origin): BucketCount {
   const offset = base + bucketOffset(origin, 1 - Atomics.load(cells, base + BUCKET));
-  const total = Atomics.load(cells, offset);
-  // A request counts its total first: a worker may be between the two.
-  return new BucketCount(total, Math.min(total, Atomics.load(cells, offset + 1)));
+  const success = Atomics.load(cells, offset + 1);
+  return new BucketCount(Atomics.load(cells, offset) + success, success);
 }
 
 /** The host is back: one failure more must not eject it at once. */

@@ -102,8 +102,7 @@ export class SlabMonitor implements HostMonitor {
   #count(origin: Origin, success: boolean): void {
     const cells = this.#cells;
     const offset = this.#base + bucketOffset(origin, Atomics.load(cells, this.#base + BUCKET));
-    Atomics.add(cells, offset, 1);
-    if (success) Atomics.add(cells, offset + 1, 1);
+    Atomics.add(cells, success ? offset + 1 : offset, 1);
   }
 
   #clear(cell: number): void {
