@@ -110,6 +110,7 @@ function stamp(): string {
 
 /** Fields and oneofs whose rules Envoy 1.40 does not have any more, by their full names. */
 const RULES_DROPPED = new Set([
+  'envoy.config.core.v3.KeyValueAppend.entry',
   'envoy.config.core.v3.RuntimeUInt32.runtime_key',
   'envoy.config.core.v3.RuntimePercent.runtime_key',
   'envoy.config.core.v3.RuntimeDouble.runtime_key',

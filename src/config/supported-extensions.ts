@@ -71,6 +71,24 @@ envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit
   + *
 envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit
   + *
+envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
+  + *
+envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute
+  + *
+envoy.extensions.filters.http.header_mutation.v3.Mutations
+  + request_mutations response_mutations query_parameter_mutations response_trailers_mutations request_trailers_mutations
+envoy.config.core.v3.KeyValueMutation
+  + *
+envoy.config.core.v3.KeyValueAppend
+  + record action
+envoy.config.core.v3.KeyValuePair
+  + *
+envoy.extensions.filters.http.cors.v3.Cors
+  + *
+envoy.extensions.filters.http.cors.v3.CorsPolicy
+  + *
+envoy.extensions.filters.http.csrf.v3.CsrfPolicy
+  + *
 envoy.extensions.filters.http.buffer.v3.Buffer
   + *
 envoy.extensions.filters.http.buffer.v3.BufferPerRoute

@@ -6,6 +6,7 @@ import type { RegexRewriteSettings } from '../http/regex.ts';
 import type { StringMatcherSettings } from '../http/string-matcher.ts';
 import type { RetryPolicySettings } from '../resilience/retry-policy.ts';
 import type { FractionSettings } from '../runtime/runtime.ts';
+import type { HeaderStepSettings } from './headers/header-steps.ts';
 import type { RateLimitSettings } from './rate-limit/settings.ts';
 import type { InternalRedirectSettings } from './route.ts';
 
@@ -184,7 +185,7 @@ export interface MirrorPolicySettings {
   readonly disableShadowHostSuffixAppend: boolean;
   readonly hostRewrite: string;
   /** In their order: lines removed and added, or all headers removed whose names match. */
-  readonly headerChanges: readonly (HeaderMutationSettings | { readonly removeMatching: StringMatcherSettings })[];
+  readonly headerChanges: readonly HeaderStepSettings[];
 }
 
 export type HashPolicySettings =

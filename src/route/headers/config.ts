@@ -1,12 +1,15 @@
 /** Header additions and removals of a level. Source: envoy.config.core.v3.HeaderValueOption. */
 import type { CompileContext } from '../../config/context.ts';
+import type { HeaderMutation } from '../../config/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb.js';
 import {
   HeaderValueOption_HeaderAppendAction as AppendAction,
   type HeaderValueOption,
 } from '../../config/gen/envoy/config/core/v3/base_pb.js';
+import { compileStringMatcher } from '../../http/config.ts';
 import { compileFormat } from '../../http/format/formatter.ts';
 import { FormatError, NO_ENVIRONMENT } from '../../http/format/operator.ts';
 import type { HeaderAddSettings, HeaderMutationSettings } from '../settings.ts';
+import type { HeaderStepSettings } from './header-steps.ts';
 
 /** The fields that route configuration, virtual host, route and weighted cluster share. */
 export interface HeaderFields {
@@ -41,6 +44,22 @@ function compileMutation(
 
 export function compileHeaderAdds(options: readonly HeaderValueOption[], at: CompileContext, fieldName: string): HeaderAddSettings[] {
   return options.map((option, i) => compileHeaderAdd(option, at.field(fieldName, i)));
+}
+
+/** envoy.config.common.mutation_rules.v3.HeaderMutation, in their order. */
+export function compileHeaderSteps(mutations: readonly HeaderMutation[], at: CompileContext, fieldName: string): HeaderStepSettings[] {
+  return mutations.map((mutation, i) => {
+    const here = at.field(fieldName, i);
+    const action = mutation.action;
+    switch (action.case) {
+      case 'append':
+        return { remove: [], add: compileHeaderAdds([action.value], here, 'append') };
+      case 'removeOnMatch':
+        return { removeMatching: compileStringMatcher(action.value.keyMatcher, here.field('remove_on_match').field('key_matcher')) };
+      default:
+        return { remove: action.case === 'remove' ? [action.value.toLowerCase()] : [], add: [] };
+    }
+  });
 }
 
 function compileHeaderAdd(option: HeaderValueOption, at: CompileContext): HeaderAddSettings {

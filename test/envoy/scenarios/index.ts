@@ -1,6 +1,7 @@
 /** All areas of the comparison. */
 import type { Area } from '../harness/scenario.ts';
 import { admin } from './admin.ts';
+import { browsers } from './browsers.ts';
 import { buffering } from './buffering.ts';
 import { edge } from './edge.ts';
 import { fault } from './fault.ts';
@@ -14,6 +15,7 @@ import { internalRedirects } from './internal-redirects.ts';
 import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
 import { mirroring } from './mirroring.ts';
+import { mutation } from './mutation.ts';
 import { outlier } from './outlier.ts';
 import { overload } from './overload.ts';
 import { paths } from './paths.ts';
@@ -58,6 +60,8 @@ export const areas: readonly Area[] = [
   admin,
   fault,
   buffering,
+  browsers,
+  mutation,
   health,
   ratelimit,
   hashing,

@@ -129,5 +129,7 @@ export function composeLocalReply(
     if (!headers.has('content-type')) headers.add('content-type', contentType);
   }
   info.localReplyBody = text;
+  // Filters of the response read it before the codec has it.
+  info.responseCode = headers.status;
   return { headers, body: text };
 }

@@ -1,11 +1,10 @@
 /** Mirror policies from their messages. Source: envoy.config.route.v3.RouteAction.RequestMirrorPolicy. */
 import type { CompileContext } from '../../../config/context.ts';
-import type { HeaderMutation } from '../../../config/gen/envoy/config/common/mutation_rules/v3/mutation_rules_pb.js';
 import type { RouteAction_RequestMirrorPolicy } from '../../../config/gen/envoy/config/route/v3/route_components_pb.js';
-import { compileRuntimeFraction, compileStringMatcher } from '../../../http/config.ts';
+import { compileRuntimeFraction } from '../../../http/config.ts';
 import { canonicalName } from '../../../http/header-lookup.ts';
 import { wireText } from '../../../http/wire-text.ts';
-import { compileHeaderAdds } from '../../headers/config.ts';
+import { compileHeaderSteps } from '../../headers/config.ts';
 import type { MirrorPolicySettings } from '../../settings.ts';
 import { type ClusterCheck, checkCluster } from '../cluster/config.ts';
 
@@ -33,18 +32,6 @@ function compileMirror(policy: RouteAction_RequestMirrorPolicy, scope: ClusterCh
     fraction: policy.runtimeFraction === undefined ? null : compileRuntimeFraction(policy.runtimeFraction),
     disableShadowHostSuffixAppend: policy.disableShadowHostSuffixAppend,
     hostRewrite: wireText(policy.hostRewriteLiteral),
-    headerChanges: policy.requestHeadersMutations.map((mutation, i) => compileChange(mutation, at.field('request_headers_mutations', i))),
+    headerChanges: compileHeaderSteps(policy.requestHeadersMutations, at, 'request_headers_mutations'),
   };
-}
-
-function compileChange(mutation: HeaderMutation, at: CompileContext): MirrorPolicySettings['headerChanges'][number] {
-  const action = mutation.action;
-  switch (action.case) {
-    case 'append':
-      return { remove: [], add: compileHeaderAdds([action.value], at, 'append') };
-    case 'removeOnMatch':
-      return { removeMatching: compileStringMatcher(action.value.keyMatcher, at.field('remove_on_match').field('key_matcher')) };
-    default:
-      return { remove: action.case === 'remove' ? [action.value.toLowerCase()] : [], add: [] };
-  }
 }

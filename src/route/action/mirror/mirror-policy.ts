@@ -3,33 +3,23 @@ import type { FormatContext, FormatEnvironment } from '../../../http/format/oper
 import { firstValue } from '../../../http/header-lookup.ts';
 import type { RequestHeaders } from '../../../http/header-map.ts';
 import type { StreamInfo } from '../../../http/stream-info.ts';
-import { buildStringMatcher, type StringMatcher } from '../../../http/string-matcher.ts';
 import type { RuntimeSnapshot } from '../../../runtime/runtime.ts';
-import { buildHeaderMutation, type HeaderMutation } from '../../headers/header-mutation.ts';
+import { HeaderSteps } from '../../headers/header-steps.ts';
 import type { MirrorSettings } from '../../route.ts';
 import type { MirrorPolicySettings } from '../../settings.ts';
-
-interface Step {
-  readonly mutation: HeaderMutation | null;
-  readonly removed: StringMatcher | null;
-}
 
 export class MirrorPolicy implements MirrorSettings {
   readonly cluster: string;
   readonly clusterHeader: string;
   readonly #settings: MirrorPolicySettings;
-  readonly #steps: readonly Step[];
+  readonly #steps: HeaderSteps;
   readonly #formatContext: FormatContext;
 
   constructor(settings: MirrorPolicySettings, format: FormatEnvironment, formatContext: FormatContext) {
     this.cluster = settings.cluster;
     this.clusterHeader = settings.clusterHeader;
     this.#settings = settings;
-    this.#steps = settings.headerChanges.map((change) =>
-      'removeMatching' in change
-        ? { mutation: null, removed: buildStringMatcher(change.removeMatching) }
-        : { mutation: buildHeaderMutation(change, format), removed: null },
-    );
+    this.#steps = new HeaderSteps(settings.headerChanges, format);
     this.#formatContext = formatContext;
   }
 
@@ -40,16 +30,11 @@ export class MirrorPolicy implements MirrorSettings {
   }
 
   editHeaders(headers: RequestHeaders, info: StreamInfo): void {
-    const steps = this.#steps;
-    for (let i = 0; i < steps.length; i++) {
-      const { mutation, removed } = steps[i]!;
-      if (removed !== null) headers.removeIf((name) => removed.matches(name));
-      else if (mutation !== null) {
-        const ctx = this.#formatContext.use(info);
-        ctx.requestHeaders = headers;
-        ctx.responseHeaders = null;
-        mutation.apply(headers, ctx);
-      }
+    if (!this.#steps.empty) {
+      const ctx = this.#formatContext.use(info);
+      ctx.requestHeaders = headers;
+      ctx.responseHeaders = null;
+      this.#steps.apply(headers, ctx);
     }
     const { hostRewrite, disableShadowHostSuffixAppend } = this.#settings;
     if (hostRewrite !== '') headers.authority = hostRewrite;

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { mutation } from './scenarios/mutation.ts';
+
+testArea(mutation);
