@@ -1,8 +1,7 @@
 /** Clusters on the control thread: discovery, membership, and what admin and statistics show. Nothing here is in a request's path. */
 import type { FormatEnvironment } from '../http/format/operator.ts';
-import { HealthFlag } from '../lb/host.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, Timer } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, StatsScope } from '../stats/scope.ts';
@@ -57,6 +56,9 @@ const NOT_ONLY_ADDRESSES = /"(type|healthCheck|consistentHash)":/;
 
 /** Up to this many clusters all have their gauges, used or not, as in Envoy; of more only those that have seen traffic or discovery. */
 const SHOW_ALL_UP_TO = 1000;
+
+/** Longer than any warming that ends. */
+const HOLD_CELLS_MS = 60_000;
 
 /** Up to this many clusters show all of Envoy's names even if unused: about a hundred names, some 30 KiB, each. */
 const NAME_ALL_UP_TO = 100;
@@ -122,13 +124,15 @@ export class ClusterControl {
   set(settings: ClusterSettings, viaApi: boolean): { readonly packed: PackedCluster; readonly ready: Promise<void> } | null {
     const packed = this.#registry.set(settings);
     if (packed === null) return null;
-    this.#forget(settings.name);
+    // Workers use the cluster as it was until the new one is warm: its hosts' cells must not become others' before.
+    const before = this.#forget(settings.name);
+    if (before !== null) this.#deps.clock.arm(new Timer({ onTimer: () => before.clear() }, 0), HOLD_CELLS_MS);
     if (viaApi) this.#viaApi.add(settings.name);
     return { packed, ready: this.#discover(packed) };
   }
 
   remove(name: string): boolean {
-    this.#forget(name);
+    this.#forget(name)?.clear();
     this.#viaApi.delete(name);
     return this.#registry.remove(name);
   }
@@ -147,7 +151,7 @@ export class ClusterControl {
         priorities[locality.priority]!.push({ key, host: hostRecord(endpoint, endpoint.host, place, locality.weight, -1) });
       }
     }
-    this.#apply(cluster, priorities, null);
+    this.#apply(cluster, priorities, this.#scope(cluster.settings).counter('update_no_rebuild'));
     return true;
   }
 
@@ -274,13 +278,13 @@ export class ClusterControl {
         stats,
         (priorities) => {
           if (cluster === null) early = priorities;
-          else this.#apply(cluster, priorities, stats);
+          else this.#apply(cluster, priorities, stats.noRebuild);
         },
         resolve,
       );
       cluster = { settings, book, source, told: [], kept: [] };
       this.#discovered.set(settings.name, cluster);
-      if (early !== null) this.#apply(cluster, early, stats);
+      if (early !== null) this.#apply(cluster, early, stats.noRebuild);
       source.start();
     });
     if (!settings.dns.waitForWarm) return;
@@ -294,7 +298,10 @@ export class ClusterControl {
     const { name } = settings;
     const { format, ...deps } = this.#deps;
     if (format === undefined || settings.type === 'ORIGINAL_DST') return null;
+    const { id } = this.#registry.catalog.get(name)!;
     const { ClusterHealth } = await import('./health-check/cluster-health.ts');
+    // Gone, or replaced, while that was loaded.
+    if (this.#registry.catalog.id(name) !== id) return null;
     const health = new ClusterHealth(settings, check, {
       ...deps,
       format,
@@ -322,7 +329,7 @@ export class ClusterControl {
     return known;
   }
 
-  #apply(cluster: Discovered, priorities: KeyedHost[][], stats: UpdateStats | null): void {
+  #apply(cluster: Discovered, priorities: KeyedHost[][], noRebuild: Counter | null): void {
     const { name } = cluster.settings;
     const health = this.#health.get(name);
     cluster.told = priorities;
@@ -330,7 +337,7 @@ export class ClusterControl {
     const change = cluster.book.set(cluster.kept);
     health?.apply(cluster.book.current);
     if (change === 'members') this.#gaugesOf(name).membershipChange.inc();
-    if (change === 'nothing') stats?.noRebuild.inc();
+    if (change === 'nothing') noRebuild?.inc();
     else {
       const update = cluster.book.current;
       const publish = () => this.#hashTables.hostsChanged(name, () => this.#deps.publish(update));
@@ -359,7 +366,8 @@ export class ClusterControl {
     if (settings?.healthCheck === null) this.#merger.begin(name, settings.updateMergeMs);
   }
 
-  #forget(name: string): void {
+  /** @returns its hosts, whose cells are still theirs */
+  #forget(name: string): HostBook | null {
     this.#merger.forget(name);
     this.#ownHosts.delete(name);
     this.#hashTables.remove(name);
@@ -367,10 +375,10 @@ export class ClusterControl {
     this.#health.delete(name);
     this.outliers.forget(name);
     const cluster = this.#discovered.get(name);
-    if (cluster === undefined) return;
+    if (cluster === undefined) return null;
     cluster.source?.stop();
-    cluster.book.clear();
     this.#discovered.delete(name);
+    return cluster.book;
   }
 }
 
@@ -381,9 +389,14 @@ function withHealthy(told: KeyedHost[][], cluster: Discovered, health: ClusterHe
   for (const [priority, hosts] of cluster.kept.entries()) {
     for (const { key, host } of hosts) {
       const slot = cluster.book.slotOf(key);
-      if (named.has(key) || !health.keeps({ ...host, slot })) continue;
+      if (named.has(key)) {
+        health.markRemoved(slot, false);
+        continue;
+      }
+      if (!health.keeps({ ...host, slot })) continue;
+      health.markRemoved(slot, true);
       while (all.length <= priority) all.push([]);
-      all[priority]!.push({ key, host: { ...host, health: host.health | HealthFlag.PendingDynamicRemoval } });
+      all[priority]!.push({ key, host });
     }
   }
   return all;

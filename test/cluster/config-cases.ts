@@ -41,6 +41,7 @@ export const BAD: readonly (readonly [string, string])[] = [
   [check('tcp_health_check: {send: {text: "abc"}}'), "health_checks[0].tcp_health_check.send.text: invalid hex string 'abc'"],
   [check('tcp_health_check: {receive: [{text: "xx"}]}'), "health_checks[0].tcp_health_check.receive[0].text: invalid hex string 'xx'"],
   [check('http_health_check: {path: ""}'), 'path'],
+  [check('grpc_health_check: {}'), 'health_checks[0].grpc_health_check: c cluster must support HTTP/2 for gRPC healthchecking'],
   [http('method: CONNECT'), 'method'],
   [http('send: {text: "00"}'), "HTTP health check cannot specify a request payload with method 'GET'"],
   [

@@ -1,7 +1,7 @@
 /** Active health checking of one cluster's hosts as they come and go. Loaded only when a cluster has health checks. */
 import type { FormatEnvironment } from '../../http/format/operator.ts';
 import { Http1Stats } from '../../http/h1/stats.ts';
-import { HealthFlag, hostHasConnected, readHostHealth } from '../../lb/host.ts';
+import { HealthFlag, hostHasConnected, readHostHealth, setHostHealth } from '../../lb/host.ts';
 import { onUnexpectedException } from '../../net/connection.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -108,6 +108,11 @@ export class ClusterHealth {
     return this.#checker.get(record.slot) !== null && (readHostHealth(this.#deps.cells, record.slot) & HealthFlag.FailedActiveHc) === 0;
   }
 
+  /** Discovery does not name the host any more, or names it again. */
+  markRemoved(slot: number, removed: boolean): void {
+    if (slot >= 0) setHostHealth(this.#deps.cells, slot, HealthFlag.PendingDynamicRemoval, removed);
+  }
+
   /** Settles when every host of now has had its first result, or has left. */
   firstRound(): Promise<void> {
     const waiting = new Set(this.#checker.hosts.filter((host) => this.#checker.get(host.slot)!.first).map((host) => host.slot));
@@ -151,7 +156,7 @@ export class ClusterHealth {
       this.#endRound();
     }
     this.#deps.onCheckResult(host.slot, healthy);
-    if (changed && host.failing && (host.record.health & HealthFlag.PendingDynamicRemoval) !== 0) this.#deps.onRemovable();
+    if (changed && host.failing && host.has(HealthFlag.PendingDynamicRemoval)) this.#deps.onRemovable();
   }
 
   /** What results of one turn of the event loop have changed is told at once: one sorting for all of it. */

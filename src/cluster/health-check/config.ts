@@ -16,8 +16,10 @@ import type {
 import type { Endpoint_HealthCheckConfig as HealthCheckConfig } from '../../config/gen/envoy/config/endpoint/v3/endpoint_components_pb.js';
 import type { HealthCheckEventFileSink } from '../../config/gen/envoy/extensions/health_check/event_sinks/file/v3/file_pb.js';
 import type { Redis } from '../../config/gen/envoy/extensions/health_checkers/redis/v3/redis_pb.js';
+import type { HttpProtocolOptions } from '../../config/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import { CodecClientType } from '../../config/gen/envoy/type/v3/http_pb.js';
 import type { Int64Range } from '../../config/gen/envoy/type/v3/range_pb.js';
+import { unpackAny } from '../../config/unpack.ts';
 import { compileStringMatcher, durationMs } from '../../http/config.ts';
 import { compileFormat } from '../../http/format/formatter.ts';
 import { FormatError, NO_ENVIRONMENT } from '../../http/format/operator.ts';
@@ -31,6 +33,9 @@ export function compileHealthCheck(message: Cluster, at: CompileContext): Health
   if (check === undefined) return null;
   if (message.healthChecks.length > 1) at.error('Multiple health checks not supported');
   const here = at.field('health_checks', 0);
+  if (check.healthChecker.case === 'grpcHealthCheck' && !speaksHttp2(message)) {
+    here.field('grpc_health_check').error(`${message.name} cluster must support HTTP/2 for gRPC healthchecking`);
+  }
   const settings = compileCheck(check, here);
   if (settings === null) return null;
   const intervalMs = durationMs(check.interval) ?? 0;
@@ -55,6 +60,18 @@ export function compileHealthCheck(message: Cluster, at: CompileContext): Health
     eventLogs: eventLogs(check, here),
     check: settings,
   };
+}
+
+/** The cluster's protocol options name HTTP/2, be it as one of several. */
+function speaksHttp2(message: Cluster): boolean {
+  const any = message.typedExtensionProtocolOptions['envoy.extensions.upstreams.http.v3.HttpProtocolOptions'];
+  const unpacked = any === undefined ? null : unpackAny(any);
+  if (unpacked === null || 'failure' in unpacked) return message.http2ProtocolOptions !== undefined;
+  const { upstreamProtocolOptions: options } = unpacked.message as HttpProtocolOptions;
+  if (options.case === 'explicitHttpConfig') return options.value.protocolConfig.case === 'http2ProtocolOptions';
+  return (
+    options.case === 'autoConfig' || (options.case === 'useDownstreamProtocolConfig' && options.value.http2ProtocolOptions !== undefined)
+  );
 }
 
 function compileCheck(check: HealthCheck, at: CompileContext): CheckSettings | null {

@@ -27,12 +27,14 @@ export class CheckServer {
 
   async listen(): Promise<number> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => this.#http2.listen(0, '127.0.0.1', resolve));
     return (this.#server.address() as net.AddressInfo).port;
   }
 
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await new Promise<void>((resolve) => this.#http2.close(() => resolve()));
   }
 
   /** The last check that asked for `what`. */
@@ -46,8 +48,10 @@ export class CheckServer {
     socket.on('close', () => this.#sockets.delete(socket));
     socket.once('data', (first: Buffer) => {
       if (first.subarray(0, 3).toString() === 'PRI') {
-        socket.unshift(first);
-        this.#http2.emit('connection', socket);
+        const inner = net.connect((this.#http2.address() as net.AddressInfo).port, '127.0.0.1');
+        inner.on('error', () => socket.destroy());
+        inner.write(first);
+        socket.pipe(inner).pipe(socket);
         return;
       }
       let text = '';
@@ -96,6 +100,14 @@ export class CheckServer {
   }
 
   #grpc(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders): void {
+    const path = String(headers[':path']);
+    if (!path.startsWith('/grpc.')) {
+      const shown = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+      this.#seen.set(path, shown.sort().join('\n'));
+      stream.respond({ ':status': Number(path.split('/')[1]) });
+      stream.end('hello');
+      return;
+    }
     const chunks: Buffer[] = [];
     stream.on('error', () => {});
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -88,7 +88,7 @@ export class ConfigurationRun {
     const run = new ConfigurationRun(configuration, upstreams, http2Upstreams, tokens, directory, checks);
     for (const [name, text] of Object.entries(configuration.files ?? {})) {
       await mkdir(dirname(join(directory, name)), { recursive: true });
-      await writeFile(join(directory, name), text);
+      await writeFile(join(directory, name), fillTokens(text, tokens));
     }
     for (const [name, target] of Object.entries(configuration.links ?? {})) await symlink(join(directory, target), join(directory, name));
     const file = join(directory, 'bootstrap.yaml');
@@ -116,7 +116,7 @@ export class ConfigurationRun {
     for (const [name, upstream] of this.#http2Upstreams) upstream.prepare(one.http2Upstream?.[name] ?? []);
     for (const [name, text] of Object.entries(one.writes ?? {})) {
       const file = join(this.#directory, name);
-      await writeFile(`${file}.new`, text);
+      await writeFile(`${file}.new`, fillTokens(text, this.#tokens));
       await rename(`${file}.new`, file);
     }
     for (const [name, target] of Object.entries(one.links ?? {})) {

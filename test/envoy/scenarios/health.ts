@@ -53,6 +53,8 @@ const firstRound = [
     ),
     '/200/x-edited',
   ),
+  once('http2', http('/200/x-h2', ', codec_client_type: HTTP2, request_headers_to_add: [{header: {key: x-a, value: "1"}}]'), '/200/x-h2'),
+  once('http2_fails', http('/503/x-h2', ', codec_client_type: HTTP2')),
   once('tcp_connects', check('tcp_health_check: {}')),
   once('tcp_answers', check('tcp_health_check: {send: {text: "616263"}, receive: [{text: "41"}, {text: "43"}]}')),
   once('tcp_silent', check('tcp_health_check: {send: {text: "616263"}, receive: [{text: "ff"}]}').replace('timeout: 1s', 'timeout: 0.1s')),
@@ -78,6 +80,14 @@ const becomes = (name: string, checks: string, line: RegExp): Case => ({
   adminLines: /^a::.*health_flags/,
   adminUntil: line,
 });
+const eds = (...names: string[]) =>
+  `resources:\n- {"@type": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment, cluster_name: eds, endpoints: [{lb_endpoints: [${names
+    .map(
+      (name) =>
+        `{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{${name}}}}}, health_check_config: {port_value: {{hc}}}}}`,
+    )
+    .join(', ')}]}]}\n`;
+const edsFlags = (adminUntil: RegExp) => ({ admin: 'GET /clusters', adminLines: /^eds::.*health_flags/, adminUntil });
 const COUNTS = /health_check\.(attempt|success|failure|network_failure)$/;
 
 const PLAIN = 'endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}}';
@@ -92,6 +102,8 @@ export const health: Area = {
       name: 'the first round',
       routes: firstRound.map(({ name }) => route(name)).join('\n'),
       clusters: firstRound.map(({ yaml }) => yaml).join('\n'),
+      // Named after the library that Envoy speaks HTTP/2 with.
+      ignoreStats: /\.nghttp2_/,
       cases: [
         ...firstRound.flatMap(({ cases }) => cases),
         { name: 'flags in JSON', admin: 'GET /clusters?format=json', adminLines: /"name": "[a-z_]+",?$|fail|degraded|excl|HEALTHY/ },
@@ -206,6 +218,33 @@ export const health: Area = {
           adminLines: /^cluster\.a\.upstream_cx_(active|destroy|destroy_local|destroy_remote|total):/,
           adminUntil: /upstream_cx_destroy: 1/,
         },
+      ],
+    },
+    {
+      name: 'hosts that discovery removes',
+      routes: route('eds'),
+      files: { 'eds.yaml': eds('a', 'b') },
+      clusters: `- {name: eds, type: EDS, eds_cluster_config: {eds_config: {path_config_source: {path: "{{dir}}/eds.yaml"}}}, ${NO_PANIC}, health_checks: [{${OFTEN}, http_health_check: {path: /state}}]}`,
+      ignoreStats: COUNTS,
+      statsDiffer: {
+        reason: 'Envoy makes, and looks up the transport socket of, every host that an update names, also those that it knows',
+        changes: ['- cluster.eds.default.total_match_count: 6', '+ cluster.eds.default.total_match_count: 2'],
+      },
+      cases: [
+        flags('eds'),
+        { name: 'one stays though it is not named any more', writes: { 'eds.yaml': eds('a') }, ...edsFlags(/pending_dynamic_removal/) },
+        { name: 'both are used', send: ['GET /eds', 'GET /eds'] },
+        { name: 'it is named again', writes: { 'eds.yaml': eds('a', 'b') }, ...edsFlags(/^eds::.*\{b\}.*healthy/) },
+        { name: 'and not', writes: { 'eds.yaml': eds('b') }, ...edsFlags(/pending_dynamic_removal/) },
+        {
+          name: 'its first failure ends it',
+          checks: '503',
+          admin: 'GET /stats',
+          adminLines: /^cluster\.eds\.membership_(total|healthy|change)/,
+          adminUntil: /membership_total: 1$/,
+        },
+        { name: 'the other is there, failing', ...edsFlags(/failed_active_hc/) },
+        { name: 'until all is well', checks: '200', ...edsFlags(/flags::healthy/) },
       ],
     },
     {
