@@ -51,7 +51,7 @@ export class TriedHosts implements LoadOverride {
     const frequency = this.#settings.priorityUpdateFrequency;
     if (tried < frequency) return loads;
     if (tried % frequency === 0) {
-      for (const host of this.#hosts) this.#excluded[host.priority] = true;
+      for (const host of this.#hosts) this.#excluded[priorityIn(sets, host)] = true;
       this.#loads = this.#loadsOfOthers(sets, loads);
     }
     return this.#loads ?? loads;
@@ -75,6 +75,13 @@ export class TriedHosts implements LoadOverride {
     const left = (list: readonly number[]) => list.map((share, priority) => (this.#excluded[priority] === true ? 0 : share));
     return { healthy: left(shares.healthy), degraded: left(shares.degraded) };
   }
+}
+
+/** Its own priority, or in an aggregate cluster that of its cluster's place. */
+function priorityIn(sets: readonly HostSet[], host: Host): number {
+  if (sets[host.priority]?.hosts.includes(host) === true) return host.priority;
+  const found = sets.findIndex((set) => set.hosts.includes(host));
+  return found < 0 ? host.priority : found;
 }
 
 function sum(list: readonly number[]): number {

@@ -148,6 +148,14 @@ export class Compiler implements NetworkCompilers {
         .field('local_cluster_name')
         .error(`local cluster '${localClusterName}' must be defined${didYouMean(localClusterName, this.#clusterNames)}`);
     }
+    for (const [i, cluster] of (resources?.clusters ?? []).entries()) {
+      if (cluster.name !== localClusterName || cluster.name === '') continue;
+      for (const [k, locality] of (cluster.loadAssignment?.endpoints ?? []).entries()) {
+        if (locality.priority === 0) continue;
+        const here = statics.field('clusters', i).field('load_assignment').field('endpoints', k).field('priority');
+        here.error(`Unexpected non-zero priority for local cluster '${localClusterName}'.`);
+      }
+    }
     return {
       node: this.#node(message),
       admin: this.#admin(message, at),

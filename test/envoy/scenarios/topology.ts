@@ -36,6 +36,9 @@ interface Topology {
   readonly times?: number;
 }
 
+const PREVIOUS_PRIORITIES =
+  "{name: p, typed_config: {'@type': type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig, update_frequency: 1}}";
+
 /** Envoy counts these once a thread, its main thread among them. */
 const PER_THREAD = /\.lb_(recalculate_zone_structures|zone_cluster_too_small|local_cluster_not_ok)$/;
 
@@ -223,6 +226,9 @@ export const topology: Area = {
         ].join(''),
         routes: ['first', 'second', 'empty', 'none', 'level', 'panic', 'nopanic', 'degraded', 'nested', 'broken', 'alt']
           .map((name) => `- {match: {path: /agg-${name}}, route: {cluster: agg-${name}}}`)
+          .concat(
+            `- {match: {path: /agg-elsewhere}, route: {cluster: agg-first, retry_policy: {retry_on: 5xx, num_retries: 2, retry_priority: ${PREVIOUS_PRIORITIES}}}}`,
+          )
           .concat('- {match: {path: /agg-retry}, route: {cluster: agg-retry, retry_policy: {retry_on: 5xx, num_retries: 2}}}')
           .join('\n'),
       },
@@ -241,6 +247,14 @@ export const topology: Area = {
           send: 'GET /agg-retry',
           upstream: {
             a: [reply({ status: '503 Service Unavailable' }), reply({ status: '500 Internal Server Error' }), reply({ body: 'ok' })],
+          },
+        },
+        {
+          name: 'an aggregate whose retries go to its other clusters',
+          send: 'GET /agg-elsewhere',
+          upstream: {
+            a: [reply({ status: '503 Service Unavailable' }), reply({ body: 'third' })],
+            b: [reply({ status: '500 Internal Server Error' })],
           },
         },
         { name: 'hosts of an aggregate', admin: 'GET /clusters', adminLines: /^agg-first::/ },
