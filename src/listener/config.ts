@@ -53,11 +53,6 @@ export function compileListener(message: Listener, at: CompileContext, compilers
   if (message.udpListenerConfig !== undefined) at.unsupported('udp_listener_config');
   if (message.apiListener !== undefined) at.unsupported('api_listener');
   if (message.listenerSpecifier.case === 'internalListener') at.unsupported('internal_listener');
-  if (message.connectionBalanceConfig?.balanceType.case === 'exactBalance') {
-    at.field('connection_balance_config').warn(
-      'each worker accepts what the kernel gives it (SO_REUSEPORT); exact balance is the same as none with one worker',
-    );
-  }
 
   const filterChains = message.filterChains.map((chain, i) => compileFilterChain(chain, at.field('filter_chains', i), compilers));
   const defaultFilterChain =
@@ -95,6 +90,7 @@ export function compileListener(message: Listener, at: CompileContext, compilers
     drainType: message.drainType === DrainType.MODIFY_ONLY ? 'MODIFY_ONLY' : 'DEFAULT',
     ignoreGlobalConnectionLimit: message.ignoreGlobalConnLimit,
     bypassOverloadManager: message.bypassOverloadManager,
+    exactBalance: message.connectionBalanceConfig?.balanceType.case === 'exactBalance',
     filterChains,
     defaultFilterChain,
     accessLogs: message.accessLog.map((log, i) => compilers.accessLog(log, at.field('access_log', i))).filter((log) => log !== null),

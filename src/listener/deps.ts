@@ -19,6 +19,8 @@ export interface ListenerDeps {
   globalConnectionLimit(): number;
   /** 48 bytes for TLS session tickets, the same on all workers. */
   readonly ticketKey: Buffer;
+  /** Gives an accepted connection to another worker's listener of the same key. */
+  handOver(worker: number, listenerKey: string, fd: number, listenPath: string): void;
   readonly originalDestination: OriginalDestination;
   readonly preparedSockets: PreparedSockets;
 }

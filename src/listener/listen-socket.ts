@@ -15,6 +15,8 @@ const MAX_HELD = 4096;
 
 export interface SocketReceiver {
   acceptSocket(socket: Socket, listenPath: string): void;
+  /** Told of each socket first, unread: true if another worker has it now, or has accepted it itself. */
+  handOver?(socket: Socket, listenPath: string): boolean;
 }
 
 export class ListenSocket {
@@ -35,7 +37,7 @@ export class ListenSocket {
     this.#closed = false;
     this.#held = null;
     server.on('connection', (socket) => {
-      if (this.#held === null) this.receiver.acceptSocket(adoptAccepted(socket), this.address.path);
+      if (this.#held === null) this.#receive(socket);
       else if (this.#held.length < MAX_HELD) this.#held.push(socket);
       else socket.destroy();
     });
@@ -83,7 +85,12 @@ export class ListenSocket {
     const held = this.#held;
     if (held === null) return;
     this.#held = null;
-    for (const socket of held) this.receiver.acceptSocket(adoptAccepted(socket), this.address.path);
+    for (const socket of held) this.#receive(socket);
+  }
+
+  #receive(socket: Socket): void {
+    const path = this.address.path;
+    if (this.receiver.handOver?.(socket, path) !== true) this.receiver.acceptSocket(adoptAccepted(socket), path);
   }
 
   /** Stops accepting; connections live on. */

@@ -5,6 +5,7 @@
 import type { NetworkFilter } from '../filters/api.ts';
 import type { Address } from '../net/address.ts';
 import { Timer, type TimerTarget } from '../runtime/clock.ts';
+import { receiveSocket } from './connection-balance.ts';
 import type { ListenerDeps } from './deps.ts';
 import { DrainSequence, type DrainStrategy } from './drain.ts';
 import type { FilterChain } from './filter-chain.ts';
@@ -186,6 +187,13 @@ export class ListenerManager implements ListenerDirectory {
     for (const { listener, sockets } of this.#running.values()) {
       if (!listener.settings.bypassOverloadManager) for (const socket of sockets) socket.hold();
     }
+  }
+
+  /** A connection that another worker has accepted for this one; closed if its listener is gone. */
+  takeConnection(key: string, fd: number, listenPath: string): void {
+    const running = this.#running.get(key);
+    if (running === undefined) receiveSocket(fd).destroy();
+    else running.listener.takeOver(fd, listenPath);
   }
 
   /** Ends the streams that hold at least `minBytes`, the largest first. @returns how many */

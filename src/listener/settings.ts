@@ -94,6 +94,8 @@ export interface ListenerSettings {
   readonly ignoreGlobalConnectionLimit: boolean;
   /** Whatever the pressure, its connections are accepted. */
   readonly bypassOverloadManager: boolean;
+  /** Every worker has as many connections as the others, but for one. */
+  readonly exactBalance: boolean;
   readonly filterChains: readonly FilterChainSettings[];
   readonly defaultFilterChain: FilterChainSettings | null;
   /** As compiled by the access-log area. */

@@ -7,7 +7,7 @@ import type { AccessLogger, NetworkFilterDeps } from '../filters/api.ts';
 import { Flag } from '../http/response-flags.ts';
 import { StreamInfo } from '../http/stream-info.ts';
 import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
-import { type CloseEvent, Connection, type ConnectionHandler } from '../net/connection.ts';
+import { adoptAccepted, type CloseEvent, Connection, type ConnectionHandler } from '../net/connection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { NEVER_OVERLOADED, Overload, type OverloadState } from '../runtime/overload.ts';
@@ -16,6 +16,7 @@ import { DownstreamTls } from '../tls/downstream-tls.ts';
 import type { DownstreamTlsSettings } from '../tls/settings.ts';
 import { TlsStats } from '../tls/stats.ts';
 import { ActiveConnection, type ConnectionOwner } from './active-connection.ts';
+import { BALANCE_CELLS, BALANCED_WORKERS, ConnectionBalance, receiveSocket, sendSocket } from './connection-balance.ts';
 import type { ConnectionCount } from './connection-count.ts';
 import { DownstreamConnectionInfo } from './connection-info.ts';
 import type { ListenerDeps } from './deps.ts';
@@ -54,6 +55,8 @@ export class TcpListener implements ConnectionOwner {
   readonly #debug: Logger;
   readonly #accessLogs: readonly AccessLogger[];
   readonly #count: ConnectionCount;
+  /** The same as `#count`; null = connections stay where the kernel put them. */
+  readonly #balance: ConnectionBalance | null;
   readonly #limitKey: string;
   readonly #overload: OverloadState;
   #tlsStats: TlsStats | null = null;
@@ -79,7 +82,9 @@ export class TcpListener implements ConnectionOwner {
     };
     this.#accessLogs = settings.accessLogs.map((s) => deps.newAccessLogger(s));
     this.#overload = deps.filters.overload ?? NEVER_OVERLOADED;
-    this.#count = deps.connectionCount(key);
+    const count = deps.connectionCount(key);
+    this.#balance = settings.exactBalance ? newBalance(key, deps, count) : null;
+    this.#count = this.#balance ?? count;
     this.#limitKey = `envoy.resource_limits.listener.${settings.name}.connection_limit`;
     this.#listenerFilters = settings.listenerFilters.map((f) => {
       const factory = deps.newListenerFilter(f.type, f.settings, deps.filters);
@@ -128,6 +133,31 @@ export class TcpListener implements ConnectionOwner {
     let n = 0;
     for (const chain of this.#chains) n += chain.connectionCount;
     return n;
+  }
+
+  /** With exact balance the worker with the fewest connections gets the socket. */
+  handOver(socket: Socket, listenPath: string): boolean {
+    const balance = this.#balance;
+    if (balance === null) return false;
+    const worker = balance.pick();
+    if (worker !== this.#deps.workerIndex) {
+      const fd = sendSocket(socket);
+      if (fd >= 0) {
+        this.#deps.handOver(worker, this.key, fd, listenPath);
+        return true;
+      }
+      balance.takeBack(worker);
+      return false;
+    }
+    balance.arrive(() => this.acceptSocket(adoptAccepted(socket), listenPath));
+    return true;
+  }
+
+  /** A connection that another worker has accepted for this one. */
+  takeOver(fd: number, listenPath: string): void {
+    const accept = () => this.acceptSocket(adoptAccepted(receiveSocket(fd)), listenPath);
+    if (this.#balance === null) accept();
+    else this.#balance.arrive(accept);
   }
 
   /** @param listenPath path of the UNIX socket that accepted it; '' for TCP */
@@ -319,6 +349,16 @@ export class TcpListener implements ConnectionOwner {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+
+function newBalance(key: string, deps: ListenerDeps, count: ConnectionCount): ConnectionBalance | null {
+  if (deps.workerIndex >= BALANCED_WORKERS) return null;
+  const { shared } = deps.filters;
+  const block = shared.acquire(`connection balance ${key}`);
+  // The first worker makes the listener before the others: nobody else asks at the same time.
+  const base = shared.extend(block, 0, BALANCE_CELLS);
+  if (base < 0) return null;
+  return new ConnectionBalance({ cells: block.cells, base, ledger: block.ledger, holder: block }, deps.workerIndex, count);
+}
 
 function socketAddress(ip: string | undefined, port: number | undefined): Address | null {
   return ip === undefined || port === undefined ? null : ipAddress(ip, port);

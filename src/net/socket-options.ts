@@ -72,6 +72,7 @@ interface LibC {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, length: number): number;
   close(fd: number): number;
+  dup(fd: number): number;
   lastError(): string;
 }
 
@@ -91,6 +92,7 @@ function loadLibC(): LibC {
     socket: self.func('int socket(int domain, int type, int protocol)') as LibC['socket'],
     bind: self.func('int bind(int fd, const uint8_t *address, uint32_t length)') as LibC['bind'],
     close: self.func('int close(int fd)') as LibC['close'],
+    dup: self.func('int dup(int fd)') as LibC['dup'],
     lastError: () => names.get(koffi.errno()) ?? `errno ${koffi.errno()}`,
   };
   return libc;
@@ -100,6 +102,17 @@ function loadLibC(): LibC {
 export function descriptorOf(holder: object): number {
   const handle = (holder as { _handle?: { fd?: number } | null })._handle;
   return handle?.fd ?? -1;
+}
+
+/** Another descriptor of the same socket, which stays open when this one is closed; -1 where that cannot be had. */
+export function duplicateDescriptor(socket: Socket): number {
+  const fd = descriptorOf(socket);
+  if (fd < 0) return -1;
+  try {
+    return loadLibC().dup(fd);
+  } catch {
+    return -1;
+  }
 }
 
 const TCP_INFO = 11;

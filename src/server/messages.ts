@@ -74,6 +74,7 @@ export type WorkerCall =
   | { readonly kind: 'terminate' }
   | { readonly kind: 'set-health-check-failed'; readonly failed: boolean }
   | { readonly kind: 'hold-connections'; readonly hold: boolean }
+  | { readonly kind: 'take-connection'; readonly key: string; readonly fd: number; readonly listenPath: string }
   | { readonly kind: 'shrink-heap' }
   | { readonly kind: 'reset-streams'; readonly minBytes: number }
   | { readonly kind: 'reopen-logs' }
@@ -86,6 +87,9 @@ export type WorkerCall =
   | { readonly kind: 'shutdown' };
 
 export type ToWorker = WorkerCall & { readonly id: number };
+
+/** A connection that one worker has accepted for another. */
+export type HandOver = Extract<FromWorker, { kind: 'hand-over' }>;
 
 /** What a worker tells without being asked, for the control thread as a whole. */
 export type WorkerNews = Extract<FromWorker, { kind: 'outlier' | 'outlier-watch' | 'host-failing' }>;
@@ -103,5 +107,7 @@ export type FromWorker =
     }
   /** A response said that its host is failing: x-envoy-immediate-health-check-fail. `slot`: the host's cells. */
   | { readonly kind: 'host-failing'; readonly cluster: string; readonly clusterId: number; readonly slot: number }
+  /** exact_balance: a connection for worker `to`. */
+  | { readonly kind: 'hand-over'; readonly to: number; readonly key: string; readonly fd: number; readonly listenPath: string }
   | { readonly kind: 'stats'; readonly announcement: StatsAnnouncement }
   | { readonly kind: 'log'; readonly record: LogRecord };

@@ -4,7 +4,7 @@ import type { LogRecord } from '../runtime/logger.ts';
 import { codeUrl } from '../runtime/package-root.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
-import type { FromWorker, WorkerCall, WorkerData, WorkerNews } from './messages.ts';
+import type { FromWorker, HandOver, WorkerCall, WorkerData, WorkerNews } from './messages.ts';
 
 /** The thread is not there any more; what it was to do may be asked of its successor. */
 export class WorkerEnded extends Error {
@@ -17,6 +17,7 @@ export interface WorkerEvents {
   onStats(announcement: StatsAnnouncement): void;
   onLog(record: LogRecord): void;
   onNews(news: WorkerNews): void;
+  onHandOver(connection: HandOver): void;
   /** The thread ended without being asked to. */
   onCrash(error: Error | null): void;
 }
@@ -53,6 +54,10 @@ export class WorkerHandle {
       }
       if (message.kind === 'log') {
         events.onLog(message.record);
+        return;
+      }
+      if (message.kind === 'hand-over') {
+        events.onHandOver(message);
         return;
       }
       if (message.kind !== 'done') {

@@ -132,6 +132,9 @@ export class WorkerServer {
       case 'hold-connections':
         this.#listeners!.holdForOverload(message.hold);
         return null;
+      case 'take-connection':
+        this.#listeners!.takeConnection(message.key, message.fd, message.listenPath);
+        return null;
       case 'shrink-heap':
         collectGarbage();
         return null;
@@ -234,6 +237,7 @@ export class WorkerServer {
         connectionCount: (key) => new SharedConnectionCount(this.#counts, this.#countCells.get(key)!, this.#connectionLedger),
         ...globalConnections(configuration.overload, this.#counts, this.#connectionLedger, runtime, rootScope),
         ticketKey: Buffer.from(this.#data.ticketKey),
+        handOver: (to, key, fd, listenPath) => this.#post({ kind: 'hand-over', to, key, fd, listenPath }),
         originalDestination: kernelOriginalDestination(),
         preparedSockets: kernelPreparedSockets(),
       },

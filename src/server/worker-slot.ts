@@ -2,7 +2,7 @@
 import type { LogRecord } from '../runtime/logger.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
-import type { WorkerCall, WorkerData, WorkerNews } from './messages.ts';
+import type { HandOver, WorkerCall, WorkerData, WorkerNews } from './messages.ts';
 import { WorkerEnded, WorkerHandle } from './worker-handle.ts';
 
 /** Between a worker's death and its successor: one that dies at once must not take a whole core. */
@@ -14,6 +14,7 @@ export interface WorkerEquipment {
   onStats(announcement: StatsAnnouncement): void;
   onLog(record: LogRecord): void;
   onNews(news: WorkerNews): void;
+  onHandOver(connection: HandOver): void;
   /** The thread died: its statistics are kept, its share of the common counts is given back. */
   reclaim(): void;
 }
@@ -91,6 +92,7 @@ export class WorkerSlot {
       onStats: (announcement) => this.#equipment.onStats(announcement),
       onLog: (record) => this.#equipment.onLog(record),
       onNews: (news) => this.#equipment.onNews(news),
+      onHandOver: (connection) => this.#equipment.onHandOver(connection),
       onCrash: (error) => void this.#replace(error),
     });
   }

@@ -131,6 +131,7 @@ export class Workers implements SlotOwner {
       onLog: (record) => this.#loggers.sink({ ...record, fields: { worker: index, ...record.fields } }),
       onStats: (announcement) => stats.accept(announcement),
       onNews: (news) => this.onNews(news),
+      onHandOver: ({ to, key, fd, listenPath }) => void this.#slots[to]?.tell({ kind: 'take-connection', key, fd, listenPath }),
       reclaim: () => {
         stats.retire();
         this.slab.reclaim(ledger);

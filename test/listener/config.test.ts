@@ -120,6 +120,7 @@ filter_chains: [${chainWith(ECHO)}]`);
       reusePort: false,
       ignoreGlobalConnectionLimit: true,
       bypassOverloadManager: false,
+      exactBalance: false,
       keepalive: { timeS: 7 },
       accessLogs: ['x'],
       socketOptions: [

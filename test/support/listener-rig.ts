@@ -60,6 +60,7 @@ export class ListenerRig {
     };
     const counts = new Map<string, ConnectionCount>();
     const deps: ListenerDeps = {
+      handOver: () => undefined,
       workerIndex: options.workerIndex ?? 0,
       filters: this.filterDeps,
       newNetworkFilter: (type, settings, filterDeps) => this.networkFilters[type]?.(settings, filterDeps) ?? null,
@@ -201,6 +202,7 @@ export function listener(changes: Partial<ListenerSettings> = {}): ListenerSetti
     drainType: 'DEFAULT',
     ignoreGlobalConnectionLimit: false,
     bypassOverloadManager: false,
+    exactBalance: false,
     filterChains: [chain('c', ['echo'])],
     defaultFilterChain: null,
     accessLogs: [],
