@@ -1,6 +1,6 @@
 /** A connection manager without sockets: time moves when told to, chance is seeded, the codec on top and the filters below are the test's own. */
 import type { AccessLogFilterSettings } from '../../src/access-log/settings.ts';
-import type { AccessLogger, FilterDeps, HttpFilter, NetworkFilterCallbacks } from '../../src/filters/api.ts';
+import type { AccessLogger, FilterDeps, HttpFilter, HttpFilterFactory, NetworkFilterCallbacks } from '../../src/filters/api.ts';
 import { HcmStats } from '../../src/filters/network/http-connection-manager/hcm-stats.ts';
 import type { HttpConnection } from '../../src/filters/network/http-connection-manager/http-connection.ts';
 import { HttpConnectionManager } from '../../src/filters/network/http-connection-manager/http-connection-manager.ts';
@@ -138,6 +138,8 @@ export interface HcmRigOptions {
   readonly remote?: Address;
   /** The one and only filter is the backend. */
   readonly bare?: boolean;
+  /** In front of the backend, in place of the probe. */
+  readonly filter?: (deps: FilterDeps) => HttpFilterFactory;
 }
 
 export class HcmRig {
@@ -188,12 +190,13 @@ export class HcmRig {
         },
       },
     };
+    const own = options.filter === undefined ? null : { name: 'own', disabled: false, factory: options.filter(deps) };
     const replies =
       options.mappers === undefined && options.bodyFormat === undefined
         ? null
         : new LocalReplies({ mappers: (options.mappers ?? []).map(mapper), bodyFormat: options.bodyFormat ?? null }, deps);
     this.manager = new HttpConnectionManager(settings, deps, {
-      filters: options.bare === true ? [backend] : [probe, backend],
+      filters: options.bare === true ? [backend] : [own ?? probe, backend],
       routeTable: () => table,
       accessLoggers: [logger],
       localReplies: replies,
