@@ -63,7 +63,7 @@ envoy.type.http.v3.CookieAttribute
   + *
 envoy.extensions.filters.http.router.v3.Router
   + suppress_envoy_headers strict_check_headers respect_expected_rq_timeout suppress_grpc_request_failure_code_stats
-  + reject_connect_request_early_data
+  + reject_connect_request_early_data upstream_log upstream_log_options
   ~ dynamic_stats
 envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
   + *
@@ -118,6 +118,8 @@ envoy.extensions.filters.common.fault.v3.FaultRateLimit
 envoy.extensions.filters.common.fault.v3.FaultRateLimit.FixedLimit
   + *
 envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit
+  + *
+envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions
   + *
 envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
   + stat_prefix cluster weighted_clusters idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration

@@ -157,6 +157,8 @@ export interface FilterDeps {
   readonly shared: SharedBlocks;
   /** Absent: never failed. */
   readonly serverHealth?: ServerHealth;
+  /** For filters that write logs of their own. @param settings as compiled from one AccessLog message */
+  newAccessLogger?(settings: unknown): AccessLogger;
 }
 
 /** What `/healthcheck/fail` and `/healthcheck/ok` say of this process. */

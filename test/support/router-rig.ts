@@ -48,6 +48,9 @@ export const ROUTER_SETTINGS: RouterSettings = {
   respectExpectedRqTimeout: false,
   strictCheckHeaders: [],
   suppressGrpcRequestFailureCodeStats: false,
+  upstreamLogs: [],
+  logUpstreamReady: false,
+  upstreamLogIntervalMs: 0,
   rejectConnectRequestEarlyData: false,
 };
 
@@ -258,6 +261,8 @@ export class RouterRig {
   readonly clock = new SimulatedClock();
   readonly stats = new PlainStats();
   readonly attempts: FakeAttempt[] = [];
+  /** Lines of the upstream log. */
+  readonly logged: string[] = [];
   readonly stream: FakeStream;
   readonly breaker: CircuitBreaker;
   readonly hosts: Host[];
@@ -292,6 +297,10 @@ export class RouterRig {
       scope: this.stats.scope('http.test'),
       rootScope: this.stats,
       localInfo: { addressIp: '10.9.9.9' },
+      newAccessLogger: () => ({
+        log: (info: StreamInfo, type: string) =>
+          void this.logged.push(`${type} ${info.responseCode} ${info.bytesReceived}/${info.bytesSent} ${shortFlags(info.flags)}`),
+      }),
     } as unknown as FilterDeps;
     this.stream.filter = createRouter({ ...ROUTER_SETTINGS, ...options.settings }, deps).newFilter(null, '');
   }

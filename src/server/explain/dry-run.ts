@@ -198,6 +198,7 @@ export function dryRun(
     clock,
     random,
     logger: silentLogger,
+    newAccessLogger: () => ({ log: () => undefined }),
     rootScope,
     scope: rootScope,
     clusters: {

@@ -33,6 +33,8 @@ import { timeouts } from './timeouts.ts';
 import { topology } from './topology.ts';
 import { tunnels } from './tunnels.ts';
 
+import { upstreamLogs } from './upstream-logs.ts';
+
 export const areas: readonly Area[] = [
   routing,
   rewriting,
@@ -57,6 +59,7 @@ export const areas: readonly Area[] = [
   tunnels,
   http2,
   tcp,
+  upstreamLogs,
   admin,
   fault,
   buffering,

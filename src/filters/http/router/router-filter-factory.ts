@@ -3,7 +3,7 @@
 import type { Route, RouteAction } from '../../../route/route.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import { NEVER_OVERLOADED, type OverloadState } from '../../../runtime/overload.ts';
-import type { FilterDeps, HttpFilter, HttpFilterFactory } from '../../api.ts';
+import type { AccessLogger, FilterDeps, HttpFilter, HttpFilterFactory } from '../../api.ts';
 import { RouteStatsTable } from './route-stats.ts';
 import { RouterFilter } from './router-filter.ts';
 import { RouterStats } from './router-stats.ts';
@@ -17,6 +17,7 @@ export class RouterFilterFactory implements HttpFilterFactory {
   readonly log: Logger;
   readonly stats: RouterStats;
   readonly routeStats: RouteStatsTable;
+  readonly upstreamLoggers: readonly AccessLogger[];
   #shadows: RouterFilterFactory | null;
   #shadowRoute: (Route & { readonly action: RouteAction }) | null;
 
@@ -27,6 +28,7 @@ export class RouterFilterFactory implements HttpFilterFactory {
     this.log = deps.logger.component('router');
     this.stats = new RouterStats(deps.scope);
     this.routeStats = new RouteStatsTable(deps.rootScope);
+    this.upstreamLoggers = settings.upstreamLogs.map((log) => deps.newAccessLogger!(log));
     this.#shadows = null;
     this.#shadowRoute = null;
   }

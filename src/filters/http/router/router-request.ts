@@ -17,6 +17,7 @@ import type { RouterFilterFactory } from './router-filter-factory.ts';
 import { findInvalidHeader } from './strict-headers.ts';
 import { TcpTunnelPool } from './tcp-tunnel-pool.ts';
 import type { Timeouts } from './timeouts.ts';
+import { UpstreamLog } from './upstream-log.ts';
 import { wantedMetadata } from './wanted-metadata.ts';
 
 const NO_COOKIES: readonly string[] = [];
@@ -112,6 +113,11 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
   }
   get loadOverride(): TriedHosts | null {
     return this.#tried?.avoidsPriorities === true ? this.#tried : null;
+  }
+
+  /** null: tries are not logged. */
+  openLog(picked: Host): UpstreamLog | null {
+    return this.factory.upstreamLoggers.length === 0 ? null : new UpstreamLog(this.factory, this.stream, picked);
   }
 
   /** suppress_grpc_request_failure_code_stats. */

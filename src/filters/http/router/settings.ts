@@ -9,6 +9,12 @@ export interface RouterSettings {
   readonly strictCheckHeaders: readonly string[];
   /** gRPC failures are left out of the HTTP code counters. */
   readonly suppressGrpcRequestFailureCodeStats: boolean;
+  /** As access-log/config.ts compiles them: a line for each try. */
+  readonly upstreamLogs: readonly unknown[];
+  /** … and another one when the try has its connection. */
+  readonly logUpstreamReady: boolean;
+  /** … and further ones while it goes on; 0 = none. */
+  readonly upstreamLogIntervalMs: number;
   /** Bytes that a client sends before its CONNECT was accepted are answered 400. */
   readonly rejectConnectRequestEarlyData: boolean;
 }

@@ -6,11 +6,14 @@ import type { ConnectionTimes, HttpPool, PoolClient } from '../../../cluster/api
 import type { RequestEncoder } from '../../../http/codec.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { ResetReason } from '../../../http/reset-reason.ts';
+import { Flag } from '../../../http/response-flags.ts';
 import type { Host, HostResult } from '../../../lb/host.ts';
 import { keepChunk } from '../../../net/connection.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import type { TerminalHttpStream } from '../../api.ts';
 import { reportResponse } from './passive-health.ts';
+import { resetFlag } from './reset-replies.ts';
+import type { UpstreamLog } from './upstream-log.ts';
 import { recordPoolFailure } from './upstream-timing.ts';
 
 /** What an attempt asks and tells the router filter. */
@@ -27,6 +30,8 @@ export interface AttemptParent {
   readonly timeoutStatus: number;
   /** 0 = none. */
   maxStreamDurationMs(): number;
+  /** null: this try is not logged. */
+  openLog(picked: Host): UpstreamLog | null;
   onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder, opened: ConnectionTimes | null): void;
   /** A WebSocket handshake got neither 101 nor an error. */
   onAttemptRefusesUpgrade(attempt: UpstreamAttempt, headers: ResponseHeaders): void;
@@ -69,6 +74,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
   idleSinceMs: number;
   /** It was slow, and another try was made beside it. */
   hedged: boolean;
+  readonly #log: UpstreamLog | null;
   #encoder: RequestEncoder | null;
   #inPool: boolean;
   #over: boolean;
@@ -106,6 +112,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.canary = false;
     this.idleSinceMs = -1;
     this.hedged = false;
+    this.#log = parent.openLog(host);
     this.#encoder = null;
     this.#inPool = false;
     this.#over = false;
@@ -219,6 +226,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     if (this.#over) return;
     this.#over = true;
     this.#inPool = false;
+    if (this.#log !== null) this.#log.onEnd();
     const encoder = this.#encoder;
     this.#encoder = null;
     this.#held = null;
@@ -239,6 +247,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.host = host;
     if (host.monitor !== null) host.monitor.onConnected();
     this.#parent.onAttemptReady(this, encoder, opened);
+    if (this.#log !== null) this.#log.onReady(encoder, host, opened);
     if (this.#perTryTimer === null && this.#perTryIdleTimer === null) {
       if (this.#parent.requestComplete) this.#armPerTry();
       else this.#timersAtRequestEnd = true;
@@ -260,6 +269,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.#inPool = false;
     this.host = host;
     recordPoolFailure(this.#stream);
+    if (this.#log !== null) this.#log.info.upstreamTransportFailureReason = transportFailure;
     this.#end(reason, transportFailure);
   }
 
@@ -279,6 +289,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     if (monitor !== null) reportResponse(monitor, headers, this.#parent.grpc);
     this.awaitingHeaders = false;
     this.#responseEnd = end;
+    if (this.#log !== null) this.#log.onHeaders(headers);
     const host = this.host;
     if (host !== null && host.failureReporter !== null && headers.has('x-envoy-immediate-health-check-fail'))
       host.failureReporter.reportFailing(host);
@@ -297,12 +308,14 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     if (this.#over) return;
     this.#touchIdle();
     this.#responseEnd = end;
+    if (this.#log !== null) this.#log.info.bytesReceived += chunk.length;
     this.#parent.onAttemptData(this, chunk, end);
   }
 
   onResponseTrailers(trailers: HeaderMap): void {
     if (this.#over) return;
     this.#responseEnd = true;
+    if (this.#log !== null) this.#log.onTrailers(trailers);
     this.#parent.onAttemptTrailers(this, trailers);
   }
 
@@ -323,6 +336,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
 
   onTimer(timer: Timer): void {
     if (timer.kind === MAX_DURATION) {
+      this.#flag(Flag.UMSDR);
       this.#parent.onAttemptMaxDuration(this);
       return;
     }
@@ -331,17 +345,25 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
       // Data must not arm the idle timer again: one of the two gives the try up, once.
       if (this.#perTryIdleTimer !== null) this.#stream.clock.disarm(this.#perTryIdleTimer);
       this.#perTryIdleTimer = null;
-      if (!this.#parent.responseStarted) this.#parent.onAttemptTimeout(this, false);
+      if (this.#parent.responseStarted) return;
+      this.#flag(Flag.UT);
+      this.#parent.onAttemptTimeout(this, false);
       return;
     }
     if (this.#perTryTimer !== null) this.#stream.clock.disarm(this.#perTryTimer);
+    this.#flag(Flag.SI);
     this.#parent.onAttemptTimeout(this, true);
+  }
+
+  #flag(flag: number): void {
+    if (this.#log !== null) this.#log.info.flags |= flag;
   }
 
   #end(reason: ResetReason, transportFailure: string): void {
     this.awaitingHeaders = false;
     // The stream is gone already: nothing is left to be reset or resumed.
     this.#encoder = null;
+    this.#flag(resetFlag(reason));
     this.finish();
     // A full circuit breaker is the cluster's doing, not the host's.
     const monitor = this.host === null || reason === ResetReason.Overflow ? null : this.host.monitor;
@@ -380,6 +402,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
 
   #encodeData(encoder: RequestEncoder, chunk: Buffer, end: boolean): void {
     if (end) this.#markEncoded();
+    if (this.#log !== null) this.#log.info.bytesSent += chunk.length;
     encoder.encodeData(chunk, end);
   }
 
