@@ -1,6 +1,6 @@
 /** What the data path asks of clusters. A worker's own view: lists of hosts are immutable and swapped whole. */
 import type { RequestEncoder, ResponseDecoder } from '../http/codec.ts';
-import type { RequestHeaders } from '../http/header-map.ts';
+import type { HeaderMap, RequestHeaders } from '../http/header-map.ts';
 import type { ResetReason } from '../http/reset-reason.ts';
 import type { ConnectionInfo, StreamInfo } from '../http/stream-info.ts';
 import type { Host } from '../lb/host.ts';
@@ -18,6 +18,12 @@ export interface ClusterManager {
   readonly localClusterSize?: number;
 }
 
+/** Where responses with load reports (ORCA) go. */
+export interface LoadReports {
+  /** @param fields headers or trailers of a response of `host` */
+  onResponse(host: Host, fields: HeaderMap): void;
+}
+
 export interface Cluster {
   readonly name: string;
   readonly settings: ClusterSettings;
@@ -25,6 +31,8 @@ export interface Cluster {
   readonly metadata: Readonly<Record<string, unknown>> | null;
   /** Share of the requests that is refused, 0 to 1 (drop_overloads). */
   readonly dropOverload: number;
+  /** Takes what backends say of their load; null = nobody asks. */
+  readonly loadReports?: LoadReports | null;
   /** Hosts by priority, as balancing sees them now. */
   readonly hostSets: readonly HostSet[];
   /** @param priority 0 default, 1 high */

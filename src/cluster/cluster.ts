@@ -1,13 +1,15 @@
 /** One cluster on one worker, made when it is first used: its hosts, balancer, limits, statistics and pools. */
 import { Http1ClientConnection } from '../http/h1/client-connection.ts';
 import { Http1Stats } from '../http/h1/stats.ts';
+import { ClientSideWeights } from '../lb/client-side-weights.ts';
 import { HashBalancer } from '../lb/hash/hash-balancer.ts';
 import { type FailureReporter, HOST_CELLS, Host, type Locality } from '../lb/host.ts';
 import type { HostMonitor } from '../lb/host-monitor.ts';
 import { type HostSet, type HostSetOptions, makeHostSet } from '../lb/host-set.ts';
 import type { LoadBalancer } from '../lb/load-balancer.ts';
 import type { LocalCluster } from '../lb/locality/zone-routing.ts';
-import { OverrideHosts } from '../lb/override-hosts.ts';
+import { ANY_STATUS, OverrideHosts } from '../lb/override-hosts.ts';
+import { namedAddresses, type OverrideSource } from '../lb/override-sources.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import type { Address } from '../net/address.ts';
 import { BREAKER_CELLS, CircuitBreaker } from '../resilience/circuit-breaker.ts';
@@ -133,6 +135,8 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   #http1Stats: Http1Stats | null = null;
   #hashTables: HashTables | null = null;
   #overrides: OverrideHosts | null = null;
+  readonly #overrideSources: readonly OverrideSource[] | null;
+  readonly loadReports: ClientSideWeights | null;
   /** HostUpdate.version of the hosts of now. */
   hostsVersion = 0;
 
@@ -186,6 +190,10 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     this.#defaultBreaker = breaker(0);
     this.#highBreaker = breaker(1);
     this.#pools = new Set();
+    this.#overrideSources = settings.balancer.overrideSources;
+    const weights = settings.balancer.clientSideWeights;
+    const hostsNow = () => this.#sets.map((set) => set.hosts);
+    this.loadReports = weights === null ? null : new ClientSideWeights(weights, deps.clock, hostsNow, () => this.refreshHealth());
     this.#newMonitor = this.#monitors(deps);
     this.#sets = [];
     this.#setOptions = {
@@ -205,7 +213,8 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
 
   chooseHost(context: LbContext): Host | null {
     const override = context.overrideHost ?? null;
-    let host = override === null ? null : this.#overrideHost(override.address);
+    let host = override === null ? null : this.#overrideHost(override.address, this.settings.balancer.overrideStatus);
+    if (override === null && this.#overrideSources !== null) host = this.#namedHost(this.#overrideSources, context);
     if (host === null && override?.strict !== true) host = this.balancer.chooseHost(context);
     if (host === null) this.stats.upstreamCxNoneHealthy.inc();
     return host;
@@ -276,12 +285,14 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
 
   /** The cluster is gone: requests in flight end, idle connections close. */
   drain(): void {
+    this.loadReports?.stop();
     for (const pool of [...this.#pools]) pool.drain();
     if (this.balancer instanceof OriginalDstBalancer) this.balancer.stop();
   }
 
   /** Ends everything at once. */
   close(): void {
+    this.loadReports?.stop();
     for (const pool of [...this.#pools]) pool.close();
     if (this.balancer instanceof OriginalDstBalancer) this.balancer.stop();
   }
@@ -385,9 +396,20 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     if (this.balancer instanceof HashBalancer) this.balancer.useTables(tables.priorities);
   }
 
-  #overrideHost(address: string): Host | null {
+  /** The first of the hosts that the request names which is there; each try begins with the next name. */
+  #namedHost(sources: readonly OverrideSource[], context: LbContext): Host | null {
+    const addresses = namedAddresses(sources, context);
+    for (let i = Math.max(context.streamInfo.attemptCount - 1, 0); i < addresses.length; i++) {
+      // In whatever health, as in Envoy.
+      const host = this.#overrideHost(addresses[i]!, ANY_STATUS);
+      if (host !== null) return host;
+    }
+    return null;
+  }
+
+  #overrideHost(address: string, allowed: number): Host | null {
     if (this.#overrides?.sets !== this.hostSets) this.#overrides = new OverrideHosts(this.hostSets);
-    return this.#overrides.find(address, this.settings.balancer.overrideStatus);
+    return this.#overrides.find(address, allowed);
   }
 
   /** Requests in flight from all workers. */

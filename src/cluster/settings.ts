@@ -1,9 +1,11 @@
 /** What a cluster is told: plain data, made from the Cluster message on the control thread. Every default is stated here, once. */
 import { DEFAULT_HTTP1_CLIENT_SETTINGS, type Http1Settings } from '../http/h1/settings.ts';
+import type { ClientSideWeightSettings } from '../lb/client-side-weights.ts';
 import type { ConsistentHashSettings } from '../lb/hash/table.ts';
 import type { LeastRequestSettings } from '../lb/least-request.ts';
 import { DEFAULT_LOCALITY_POLICY, type LocalityPolicy } from '../lb/locality/policy.ts';
 import { OverrideStatus } from '../lb/override-hosts.ts';
+import type { OverrideSource } from '../lb/override-sources.ts';
 import type { SlowStartSettings } from '../lb/slow-start.ts';
 import type { SubsetSettings } from '../lb/subset/settings.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
@@ -21,6 +23,8 @@ export interface BalancerSettings extends LeastRequestSettings {
   /** OverrideStatus bits: in which health a host may be that the request names. */
   readonly overrideStatus: number;
   readonly slowStart: SlowStartSettings | null;
+  readonly clientSideWeights: ClientSideWeightSettings | null;
+  readonly overrideSources: readonly OverrideSource[] | null;
   readonly consistentHash: ConsistentHashSettings | null;
   readonly subset: SubsetSettings | null;
 }
@@ -188,6 +192,8 @@ export const DEFAULT_BALANCER: BalancerSettings = Object.freeze({
   locality: DEFAULT_LOCALITY_POLICY,
   overrideStatus: OverrideStatus.Healthy | OverrideStatus.Degraded,
   slowStart: null,
+  clientSideWeights: null,
+  overrideSources: null,
   consistentHash: null,
   subset: null,
 });

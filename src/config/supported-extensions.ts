@@ -289,6 +289,16 @@ envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin
   + *
 envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash
   + *
+envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality
+  + *
+envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin
+  + blackout_period weight_expiration_period weight_update_period error_utilization_penalty metric_names_for_computing_utilization
+  + slow_start_config enable_oob_load_report
+  ~ oob_reporting_period
+envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost
+  + override_host_sources fallback_policy
+envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource
+  + *
 envoy.extensions.load_balancing_policies.maglev.v3.Maglev
   + *
 envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig

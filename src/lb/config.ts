@@ -1,5 +1,5 @@
 /** Balancing settings. Source: envoy.config.cluster.v3.Cluster (lb_policy and its companions) and load_balancing_policy's typed policies. */
-import type { Any } from '@bufbuild/protobuf/wkt';
+import type { Any, Duration } from '@bufbuild/protobuf/wkt';
 import { anyTypeName, type CompileContext } from '../config/context.ts';
 import {
   type Cluster,
@@ -10,22 +10,30 @@ import {
 } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { RuntimeDouble } from '../config/gen/envoy/config/core/v3/base_pb.js';
 import { HealthStatus } from '../config/gen/envoy/config/core/v3/health_check_pb.js';
+import type { ClientSideWeightedRoundRobin } from '../config/gen/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin_pb.js';
 import type { SlowStartConfig } from '../config/gen/envoy/extensions/load_balancing_policies/common/v3/common_pb.js';
 import {
   type LeastRequest,
   LeastRequest_SelectionMethod as SelectionMethod,
 } from '../config/gen/envoy/extensions/load_balancing_policies/least_request/v3/least_request_pb.js';
 import type { Maglev } from '../config/gen/envoy/extensions/load_balancing_policies/maglev/v3/maglev_pb.js';
+import type {
+  OverrideHost,
+  OverrideHost_OverrideHostSource,
+} from '../config/gen/envoy/extensions/load_balancing_policies/override_host/v3/override_host_pb.js';
 import type { Random as RandomPolicy } from '../config/gen/envoy/extensions/load_balancing_policies/random/v3/random_pb.js';
 import type { RingHash } from '../config/gen/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash_pb.js';
 import type { RoundRobin } from '../config/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js';
 import type { Subset } from '../config/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js';
+import type { WrrLocality } from '../config/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js';
+import type { ClientSideWeightSettings } from './client-side-weights.ts';
 import { checkHostnameHashing, compileLegacyMaglev, compileLegacyRing, compileMaglev, compileRing } from './hash/config.ts';
 import type { ConsistentHashSettings } from './hash/table.ts';
 import type { LeastRequestSettings } from './least-request.ts';
 import { compileLocalityPolicy } from './locality/config.ts';
 import type { LocalityPolicy } from './locality/policy.ts';
 import { OverrideStatus } from './override-hosts.ts';
+import type { OverrideSource } from './override-sources.ts';
 import type { SlowStartSettings } from './slow-start.ts';
 import { compileSubset } from './subset/config.ts';
 import type { SubsetSettings } from './subset/settings.ts';
@@ -40,6 +48,10 @@ export interface PolicySettings extends LeastRequestSettings {
   readonly overrideStatus: number;
   /** ROUND_ROBIN and LEAST_REQUEST; null = off. */
   readonly slowStart: SlowStartSettings | null;
+  /** client_side_weighted_round_robin; null for others. */
+  readonly clientSideWeights: ClientSideWeightSettings | null;
+  /** override_host: where a request may name its host; null = nowhere. */
+  readonly overrideSources: readonly OverrideSource[] | null;
   /** RING_HASH and MAGLEV; null for others. */
   readonly consistentHash: ConsistentHashSettings | null;
 }
@@ -54,6 +66,7 @@ const OVERRIDE_BITS: Readonly<Record<HealthStatus, number>> = {
   [HealthStatus.DEGRADED]: OverrideStatus.Degraded,
 };
 
+const CLIENT_SIDE = 'envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin';
 const TYPED_PREFIX = 'envoy.extensions.load_balancing_policies.';
 
 export function compileBalancer(message: Cluster, at: CompileContext, usual: PolicySettings): PolicySettings {
@@ -123,6 +136,40 @@ const TYPED: Readonly<Record<string, (any: Any | undefined, at: CompileContext, 
     if (typed?.subsetLbPolicy === undefined) return null;
     return { ...compileTyped(typed.subsetLbPolicy, at.field('subset_lb_policy'), defaults), subset: compileSubset(typed, at) };
   },
+  'wrr_locality.v3.WrrLocality': (any, at, defaults) => {
+    const typed = at.unpackAs<WrrLocality>(any, 'envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality');
+    if (typed?.endpointPickingPolicy === undefined) return null;
+    const here = at.field('endpoint_picking_policy');
+    const picked = compileTyped(typed.endpointPickingPolicy, here, defaults);
+    if (picked.clientSideWeights === null)
+      here.error(
+        'Currently WrrLocalityLoadBalancer only supports ClientSideWeightedRoundRobinLoadBalancer as its endpoint picking policy.',
+      );
+    return { ...picked, locality: { ...picked.locality, weighted: true } };
+  },
+  'client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin': (any, at, defaults) => {
+    const typed = at.unpackAs<ClientSideWeightedRoundRobin>(any, CLIENT_SIDE);
+    if (typed?.enableOobLoadReport === true) at.unsupported('enable_oob_load_report');
+    return (
+      typed && {
+        ...defaults,
+        policy: 'ROUND_ROBIN',
+        clientSideWeights: clientSideWeights(typed),
+        slowStart: slowStart(typed.slowStartConfig),
+      }
+    );
+  },
+  'override_host.v3.OverrideHost': (any, at, defaults) => {
+    const typed = at.unpackAs<OverrideHost>(any, 'envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost');
+    if (typed === null) return null;
+    const overrideSources = typed.overrideHostSources.map((source, i) => overrideSource(source, at.field('override_host_sources', i)));
+    if (overrideSources.length === 0) at.field('override_host_sources').error('value must contain at least 1 item(s)');
+    if (typed.fallbackPolicy === undefined) {
+      at.field('fallback_policy').error('value is required');
+      return null;
+    }
+    return { ...compileTyped(typed.fallbackPolicy, at.field('fallback_policy'), defaults), overrideSources };
+  },
   'maglev.v3.Maglev': (any, at, defaults) => {
     const typed = at.unpackAs<Maglev>(any, 'envoy.extensions.load_balancing_policies.maglev.v3.Maglev');
     return typed && { ...defaults, policy: 'MAGLEV', consistentHash: compileMaglev(typed, at) };
@@ -163,10 +210,31 @@ function leastRequest(
   };
 }
 
+function clientSideWeights(config: ClientSideWeightedRoundRobin): ClientSideWeightSettings {
+  return {
+    blackoutMs: milliseconds(config.blackoutPeriod) ?? 10_000,
+    expirationMs: milliseconds(config.weightExpirationPeriod) ?? 180_000,
+    updateMs: milliseconds(config.weightUpdatePeriod) ?? 1000,
+    errorPenalty: config.errorUtilizationPenalty ?? 0,
+    metricNames: config.metricNamesForComputingUtilization,
+  };
+}
+
+function overrideSource(source: OverrideHost_OverrideHostSource, at: CompileContext): OverrideSource {
+  const { header, metadata } = source;
+  if ((header === '') === (metadata === undefined))
+    at.error(header === '' ? 'Empty override source' : 'Only one override source must be set');
+  if (metadata === undefined) return { kind: 'header', name: header.toLowerCase() };
+  return { kind: 'metadata', namespace: metadata.key, path: metadata.path.map(({ segment }) => String(segment.value ?? '')) };
+}
+
+function milliseconds(duration: Duration | undefined): number | null {
+  return duration === undefined ? null : Number(duration.seconds) * 1000 + Math.floor(duration.nanos / 1e6);
+}
+
 /** Without a window there is none. */
 function slowStart(config: Cluster_SlowStartConfig | SlowStartConfig | undefined): SlowStartSettings | null {
-  const window = config?.slowStartWindow;
-  const windowMs = window === undefined ? 0 : Number(window.seconds) * 1000 + Math.floor(window.nanos / 1e6);
+  const windowMs = milliseconds(config?.slowStartWindow) ?? 0;
   if (config === undefined || windowMs <= 0) return null;
   return {
     windowMs,

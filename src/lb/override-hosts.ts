@@ -13,6 +13,8 @@ export interface OverrideHost {
 /** Bits of override_host_status. */
 export const OverrideStatus = { Healthy: 1, Degraded: 2, Unhealthy: 4, Draining: 8 } as const;
 
+export const ANY_STATUS: number = OverrideStatus.Healthy | OverrideStatus.Degraded | OverrideStatus.Unhealthy | OverrideStatus.Draining;
+
 export class OverrideHosts {
   readonly sets: readonly HostSet[];
   readonly #byAddress = new Map<string, Host>();

@@ -132,5 +132,38 @@ export const sessions: Area = {
         { name: 'in the statistics', ...STATS },
       ],
     },
+    {
+      name: 'hosts named by a header, without sessions',
+      upstreams: UPSTREAMS,
+      routes: `
+        - {match: {prefix: /retry}, route: {cluster: two, retry_policy: {retry_on: 5xx, num_retries: 2}}}
+        ${ROUTE}
+      `,
+      clusters: HOSTS(`
+    load_balancing_policy:
+      policies:
+      - typed_extension_config:
+          name: envoy.load_balancing_policies.override_host
+          typed_config:
+            "@type": type.googleapis.com/envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost
+            override_host_sources: [{header: x-host}, {header: x-second}]
+            fallback_policy: {policies: [{typed_extension_config: {name: envoy.load_balancing_policies.round_robin, typed_config: {"@type": type.googleapis.com/envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin}}}]}
+`),
+      cases: [
+        { name: 'none', send: 'GET /' },
+        { name: 'that host', send: { raw: 'GET / HTTP/1.1\r\nHost: h\r\nx-host: 127.0.0.1:{{b}}\r\n\r\n' } },
+        { name: 'from the second header', send: { raw: 'GET / HTTP/1.1\r\nHost: h\r\nx-second: 127.0.0.1:{{b}}\r\n\r\n' } },
+        { name: 'an unhealthy one', send: { raw: 'GET / HTTP/1.1\r\nHost: h\r\nx-host: 127.0.0.1:{{c}}\r\n\r\n' } },
+        { name: 'a degraded one', send: { raw: 'GET / HTTP/1.1\r\nHost: h\r\nx-host: 127.0.0.1:{{d}}\r\n\r\n' } },
+        { name: 'one that is not there', send: get('/', ['x-host', '1.2.3.4:5']) },
+        { name: 'not there, then there', send: { raw: 'GET / HTTP/1.1\r\nHost: h\r\nx-host: 1.2.3.4:5,127.0.0.1:{{b}}\r\n\r\n' } },
+        { name: 'nonsense', send: get('/', ['x-host', 'nonsense']) },
+        {
+          name: 'retries take the next',
+          send: { raw: 'GET /retry HTTP/1.1\r\nHost: h\r\nx-host: 127.0.0.1:{{b}},127.0.0.1:{{d}}\r\n\r\n' },
+          upstream: { b: [reply({ status: '503 E' })], d: [reply({ status: '503 E' })] },
+        },
+      ],
+    },
   ],
 };

@@ -139,6 +139,7 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
     const info = stream.info;
     const now = stream.clock.nowMs();
     info.firstUpstreamRxMs = now;
+    this.cluster.loadReports?.onResponse(attempt.host!, headers);
     const verdict = this.retry === null ? Verdict.Pass : this.judgeResponse(attempt, headers);
     if (verdict === Verdict.Retried) return;
     if (this.action.internalRedirect !== null && this.#redirects(headers)) return;
@@ -189,6 +190,7 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
   }
 
   onAttemptTrailers(attempt: UpstreamAttempt, trailers: HeaderMap): void {
+    this.cluster.loadReports?.onResponse(attempt.host!, trailers);
     if (attempt.grpcResultPending) {
       const status = readGrpcStatus(trailers);
       attempt.countResult(status >= 0 && grpcToHttpStatus(status) < 500 ? HostResult.Success : HostResult.Error);
