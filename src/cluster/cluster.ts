@@ -8,8 +8,6 @@ import type { HostMonitor } from '../lb/host-monitor.ts';
 import { type HostSet, type HostSetOptions, makeHostSet } from '../lb/host-set.ts';
 import type { LoadBalancer } from '../lb/load-balancer.ts';
 import type { LocalCluster } from '../lb/locality/zone-routing.ts';
-import { ANY_STATUS, OverrideHosts } from '../lb/override-hosts.ts';
-import { namedAddresses, type OverrideSource } from '../lb/override-sources.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import type { Address } from '../net/address.ts';
 import { BREAKER_CELLS, CircuitBreaker } from '../resilience/circuit-breaker.ts';
@@ -29,6 +27,7 @@ import { ClusterStats } from './cluster-stats.ts';
 import type { HashTables } from './hash-tables.ts';
 import { changedList, type HostDelta } from './host-delta.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
+import { NamedHosts } from './named-hosts.ts';
 import { OriginalDstBalancer } from './original-dst.ts';
 import { ByteMeter } from './pool/byte-meter.ts';
 import { type ConnectAttempt, type ConnectListener, type ConnectOptions, type Connector, connectSocket } from './pool/connect.ts';
@@ -134,8 +133,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   #sets: readonly HostSet[];
   #http1Stats: Http1Stats | null = null;
   #hashTables: HashTables | null = null;
-  #overrides: OverrideHosts | null = null;
-  readonly #overrideSources: readonly OverrideSource[] | null;
+  readonly #named: NamedHosts;
   readonly loadReports: ClientSideWeights | null;
   /** HostUpdate.version of the hosts of now. */
   hostsVersion = 0;
@@ -190,7 +188,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     this.#defaultBreaker = breaker(0);
     this.#highBreaker = breaker(1);
     this.#pools = new Set();
-    this.#overrideSources = settings.balancer.overrideSources;
+    this.#named = new NamedHosts(settings.balancer);
     const weights = settings.balancer.clientSideWeights;
     const hostsNow = () => this.#sets.map((set) => set.hosts);
     this.loadReports = weights === null ? null : new ClientSideWeights(weights, deps.clock, hostsNow, () => this.refreshHealth());
@@ -212,10 +210,8 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   }
 
   chooseHost(context: LbContext): Host | null {
-    const override = context.overrideHost ?? null;
-    let host = override === null ? null : this.#overrideHost(override.address, this.settings.balancer.overrideStatus);
-    if (override === null && this.#overrideSources !== null) host = this.#namedHost(this.#overrideSources, context);
-    if (host === null && override?.strict !== true) host = this.balancer.chooseHost(context);
+    let host = this.#named.choose(context, this.hostSets);
+    if (host === null && context.overrideHost?.strict !== true) host = this.balancer.chooseHost(context);
     if (host === null) this.stats.upstreamCxNoneHealthy.inc();
     return host;
   }
@@ -394,22 +390,6 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     const tables = this.#hashTables;
     if (tables === null || tables.id !== this.id || tables.version !== this.hostsVersion) return;
     if (this.balancer instanceof HashBalancer) this.balancer.useTables(tables.priorities);
-  }
-
-  /** The first of the hosts that the request names which is there; each try begins with the next name. */
-  #namedHost(sources: readonly OverrideSource[], context: LbContext): Host | null {
-    const addresses = namedAddresses(sources, context);
-    for (let i = Math.max(context.streamInfo.attemptCount - 1, 0); i < addresses.length; i++) {
-      // In whatever health, as in Envoy.
-      const host = this.#overrideHost(addresses[i]!, ANY_STATUS);
-      if (host !== null) return host;
-    }
-    return null;
-  }
-
-  #overrideHost(address: string, allowed: number): Host | null {
-    if (this.#overrides?.sets !== this.hostSets) this.#overrides = new OverrideHosts(this.hostSets);
-    return this.#overrides.find(address, allowed);
   }
 
   /** Requests in flight from all workers. */
