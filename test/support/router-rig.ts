@@ -63,6 +63,7 @@ export interface RigOptions {
   readonly noRoute?: boolean;
   readonly unknownCluster?: boolean;
   readonly noHosts?: boolean;
+  readonly dropOverload?: number;
   readonly thresholds?: Partial<ThresholdSettings>;
   readonly runtime?: Readonly<Record<string, string>>;
   readonly maxStreamDurationMs?: number;
@@ -383,6 +384,7 @@ export class RouterRig {
       settings,
       stats: new ClusterStats(this.stats.tagged('cluster', 'envoy.cluster_name', 'a')),
       metadata: null,
+      dropOverload: options.dropOverload ?? 0,
       circuitBreaker: () => this.breaker,
       chooseHost: (context: LbContext) => {
         this.lastContext = context;

@@ -60,6 +60,33 @@ describe('answers without an upstream', () => {
       },
     ],
     [
+      'all dropped for overload',
+      { dropOverload: 1 },
+      {
+        status: 503,
+        body: 'unconditional drop overload',
+        flags: 'UDO',
+        details: 'unconditional_drop_overload',
+        headers: { ...ROUTE, 'x-envoy-unconditional-drop-overload': 'true' },
+      },
+    ],
+    [
+      'nearly all dropped for overload',
+      { dropOverload: 0.999_999 },
+      {
+        status: 503,
+        body: 'drop overload',
+        flags: 'DO',
+        details: 'drop_overload',
+        headers: { ...ROUTE, 'x-envoy-drop-overload': 'true' },
+      },
+    ],
+    [
+      'dropped for overload, envoy headers suppressed',
+      { dropOverload: 1, settings: { suppressEnvoyHeaders: true } },
+      { status: 503, body: 'unconditional drop overload', flags: 'UDO', details: 'unconditional_drop_overload' },
+    ],
+    [
       'envoy headers suppressed',
       { runtime: { 'upstream.maintenance_mode.a': '100' }, settings: { suppressEnvoyHeaders: true } },
       { status: 503, body: 'maintenance mode', flags: 'UO', details: 'maintenance_mode', headers: ROUTE },
@@ -67,6 +94,15 @@ describe('answers without an upstream', () => {
   ])('%s', (_name, options, expected) => {
     expect(new RouterRig(options).send().answer).toEqual({ headers: ROUTE, ...expected });
   });
+});
+
+test.each<[string, RigOptions]>([
+  ['none is to be dropped', { dropOverload: 0 }],
+  ['the runtime allows none', { dropOverload: 1, runtime: { 'load_balancing_policy.drop_overload_limit': '0' } }],
+])('%s: the request goes on', (_name, options) => {
+  const rig = new RouterRig(options).send();
+  rig.attempt(1).respond(200);
+  expect(rig.answer.status).toBe(200);
 });
 
 describe('answers for an attempt that failed', () => {
