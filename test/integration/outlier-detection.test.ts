@@ -48,7 +48,7 @@ async function start(statuses: readonly number[], outlier: string, concurrency =
   upstreams = await Promise.all(statuses.map((status) => Upstream.start(status)));
   const settings = staticCluster('up', ...upstreams.map((upstream) => upstream.port)).replace(
     /\}$/,
-    `, outlier_detection: ${outlier}${cluster}}`,
+    `, outlier_detection: ${outlier}, common_lb_config: {update_merge_window: 0s}${cluster}}`,
   );
   proxy = await ProxyProcess.start(
     `${ADMIN}static_resources:\n  listeners: [${httpListener('front', routeTo('up'))}]\n  clusters: [${settings}]\n`,

@@ -27,6 +27,7 @@ describe('ejection', () => {
   test('of a host that is out already changes nothing', () => {
     const rig = new OutlierRig(1);
     rig.respond(0, 500, 50);
+    expect(rig.detections).toHaveLength(1);
     expect([rig.stat('ejections_detected_consecutive_5xx'), rig.stat('ejections_enforced_total'), rig.events.length]).toEqual([1, 1, 1]);
   });
 

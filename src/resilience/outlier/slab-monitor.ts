@@ -2,6 +2,7 @@
  * A host's monitor on a worker: counts into cells that all workers share, and reports when a row of failures has become long enough.
  * Which result counts as what: Envoy's DetectorHostMonitorImpl.
  */
+import { HealthFlag, HOST_HEALTH_CELL } from '../../lb/host.ts';
 import type { HostMonitor } from '../../lb/host-monitor.ts';
 import type { RuntimeSnapshot } from '../../runtime/runtime.ts';
 import type { ErrorMatcher } from './error-matcher.ts';
@@ -120,6 +121,8 @@ export class SlabMonitor implements HostMonitor {
       if (before === count || before < threshold) break;
       count = before;
     }
-    this.#deps.report(this.#slot, detection);
+    // Of a host that is out already nobody wants to hear. The counter is cleared when it comes back.
+    if ((Atomics.load(this.#cells, this.#slot + HOST_HEALTH_CELL) & HealthFlag.FailedOutlierCheck) === 0)
+      this.#deps.report(this.#slot, detection);
   }
 }
