@@ -1,9 +1,11 @@
 /** One cluster on one worker, made when it is first used: its hosts, balancer, limits, statistics and pools. */
 import { Http1ClientConnection } from '../http/h1/client-connection.ts';
 import { Http1Stats } from '../http/h1/stats.ts';
+import { Http2ClientConnection } from '../http/h2/client-connection.ts';
+import { Http2Stats } from '../http/h2/stats.ts';
 import { ClientSideWeights } from '../lb/client-side-weights.ts';
 import { HashBalancer } from '../lb/hash/hash-balancer.ts';
-import { type FailureReporter, HOST_CELLS, Host, type Locality } from '../lb/host.ts';
+import { type FailureReporter, HOST_CELLS, type Host, type Locality } from '../lb/host.ts';
 import type { HostMonitor } from '../lb/host-monitor.ts';
 import { type HostSet, type HostSetOptions, makeHostSet } from '../lb/host-set.ts';
 import type { LoadBalancer } from '../lb/load-balancer.ts';
@@ -32,9 +34,11 @@ import { OriginalDstBalancer } from './original-dst.ts';
 import { ByteMeter } from './pool/byte-meter.ts';
 import { type ConnectAttempt, type ConnectListener, type ConnectOptions, type Connector, connectSocket } from './pool/connect.ts';
 import { Http1Pool } from './pool/h1-pool.ts';
-import type { ClientCodecFactory, PoolOwner } from './pool/pool-owner.ts';
+import { Http2Pool } from './pool/h2-pool.ts';
+import type { ClientCodecFactory, ClusterPool, Http2CodecFactory, PoolOwner } from './pool/pool-owner.ts';
 import { SecureAttempt } from './pool/secure-connect.ts';
 import { TcpConnecting } from './pool/tcp-connect.ts';
+import { PooledHost } from './pooled-host.ts';
 import type { ClusterSettings, UpstreamHttpSettings } from './settings.ts';
 import { TransportSockets, usesTls } from './transport-sockets.ts';
 
@@ -77,27 +81,6 @@ const NO_PLACE: ClusterPlace = Object.freeze({ locality: null, localCluster: nul
 
 export { CLUSTER_CELLS, clusterBlockCells };
 
-/** A host with this worker's pools to it, by routing priority. */
-export class PooledHost extends Host {
-  /** The cluster that made it, and has its pools. */
-  readonly owner: WorkerCluster;
-  defaultPool: Http1Pool | null;
-  highPool: Http1Pool | null;
-  /** As balancing saw it last. */
-  wasUnhealthy: boolean;
-  /** Connections that end with the host's health (close_connections_on_host_health_failure); null = none. */
-  tcp: Set<TcpConnecting> | null;
-
-  constructor(address: Address, hostname: string, cells: Int32Array, base: number, ledger: Int32Array | null, owner: WorkerCluster) {
-    super(address, hostname, cells, base, ledger);
-    this.owner = owner;
-    this.defaultPool = null;
-    this.highPool = null;
-    this.wasUnhealthy = false;
-    this.tcp = null;
-  }
-}
-
 export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   readonly name: string;
   readonly id: number;
@@ -116,6 +99,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   readonly preconnectRatio: number;
   readonly http: UpstreamHttpSettings;
   readonly newHttp1Codec: ClientCodecFactory;
+  readonly newHttp2Codec: Http2CodecFactory;
   readonly #cells: Int32Array;
   readonly #sharedCells: Int32Array;
   readonly #deps: ClusterDeps;
@@ -127,11 +111,12 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   dropOverload: number;
   /** Another number with every change of `hostSets`. */
   setsVersion = 0;
-  readonly #pools: Set<Http1Pool>;
+  readonly #pools: Set<ClusterPool>;
   readonly #setOptions: HostSetOptions;
   readonly #newMonitor: ((slot: number) => HostMonitor) | null;
   #sets: readonly HostSet[];
   #http1Stats: Http1Stats | null = null;
+  #http2Stats: Http2Stats | null = null;
   #hashTables: HashTables | null = null;
   readonly #named: NamedHosts;
   readonly loadReports: ClientSideWeights | null;
@@ -166,6 +151,10 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
       // Shown from the first connection on, as in Envoy.
       this.#http1Stats ??= new Http1Stats(this.stats.scope);
       return new Http1ClientConnection(connection, settings.http.http1, callbacks);
+    };
+    this.newHttp2Codec = (connection, callbacks) => {
+      this.#http2Stats ??= new Http2Stats(this.stats.scope);
+      return new Http2ClientConnection(connection, settings.http.http2!, callbacks, this.#http2Stats, deps.clock, deps.random);
     };
 
     const cellCount = clusterBlockCells(settings);
@@ -219,8 +208,14 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   httpPool(host: Host, priority: 0 | 1, context: LbContext): HttpPool | null {
     const pooled = host as PooledHost;
     if (pooled.owner !== this) return pooled.owner.httpPool(host, priority, context);
+    const http2 = this.http.asDownstream ? context.streamInfo.protocol === 'HTTP/2' : this.http.http2 !== null;
+    // Of a cluster that speaks what its clients speak, a host has pools of both kinds.
+    if (http2 && this.http.asDownstream) {
+      const pool = priority === 0 ? pooled.defaultHttp2Pool : pooled.highHttp2Pool;
+      return pool ?? this.#newPool(pooled, priority, true);
+    }
     const pool = priority === 0 ? pooled.defaultPool : pooled.highPool;
-    return pool ?? this.#newPool(pooled, priority);
+    return pool ?? this.#newPool(pooled, priority, http2);
   }
 
   connectTcp(host: Host, priority: 0 | 1, client: TcpClient, context: LbContext): TcpConnect {
@@ -427,8 +422,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     if (unhealthy === host.wasUnhealthy) return;
     host.wasUnhealthy = unhealthy;
     if (!unhealthy) return;
-    host.defaultPool?.drainConnections();
-    host.highPool?.drainConnections();
+    host.eachPool((pool) => pool.drainConnections());
     for (const connecting of host.tcp ?? []) connecting.close();
   }
 
@@ -438,25 +432,23 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
 
   #dropHost(host: PooledHost): void {
     host.member = false;
-    host.defaultPool?.drain();
-    host.highPool?.drain();
+    host.eachPool((pool) => pool.drain());
   }
 
-  #newPool(host: PooledHost, priority: 0 | 1): HttpPool | null {
+  #newPool(host: PooledHost, priority: 0 | 1, http2: boolean): HttpPool | null {
     const pools = this.circuitBreaker(priority).connectionPools;
     if (!pools.tryInc() && !(this.#reclaimPool() && pools.tryInc())) {
       this.stats.upstreamCxPoolOverflow.inc();
       return null;
     }
-    const pool = new Http1Pool(host, priority, this, (empty) => {
+    const onEmpty = (empty: ClusterPool): void => {
       if (!this.#pools.delete(empty)) return;
       pools.dec();
-      if (host.defaultPool === empty) host.defaultPool = null;
-      else if (host.highPool === empty) host.highPool = null;
-    });
+      host.forgetPool(empty);
+    };
+    const pool = http2 ? new Http2Pool(host, priority, this, onEmpty) : new Http1Pool(host, priority, this, onEmpty);
     this.#pools.add(pool);
-    if (priority === 0) host.defaultPool = pool;
-    else host.highPool = pool;
+    host.keepPool(pool, priority, http2 && this.http.asDownstream);
     return pool;
   }
 

@@ -1,5 +1,6 @@
 /** What a cluster is told: plain data, made from the Cluster message on the control thread. Every default is stated here, once. */
 import { DEFAULT_HTTP1_CLIENT_SETTINGS, type Http1Settings } from '../http/h1/settings.ts';
+import type { Http2Settings } from '../http/h2/settings.ts';
 import type { ClientSideWeightSettings } from '../lb/client-side-weights.ts';
 import type { ConsistentHashSettings } from '../lb/hash/table.ts';
 import type { LeastRequestSettings } from '../lb/least-request.ts';
@@ -55,7 +56,7 @@ export interface LocalitySettings {
   readonly endpoints: readonly EndpointSettings[];
 }
 
-/** Source: envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit HTTP/1.1. All times in ms, 0 = off. */
+/** Source: envoy.extensions.upstreams.http.v3.HttpProtocolOptions. All times in ms, 0 = off. */
 export interface UpstreamHttpSettings {
   readonly idleTimeoutMs: number;
   readonly maxConnectionDurationMs: number;
@@ -64,6 +65,10 @@ export interface UpstreamHttpSettings {
   /** 0 = no limit. */
   readonly maxRequestsPerConnection: number;
   readonly http1: Http1Settings;
+  /** null: HTTP/1.1 is spoken. */
+  readonly http2: Http2Settings | null;
+  /** Whatever the client speaks (use_downstream_protocol_config); without `http2`, HTTP/1.1 all the same. */
+  readonly asDownstream: boolean;
 }
 
 export interface TcpKeepAliveSettings {
@@ -204,6 +209,8 @@ export const DEFAULT_UPSTREAM_HTTP: UpstreamHttpSettings = Object.freeze({
   maxStreamDurationMs: 0,
   maxRequestsPerConnection: 0,
   http1: DEFAULT_HTTP1_CLIENT_SETTINGS,
+  http2: null,
+  asDownstream: false,
 });
 
 export const DEFAULT_DNS: DnsSettings = Object.freeze({

@@ -215,7 +215,8 @@ envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet
 
 envoy.config.cluster.v3.Cluster
   + name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment
-  + max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options typed_extension_protocol_options
+  + max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options
+  + typed_extension_protocol_options
   + upstream_http_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_lookup_family dns_resolvers
   + dns_jitter dns_resolution_config typed_dns_resolver_config wait_for_warm_on_init cleanup_interval upstream_bind_config
   + original_dst_lb_config least_request_lb_config round_robin_lb_config ring_hash_lb_config maglev_lb_config

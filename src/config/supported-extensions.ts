@@ -225,7 +225,7 @@ envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions
   + outlier_detection
-  + common_http_protocol_options upstream_http_protocol_options explicit_http_config
+  + common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection
   + *
 envoy.config.common.matcher.v3.MatchPredicate
@@ -236,9 +236,9 @@ envoy.config.common.matcher.v3.MatchPredicate.MatchSet
 envoy.config.common.matcher.v3.HttpHeadersMatch
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig
-  + http_protocol_options
+  + http_protocol_options http2_protocol_options
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig
-  + http_protocol_options
+  + http_protocol_options http2_protocol_options
 envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery
   + *
 envoy.extensions.formatter.metadata.v3.Metadata

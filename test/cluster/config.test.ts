@@ -134,7 +134,36 @@ typed_extension_protocol_options:
       maxStreamDurationMs: 3000,
       maxRequestsPerConnection: 10,
       http1: { ...DEFAULT_UPSTREAM_HTTP.http1, enableTrailers: true, maxHeadersCount: 7 },
+      http2: null,
+      asDownstream: false,
     });
+  });
+
+  test('HTTP/2: explicit, as downstream, and in the deprecated field', () => {
+    const typedOptions = (text: string) => `
+name: c
+typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    common_http_protocol_options: {max_headers_count: 7}
+    ${text}
+`;
+    const explicit = settingsOf(
+      typedOptions(
+        'explicit_http_config: {http2_protocol_options: {max_concurrent_streams: 9, connection_keepalive: {interval: 5s, timeout: 1s}, custom_settings_parameters: [{identifier: 77, value: 3}]}}',
+      ),
+    ).http;
+    expect(explicit.asDownstream).toBe(false);
+    expect(explicit.http2).toMatchObject({
+      maxConcurrentStreams: 9,
+      initialStreamWindow: 16 * 1024 * 1024,
+      maxHeadersCount: 7,
+      keepalive: { intervalMs: 5000, timeoutMs: 1000, jitterPercent: 15, idleIntervalMs: 0 },
+      customSettings: [77, 3],
+    });
+    const downstream = settingsOf(typedOptions('use_downstream_protocol_config: {http2_protocol_options: {allow_connect: true}}')).http;
+    expect([downstream.asDownstream, downstream.http2?.allowConnect]).toEqual([true, true]);
+    expect(settingsOf('name: c\nhttp2_protocol_options: {hpack_table_size: 0}').http.http2?.hpackTableSize).toBe(0);
   });
 
   test('protocol options, deprecated', () => {

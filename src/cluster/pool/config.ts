@@ -4,6 +4,7 @@ import type { Cluster } from '../../config/gen/envoy/config/cluster/v3/cluster_p
 import {
   type HttpProtocolOptions as CommonOptions,
   type Http1ProtocolOptions,
+  type Http2ProtocolOptions,
   HttpProtocolOptions_HeadersWithUnderscoresAction as UnderscoresAction,
 } from '../../config/gen/envoy/config/core/v3/protocol_pb.js';
 import type { HttpProtocolOptions } from '../../config/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
@@ -11,6 +12,7 @@ import type { TcpProtocolOptions } from '../../config/gen/envoy/extensions/upstr
 import { durationMs } from '../../http/config.ts';
 import { compileHttp1Options } from '../../http/h1/config.ts';
 import { DEFAULT_HTTP1_CLIENT_SETTINGS } from '../../http/h1/settings.ts';
+import { compileHttp2Options } from '../../http/h2/config.ts';
 import { compileErrorMatch } from '../../resilience/outlier/config.ts';
 import type { ErrorMatchSettings } from '../../resilience/outlier/error-matcher.ts';
 import { DEFAULT_CLUSTER, DEFAULT_UPSTREAM_HTTP, type UpstreamHttpSettings } from '../settings.ts';
@@ -41,53 +43,66 @@ export function compileProtocolOptions(message: Cluster, at: CompileContext): Pr
     } else here.error(`unknown protocol options ${anyTypeName(any)}`);
   }
   // The deprecated fields count only when the typed options are absent.
-  http ??= compileCommon(message.commonHttpProtocolOptions, message.httpProtocolOptions, at.field('http_protocol_options'));
-  if (message.http2ProtocolOptions !== undefined) at.unsupported('http2_protocol_options');
+  http ??= compileCommon(message.commonHttpProtocolOptions, {
+    http1: message.httpProtocolOptions,
+    http1At: at.field('http_protocol_options'),
+    http2: message.http2ProtocolOptions,
+    http2At: at.field('http2_protocol_options'),
+    speaks: message.http2ProtocolOptions === undefined ? 'http1' : 'http2',
+  });
   const perConnection = message.maxRequestsPerConnection;
   if (perConnection !== undefined && http.maxRequestsPerConnection === 0) http = { ...http, maxRequestsPerConnection: perConnection };
   return { http, tcpIdleTimeoutMs, outlierErrors };
 }
 
+/** Which protocols there are, and where they are configured. */
+interface Protocols {
+  readonly http1: Http1ProtocolOptions | undefined;
+  readonly http1At: CompileContext;
+  readonly http2: Http2ProtocolOptions | undefined;
+  readonly http2At: CompileContext;
+  readonly speaks: 'http1' | 'http2' | 'downstream';
+}
+
 function compileTyped(options: HttpProtocolOptions, at: CompileContext): UpstreamHttpSettings {
   const chosen = options.upstreamProtocolOptions;
-  let http1: Http1ProtocolOptions | undefined;
-  let http1At = at;
+  let protocols: Protocols = { http1: undefined, http1At: at, http2: undefined, http2At: at, speaks: 'http1' };
   if (chosen.case === 'explicitHttpConfig') {
     const protocol = chosen.value.protocolConfig;
     const here = at.field('explicit_http_config');
     if (protocol.case === 'httpProtocolOptions') {
-      http1 = protocol.value;
-      http1At = here.field('http_protocol_options');
-    } else if (protocol.case === 'http2ProtocolOptions') here.unsupported('http2_protocol_options');
-    else if (protocol.case === 'http3ProtocolOptions') here.unsupported('http3_protocol_options');
+      protocols = { ...protocols, http1: protocol.value, http1At: here.field('http_protocol_options') };
+    } else if (protocol.case === 'http2ProtocolOptions') {
+      protocols = { ...protocols, http2: protocol.value, http2At: here.field('http2_protocol_options'), speaks: 'http2' };
+    } else if (protocol.case === 'http3ProtocolOptions') here.unsupported('http3_protocol_options');
   } else if (chosen.case === 'useDownstreamProtocolConfig') {
-    // All that can come from downstream today is HTTP/1.
-    http1 = chosen.value.httpProtocolOptions;
-    http1At = at.field('use_downstream_protocol_config').field('http_protocol_options');
+    const here = at.field('use_downstream_protocol_config');
+    protocols = {
+      http1: chosen.value.httpProtocolOptions,
+      http1At: here.field('http_protocol_options'),
+      http2: chosen.value.http2ProtocolOptions,
+      http2At: here.field('http2_protocol_options'),
+      speaks: 'downstream',
+    };
   } else if (chosen.case === 'autoConfig') at.unsupported('auto_config');
   else at.error('one of explicit_http_config, use_downstream_protocol_config and auto_config is required');
-  return compileCommon(options.commonHttpProtocolOptions, http1, http1At);
+  return compileCommon(options.commonHttpProtocolOptions, protocols);
 }
 
-function compileCommon(
-  common: CommonOptions | undefined,
-  http1: Http1ProtocolOptions | undefined,
-  http1At: CompileContext,
-): UpstreamHttpSettings {
+function compileCommon(common: CommonOptions | undefined, protocols: Protocols): UpstreamHttpSettings {
+  const limits = {
+    maxHeadersCount: common?.maxHeadersCount ?? DEFAULT_HTTP1_CLIENT_SETTINGS.maxHeadersCount,
+    maxHeadersKb: common?.maxResponseHeadersKb ?? DEFAULT_HTTP1_CLIENT_SETTINGS.maxHeadersKb,
+    headersWithUnderscores: underscores(common?.headersWithUnderscoresAction),
+  };
   return {
     idleTimeoutMs: durationMs(common?.idleTimeout) ?? DEFAULT_UPSTREAM_HTTP.idleTimeoutMs,
     maxConnectionDurationMs: durationMs(common?.maxConnectionDuration) ?? 0,
     maxStreamDurationMs: durationMs(common?.maxStreamDuration) ?? 0,
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? 0,
-    http1: compileHttp1Options(
-      http1,
-      {
-        maxHeadersCount: common?.maxHeadersCount ?? DEFAULT_HTTP1_CLIENT_SETTINGS.maxHeadersCount,
-        maxHeadersKb: common?.maxResponseHeadersKb ?? DEFAULT_HTTP1_CLIENT_SETTINGS.maxHeadersKb,
-        headersWithUnderscores: underscores(common?.headersWithUnderscoresAction),
-      },
-      http1At,
-    ),
+    http1: compileHttp1Options(protocols.http1, limits, protocols.http1At),
+    http2: protocols.speaks === 'http1' ? null : compileHttp2Options(protocols.http2, limits, protocols.http2At),
+    asDownstream: protocols.speaks === 'downstream',
   };
 }
 

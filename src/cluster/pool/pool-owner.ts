@@ -1,16 +1,28 @@
 /** What a pool needs of its cluster. */
 import type { ClientCallbacks, ClientConnection } from '../../http/codec.ts';
+import type { Http2ClientCallbacks, Http2ClientConnection } from '../../http/h2/client-connection.ts';
 import type { Host } from '../../lb/host.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { OverloadState } from '../../runtime/overload.ts';
+import type { HttpPool } from '../api.ts';
 import type { ClusterStats } from '../cluster-stats.ts';
 import type { UpstreamHttpSettings } from '../settings.ts';
 import type { ByteMeter } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
 
 export type ClientCodecFactory = (connection: Connection, callbacks: ClientCallbacks) => ClientConnection;
+
+export type Http2CodecFactory = (connection: Connection, callbacks: Http2ClientCallbacks) => Http2ClientConnection;
+
+/** A pool as its cluster sees it. */
+export interface ClusterPool extends HttpPool {
+  /** Neither requests in flight nor waiting. */
+  readonly idle: boolean;
+  /** Present connections take no further requests; new ones may be opened. */
+  drainConnections(): void;
+}
 
 export interface PoolOwner {
   readonly clock: Clock;
@@ -25,5 +37,6 @@ export interface PoolOwner {
   /** Streams' worth of connections for each stream; 1 = no more than are needed. */
   readonly preconnectRatio: number;
   readonly newHttp1Codec: ClientCodecFactory;
+  readonly newHttp2Codec: Http2CodecFactory;
   circuitBreaker(priority: 0 | 1): CircuitBreaker;
 }

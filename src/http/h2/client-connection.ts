@@ -18,8 +18,8 @@ import { answerUpgrade, connectProtocol } from './upgrade.ts';
 
 /** What the pool hears of its connection. */
 export interface Http2ClientCallbacks {
-  /** A stream is off the connection. `complete`: both messages went through to their end. */
-  onStreamClosed(complete: boolean): void;
+  /** A stream is off the connection. @param reset what cut it short; -1 = both messages went through to their end */
+  onStreamClosed(reset: ResetReason | -1): void;
   /** No further streams: the peer has said so, or stream numbers have run out. */
   onGoAway(): void;
   /** The peer allows another number of streams than before. */
@@ -122,7 +122,7 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
     if (stream.id === 0) {
       stream.detached = true;
       this.#reserved--;
-      this.#callbacks.onStreamClosed(false);
+      this.#callbacks.onStreamClosed(ResetReason.LocalReset);
       return;
     }
     super.resetStream(stream, code);
@@ -188,7 +188,6 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
       this.messagingError(stream);
       return;
     }
-    this.stats.trailers.inc();
     stream.receiveTrailers(trailers);
     if (stream.localEnded && stream.delivered && !stream.detached) this.closeStream(stream);
   }
@@ -196,7 +195,7 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
   protected override onHalfClosed(): void {}
 
   protected override onStreamClosed(stream: Http2Stream): void {
-    this.#callbacks.onStreamClosed(stream.localEnded && stream.remoteEnded);
+    this.#callbacks.onStreamClosed(stream.resetReason);
   }
 
   /** RFC 9113 §6.8: streams above the last one were not, and will not be, processed. */

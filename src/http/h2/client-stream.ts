@@ -42,8 +42,8 @@ export class Http2ClientStream extends Http2Stream implements RequestEncoder {
     this.decoder.onResponseTrailers(trailers);
   }
 
-  override deliverReset(reason: ResetReason, details: string): void {
-    this.decoder.onResponseReset(reason, details);
+  override deliverReset(reason: ResetReason): void {
+    this.decoder.onResponseReset(reason, '');
   }
 
   protected override deliverAboveHigh(): void {

@@ -114,6 +114,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     this.streams.delete(stream.id);
     this.stats.streamsActive.dec();
     stream.release();
+    stream.resetReason = reason;
     stream.deliverReset(reason, details);
     this.onStreamClosed(stream);
   }
@@ -160,7 +161,6 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
 
   /** @returns bytes of the frames */
   writeTrailers(streamId: number, trailers: HeaderMap): number {
-    this.stats.trailers.inc();
     this.encoder.begin();
     this.encodeFields(trailers);
     return this.writeBlock(streamId, true);
@@ -201,6 +201,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
       stream.wireBytesSent += 13;
       this.#control(FrameType.RstStream, stream.id, code);
     }
+    stream.resetReason = ResetReason.LocalReset;
     this.closeStream(stream);
   }
 

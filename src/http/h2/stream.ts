@@ -28,6 +28,8 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
   remoteEnded: boolean;
   /** Off the session's list: calls do nothing. */
   detached: boolean;
+  /** How it ended before its time; -1 = it did not. */
+  resetReason: ResetReason | -1;
   /** Bytes that wait for a window. */
   pendingBytes: number;
   /** When what waits after the end of the message is given up; 0 = not watched. */
@@ -62,6 +64,7 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
     this.localEnded = false;
     this.remoteEnded = false;
     this.detached = false;
+    this.resetReason = -1;
     this.pendingBytes = 0;
     this.flushDeadlineMs = 0;
     this.expectedBytes = -1;

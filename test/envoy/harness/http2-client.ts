@@ -49,7 +49,7 @@ export async function playHttp2(port: number, send: Http2Send): Promise<string> 
   if (send.together === true) seen.push(...(await Promise.all(send.requests.map((request) => one(session, request)))));
   else for (const request of send.requests) seen.push(await one(session, request));
   if (send.closes === true) await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, GIVE_UP_MS))]);
-  else await new Promise((resolve) => setTimeout(resolve, 5));
+  else await new Promise((resolve) => setTimeout(resolve, send.requests.some((request) => request.reset !== undefined) ? 50 : 5));
   const fate = session.closed ? '[connection closed]' : '[connection open]';
   session.destroy();
   return [...seen, ...new Set(notes), fate].join('\n');

@@ -31,6 +31,7 @@ export class Http2Upstream {
   #sessions = 0;
   #replies: Http2Reply[] = [];
   #records: { text: string }[] = [];
+  readonly #open = new Set<http2.ServerHttp2Stream>();
 
   constructor(name: string, settings: http2.Settings = {}) {
     this.name = name;
@@ -63,6 +64,11 @@ export class Http2Upstream {
     this.#records = [];
   }
 
+  /** Streams that somebody is about to end have ended, or a while has passed. */
+  async settled(): Promise<void> {
+    for (let i = 0; i < 20 && this.#open.size > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
   report(): string {
     return this.#records.map((record) => record.text).join('\n');
   }
@@ -70,6 +76,10 @@ export class Http2Upstream {
   #serve(stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, raw: readonly string[]): void {
     const lines: string[] = [];
     for (let i = 0; i < raw.length; i += 2) lines.push(`${raw[i]}: ${raw[i + 1]}`);
+    // The order of pseudo headers means nothing.
+    const pseudo = lines.filter((line) => line.startsWith(':')).sort();
+    lines.splice(0, pseudo.length, ...pseudo);
+    const number = this.#numbers.get(stream.session!) ?? 0;
     const record = { text: '' };
     this.#records.push(record);
     const reply = this.#replies.shift() ?? {};
@@ -78,9 +88,10 @@ export class Http2Upstream {
       const body = Buffer.concat(chunks);
       const reset = stream.rstCode !== undefined && stream.rstCode !== 0 ? [`[reset ${stream.rstCode}]`] : [];
       const content = body.length > 0 ? ['', showBody(body)] : [];
-      record.text = [`<- ${this.name} #${this.#numbers.get(stream.session!) ?? 0}`, ...lines, ...content, ...reset].join('\n');
+      record.text = [`<- ${this.name} #${number}`, ...lines, ...content, ...reset].join('\n');
     };
     const session = stream.session!;
+    this.#open.add(stream);
     note();
     stream.on('error', () => undefined);
     stream.on('data', (chunk: Buffer) => {
@@ -91,7 +102,10 @@ export class Http2Upstream {
     stream.on('trailers', (trailers) => {
       for (const [name, value] of Object.entries(trailers)) chunks.push(Buffer.from(`\n[trailer ${name}: ${value}]`));
     });
-    stream.on('close', note);
+    stream.on('close', () => {
+      this.#open.delete(stream);
+      note();
+    });
     const answer = (): void => {
       if (stream.destroyed || reply.silent === true) return;
       if (reply.interim !== undefined) stream.additionalHeaders(reply.interim);

@@ -23,8 +23,9 @@ export interface Observation {
 }
 
 /** Statistics that depend on time or on chunk sizes. */
-const VARYING = /_bytes_|_ms$|_buffered$|\.worker_|watchdog|downstream_pre_cx|\.update_duration|_time$|assignment_|\.version$/;
-const COMPARED = /^(http\.(?!admin|async)|cluster\.|tcp\.|listener\.(?!admin)|echo|direct_response|http2\.(?!nghttp2|oghttp2))/;
+const VARYING =
+  /_bytes_|_ms$|_buffered$|\.worker_|watchdog|downstream_pre_cx|\.update_duration|_time$|assignment_|\.version$|http2\.nghttp2_/;
+const COMPARED = /^(http\.(?!admin|async)|cluster\.|tcp\.|listener\.(?!admin)|echo|direct_response|http2)/;
 
 setOwnAddresses(
   new Set(
@@ -142,6 +143,7 @@ export class ConfigurationRun {
       if (report !== '') seen.push(report);
     }
     for (const upstream of this.#http2Upstreams.values()) {
+      await upstream.settled();
       const report = upstream.report();
       if (report !== '') seen.push(report);
     }

@@ -11,6 +11,7 @@ import { headers } from './headers.ts';
 import { health } from './health.ts';
 import { hedging } from './hedging.ts';
 import { http2 } from './http2.ts';
+import { http2Upstream } from './http2-upstream.ts';
 import { internalRedirects } from './internal-redirects.ts';
 import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
@@ -58,6 +59,7 @@ export const areas: readonly Area[] = [
   logs,
   tunnels,
   http2,
+  http2Upstream,
   tcp,
   upstreamLogs,
   admin,

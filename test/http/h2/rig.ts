@@ -171,7 +171,7 @@ export function clientRig(change: Partial<Http2Settings> = {}) {
     socket as unknown as Connection,
     { ...DEFAULT_HTTP2_SETTINGS, ...change },
     {
-      onStreamClosed: (complete) => heard.push(complete ? 'complete' : 'cut'),
+      onStreamClosed: (reset) => heard.push(reset < 0 ? 'complete' : 'cut'),
       onGoAway: () => heard.push('goaway'),
       onMaxStreamsChanged: () => heard.push(`max ${codec.maxStreams}`),
       onProtocolError: () => heard.push('protocol error'),

@@ -1,0 +1,231 @@
+/**
+ * HTTP/2 connections to one host. Requests share a connection up to the streams that both sides allow; another is opened only when they do
+ * not fit, and one that is going away takes no more. Rules: Envoy's ConnPoolImplBase with a concurrency above one.
+ */
+import { ResetReason } from '../../http/reset-reason.ts';
+import type { Host } from '../../lb/host.ts';
+import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
+import { Overload } from '../../runtime/overload.ts';
+import type { PoolClient } from '../api.ts';
+import { Http2PoolConnection } from './h2-connection.ts';
+import type { ClusterPool, PoolOwner } from './pool-owner.ts';
+
+export class Http2Pool implements ClusterPool {
+  readonly host: Host;
+  readonly owner: PoolOwner;
+  readonly #breaker: CircuitBreaker;
+  /** Told when nothing is left: no connection, no request. */
+  readonly #onEmpty: (pool: Http2Pool) => void;
+  /** All of them, the oldest first. */
+  readonly #connections: Http2PoolConnection[];
+  #connecting: number;
+  /** Requests that wait, the oldest first. */
+  readonly #pending: PoolClient[];
+  /** Requests that a failed connect is about to fail. */
+  readonly #failing: PoolClient[];
+  #activeRequests: number;
+  #draining: boolean;
+  #reportedEmpty: boolean;
+
+  constructor(host: Host, priority: 0 | 1, owner: PoolOwner, onEmpty: (pool: Http2Pool) => void) {
+    this.host = host;
+    this.owner = owner;
+    this.#breaker = owner.circuitBreaker(priority);
+    this.#onEmpty = onEmpty;
+    this.#connections = [];
+    this.#connecting = 0;
+    this.#pending = [];
+    this.#failing = [];
+    this.#activeRequests = 0;
+    this.#draining = false;
+    this.#reportedEmpty = false;
+  }
+
+  /** Neither requests in flight nor waiting. */
+  get idle(): boolean {
+    return this.#activeRequests === 0 && this.#pending.length === 0;
+  }
+
+  acquire(client: PoolClient): void {
+    const connections = this.#connections;
+    for (let i = 0; i < connections.length; i++) {
+      const connection = connections[i]!;
+      if (connection.room <= 0) continue;
+      if (!this.#tryAttach(connection, client)) client.onPoolFailure(ResetReason.Overflow, '', this.host);
+      return;
+    }
+    const stats = this.owner.stats;
+    if (!this.#breaker.pendingRequests.tryInc()) {
+      stats.upstreamRqPendingOverflow.inc();
+      client.onPoolFailure(ResetReason.Overflow, '', null);
+      return;
+    }
+    stats.upstreamRqPendingTotal.inc();
+    stats.upstreamRqPendingActive.inc();
+    this.host.requestQueued();
+    this.#pending.push(client);
+    if (this.owner.overload.any && this.#connecting === 0 && this.owner.overload.shed(Overload.NewUpstreamConnection)) {
+      this.#pending.pop();
+      this.#leftPending();
+      stats.upstreamRqCancelled.inc();
+      client.onPoolFailure(ResetReason.Overflow, '', null);
+      return;
+    }
+    this.#openConnections();
+  }
+
+  cancel(client: PoolClient): void {
+    const i = this.#pending.indexOf(client);
+    if (i < 0) {
+      const failing = this.#failing.indexOf(client);
+      if (failing >= 0) this.#failing.splice(failing, 1);
+      return;
+    }
+    this.#pending.splice(i, 1);
+    this.#leftPending();
+    this.owner.stats.upstreamRqCancelled.inc();
+    this.#checkEmpty();
+  }
+
+  drain(): void {
+    this.#draining = true;
+    this.drainConnections();
+    this.#checkEmpty();
+  }
+
+  /** Present connections take no further requests; new ones may be opened. */
+  drainConnections(): void {
+    for (const connection of this.#connections.slice()) if (connection.connected) connection.retire();
+    if (this.#pending.length > 0) this.#openConnections();
+    this.#checkEmpty();
+  }
+
+  close(): void {
+    this.#draining = true;
+    this.#failPending(ResetReason.LocalConnectionFailure, '');
+    for (const connection of this.#connections.slice()) connection.close();
+    this.#checkEmpty();
+  }
+
+  // Called by the pool's connections.
+
+  onConnected(connection: Http2PoolConnection): void {
+    this.#connecting--;
+    this.onRoom(connection);
+  }
+
+  /** `connection` may carry a request, or has become idle. */
+  onRoom(connection: Http2PoolConnection): void {
+    while (this.#pending.length > 0 && connection.room > 0) {
+      const next = this.#pending.shift()!;
+      this.#leftPending();
+      if (!this.#tryAttach(connection, next)) next.onPoolFailure(ResetReason.Overflow, '', this.host);
+    }
+    if (this.#pending.length > 0) this.#openConnections();
+    if (this.#draining && connection.activeStreams === 0) connection.close();
+    this.#checkEmpty();
+  }
+
+  onConnectFailed(reason: ResetReason, text: string): void {
+    this.#failPending(reason, text);
+    if (this.#pending.length > 0) this.#openConnections();
+    this.#checkEmpty();
+  }
+
+  onConnectionGone(): void {
+    if (this.#pending.length > 0) this.#openConnections();
+    this.#checkEmpty();
+  }
+
+  onRequestEnded(): void {
+    this.#activeRequests--;
+    this.host.requestEnded();
+    this.owner.stats.upstreamRqActive.dec();
+    this.#breaker.requests.dec();
+  }
+
+  /** `connection` is closed. */
+  forget(connection: Http2PoolConnection, wasConnecting: boolean): void {
+    if (wasConnecting) this.#connecting--;
+    const i = this.#connections.indexOf(connection);
+    if (i >= 0) this.#connections.splice(i, 1);
+    this.host.connectionClosed();
+    this.owner.stats.upstreamCxActive.dec();
+    this.#breaker.connections.dec();
+  }
+
+  /** False when the cluster has max_requests in flight. */
+  #tryAttach(connection: Http2PoolConnection, client: PoolClient): boolean {
+    const stats = this.owner.stats;
+    if (!this.#breaker.requests.tryInc()) {
+      stats.upstreamRqActiveOverflow.inc();
+      return false;
+    }
+    this.#activeRequests++;
+    this.host.requestStarted();
+    stats.upstreamRqTotal.inc();
+    stats.upstreamRqActive.inc();
+    connection.attach(client);
+    return true;
+  }
+
+  /** One that is on its way is taken to have room for as many streams as the configuration allows. */
+  #openConnections(): void {
+    const streams = this.owner.http.http2!.maxConcurrentStreams;
+    const perConnection = this.owner.http.maxRequestsPerConnection;
+    const each = perConnection > 0 ? Math.min(streams, perConnection) : streams;
+    while (this.#pending.length > this.#connecting * each) if (!this.#openConnection()) return;
+  }
+
+  #openConnection(): boolean {
+    const stats = this.owner.stats;
+    const connections = this.#breaker.connections;
+    // A host without any connection always gets one: nothing else would ever serve its requests.
+    const first = this.#connections.length === 0;
+    if (!connections.tryInc()) {
+      stats.upstreamCxOverflow.inc();
+      if (!first) return false;
+      connections.inc();
+      this.host.connectionOpened();
+    } else if (!this.host.tryOpenConnection(this.owner.perHostMaxConnections)) {
+      stats.upstreamCxOverflow.inc();
+      if (!first) {
+        connections.dec();
+        return false;
+      }
+      this.host.connectionOpened();
+    }
+    stats.upstreamCxTotal.inc();
+    stats.upstreamCxHttp2Total.inc();
+    stats.upstreamCxActive.inc();
+    const connection = new Http2PoolConnection(this);
+    this.#connections.push(connection);
+    this.#connecting++;
+    connection.connect();
+    return true;
+  }
+
+  #failPending(reason: ResetReason, text: string): void {
+    // Those who wait now; one that comes back for another try is not failed with them.
+    for (const client of this.#pending.splice(0)) {
+      this.#leftPending();
+      this.#failing.push(client);
+    }
+    for (let client = this.#failing.shift(); client !== undefined; client = this.#failing.shift()) {
+      this.owner.stats.upstreamRqPendingFailureEject.inc();
+      client.onPoolFailure(reason, text, this.host);
+    }
+  }
+
+  #leftPending(): void {
+    this.#breaker.pendingRequests.dec();
+    this.host.requestUnqueued();
+    this.owner.stats.upstreamRqPendingActive.dec();
+  }
+
+  #checkEmpty(): void {
+    if (this.#reportedEmpty || this.#connections.length > 0 || this.#pending.length > 0) return;
+    this.#reportedEmpty = true;
+    this.#onEmpty(this);
+  }
+}

@@ -1,0 +1,51 @@
+/** A host with this worker's pools to it, by routing priority. */
+import { Host } from '../lb/host.ts';
+import type { Address } from '../net/address.ts';
+import type { WorkerCluster } from './cluster.ts';
+import type { ClusterPool } from './pool/pool-owner.ts';
+import type { TcpConnecting } from './pool/tcp-connect.ts';
+
+export class PooledHost extends Host {
+  /** The cluster that made it, and has its pools. */
+  readonly owner: WorkerCluster;
+  defaultPool: ClusterPool | null;
+  highPool: ClusterPool | null;
+  /** With use_downstream_protocol_config, beside the HTTP/1 ones. */
+  defaultHttp2Pool: ClusterPool | null;
+  highHttp2Pool: ClusterPool | null;
+  /** As balancing saw it last. */
+  wasUnhealthy: boolean;
+  /** Connections that end with the host's health (close_connections_on_host_health_failure); null = none. */
+  tcp: Set<TcpConnecting> | null;
+
+  constructor(address: Address, hostname: string, cells: Int32Array, base: number, ledger: Int32Array | null, owner: WorkerCluster) {
+    super(address, hostname, cells, base, ledger);
+    this.owner = owner;
+    this.defaultPool = null;
+    this.highPool = null;
+    this.defaultHttp2Pool = null;
+    this.highHttp2Pool = null;
+    this.wasUnhealthy = false;
+    this.tcp = null;
+  }
+
+  eachPool(visit: (pool: ClusterPool) => void): void {
+    for (const pool of [this.defaultPool, this.highPool, this.defaultHttp2Pool, this.highHttp2Pool]) if (pool !== null) visit(pool);
+  }
+
+  /** @param second it is the HTTP/2 one of two kinds */
+  keepPool(pool: ClusterPool, priority: 0 | 1, second: boolean): void {
+    if (second) {
+      if (priority === 0) this.defaultHttp2Pool = pool;
+      else this.highHttp2Pool = pool;
+    } else if (priority === 0) this.defaultPool = pool;
+    else this.highPool = pool;
+  }
+
+  forgetPool(pool: ClusterPool): void {
+    if (this.defaultPool === pool) this.defaultPool = null;
+    else if (this.highPool === pool) this.highPool = null;
+    else if (this.defaultHttp2Pool === pool) this.defaultHttp2Pool = null;
+    else if (this.highHttp2Pool === pool) this.highHttp2Pool = null;
+  }
+}
