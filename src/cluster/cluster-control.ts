@@ -20,7 +20,15 @@ import type { HealthCheckSettings } from './health-check/settings.ts';
 import { assignmentPolicy, type HostUpdate, hostRecord, staticHosts } from './host-update.ts';
 import { OutlierControl } from './outlier-control.ts';
 import type { ClusterRegistry } from './registry.ts';
-import { type AssignmentPolicy, type ClusterSettings, DEFAULT_ASSIGNMENT, type LocalitySettings } from './settings.ts';
+import {
+  type AssignmentPolicy,
+  type ClusterSettings,
+  DEFAULT_ASSIGNMENT,
+  type DefaultResolver,
+  type DnsResolverOptions,
+  type DnsSettings,
+  type LocalitySettings,
+} from './settings.ts';
 import { type ClusterView, clusterView, currentHosts, mergedHosts, type OwnHosts } from './status.ts';
 import { UpdateMerger } from './update-merger.ts';
 
@@ -32,7 +40,9 @@ export interface ClusterControlDeps {
   /** Root scope of the control thread's own store. */
   readonly rootScope: StatsScope;
   /** @param servers "ip:port"; empty = the system's */
-  newResolver(servers: readonly string[]): DnsResolver;
+  newResolver(servers: readonly string[], options: DnsResolverOptions | null): DnsResolver;
+  /** Of clusters that name none; absent = the system's. */
+  readonly defaultResolver?: DefaultResolver;
   /** Tells every worker. */
   publish(update: HostUpdate): void;
   /** Tells every worker that health words of this cluster's hosts in the slab have changed. */
@@ -268,7 +278,7 @@ export class ClusterControl {
     }
     const stats = new UpdateStats(this.#scope(settings), settings.type);
     const warm = new Promise<void>((resolve) => {
-      const deps = { clock: this.#deps.clock, random: this.#deps.random, resolver: this.#resolver(settings.dns.resolvers) };
+      const deps = { clock: this.#deps.clock, random: this.#deps.random, resolver: this.#resolver(settings.dns) };
       let cluster: Discovered | null = null;
       const Source = settings.type === 'STRICT_DNS' ? StrictDns : LogicalDns;
       let early: KeyedHost[][] | null = null;
@@ -322,9 +332,11 @@ export class ClusterControl {
     return health;
   }
 
-  #resolver(servers: readonly string[]): DnsResolver {
-    const key = servers.join(' ');
-    const known = this.#resolvers.get(key) ?? this.#deps.newResolver(servers);
+  #resolver(dns: DnsSettings): DnsResolver {
+    const own = dns.resolvers.length > 0 || dns.resolverOptions !== null;
+    const { servers, options } = own ? { servers: dns.resolvers, options: dns.resolverOptions } : (this.#deps.defaultResolver ?? SYSTEM);
+    const key = JSON.stringify([servers, options]);
+    const known = this.#resolvers.get(key) ?? this.#deps.newResolver(servers, options);
     this.#resolvers.set(key, known);
     return known;
   }
@@ -401,6 +413,8 @@ function withHealthy(told: KeyedHost[][], cluster: Discovered, health: ClusterHe
   }
   return all;
 }
+
+const SYSTEM: DefaultResolver = { servers: [], options: null };
 
 class UpdateStats implements DnsStats {
   readonly #attempt: Counter;

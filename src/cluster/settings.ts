@@ -78,6 +78,22 @@ export interface TcpKeepAliveSettings {
   readonly intervalS: number;
 }
 
+export interface DnsResolverOptions {
+  /** Milliseconds that a server has for the first try. */
+  readonly queryTimeoutMs: number;
+  readonly queryTries: number;
+  /** The search list of resolv.conf is used for names without dots. */
+  readonly searchDomains: boolean;
+  /** `resolvers` are asked only where resolv.conf names none. */
+  readonly asFallback: boolean;
+}
+
+/** The resolver of clusters that name none. */
+export interface DefaultResolver {
+  readonly servers: readonly string[];
+  readonly options: DnsResolverOptions | null;
+}
+
 export interface DnsSettings {
   readonly refreshMs: number;
   readonly failureRefreshMs: number;
@@ -87,6 +103,8 @@ export interface DnsSettings {
   readonly lookupFamily: DnsLookupFamily;
   /** Servers as "ip:port"; empty = the system's. */
   readonly resolvers: readonly string[];
+  /** How they are asked; null = as by default. With no resolvers either, those of the bootstrap are used. */
+  readonly resolverOptions: DnsResolverOptions | null;
   /** The proxy starts serving only after the first answer. */
   readonly waitForWarm: boolean;
 }
@@ -221,6 +239,7 @@ export const DEFAULT_DNS: DnsSettings = Object.freeze({
   respectTtl: false,
   lookupFamily: 'AUTO',
   resolvers: [],
+  resolverOptions: null,
   waitForWarm: true,
 });
 

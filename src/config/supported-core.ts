@@ -2,6 +2,7 @@
 export const CORE_FIELDS = `
 envoy.config.bootstrap.v3.Bootstrap
   + node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval layered_runtime admin dns_resolution_config
+  + typed_dns_resolver_config
   + overload_manager
   ~ deferred_stat_options stats_flush_on_admin watchdog watchdogs enable_dispatcher_stats default_socket_interface perf_tracing_file_path
   ~ default_regex_engine grpc_async_client_manager_config memory_allocator_manager stats_eviction_interval enable_worker_cpu_affinity
@@ -122,7 +123,7 @@ envoy.config.core.v3.TypedExtensionConfig
 envoy.config.core.v3.DnsResolutionConfig
   + *
 envoy.config.core.v3.DnsResolverOptions
-  + *
+  + no_default_search_domain
 envoy.config.core.v3.SubstitutionFormatString
   + text_format json_format text_format_source omit_empty_values content_type formatters
   ~ json_format_options

@@ -328,8 +328,8 @@ envoy.extensions.health_checkers.redis.v3.Redis
 envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink
   + *
 envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig
-  + resolvers
-  ~ filter_unroutable_families udp_max_queries query_timeout_seconds query_tries rotate_nameservers
+  + resolvers use_resolvers_as_fallback dns_resolver_options query_timeout_seconds query_tries
+  ~ filter_unroutable_families udp_max_queries rotate_nameservers qcache_max_ttl
 envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig
   ~ num_retries num_resolver_threads
 envoy.extensions.regex_engines.v3.GoogleRE2

@@ -4,7 +4,7 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import { compileAccessLog } from '../access-log/config.ts';
 import { CatalogBuilder } from '../cluster/catalog.ts';
 import { compileCluster } from '../cluster/config.ts';
-import { compileAssignmentPolicy, compileLoadAssignment, isKnownClusterType } from '../cluster/discovery/config.ts';
+import { compileAssignmentPolicy, compileLoadAssignment, compileResolver, isKnownClusterType } from '../cluster/discovery/config.ts';
 import type { ClusterSettings } from '../cluster/settings.ts';
 import { anyTypeName, type CompileContext } from '../config/context.ts';
 import type { Bootstrap } from '../config/gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
@@ -165,6 +165,7 @@ export class Compiler implements NetworkCompilers {
       statsFlushIntervalMs: durationMs(message.statsFlushInterval) ?? 5000,
       stats: compileStatsConfig(message.statsConfig, at.field('stats_config')),
       dynamic: this.#dynamic as DynamicSettings,
+      resolver: compileResolver(message, [], at),
       overload: compileOverloadManager(message.overloadManager, at.field('overload_manager')),
       localClusterName,
       outlierEventLogPath: message.clusterManager?.outlierDetection?.eventLogPath ?? '',

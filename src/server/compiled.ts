@@ -1,6 +1,6 @@
 /** A whole configuration as the control thread and the workers run it: plain data. */
 import type { AccessLogSettings } from '../access-log/settings.ts';
-import type { AssignmentPolicy, LocalitySettings } from '../cluster/settings.ts';
+import type { AssignmentPolicy, DefaultResolver, LocalitySettings } from '../cluster/settings.ts';
 import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
 import type { StatsSettings } from '../stats/config.ts';
 import type { OverloadSettings } from './overload/settings.ts';
@@ -68,6 +68,8 @@ export interface CompiledConfig {
   readonly statsFlushIntervalMs: number;
   readonly stats: StatsSettings;
   readonly dynamic: DynamicSettings;
+  /** For the names of clusters that have no resolver of their own. */
+  readonly resolver: DefaultResolver;
   readonly overload: OverloadSettings | null;
   /** Name of the cluster that this proxy belongs to; ''. */
   readonly localClusterName: string;

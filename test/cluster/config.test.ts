@@ -214,7 +214,14 @@ typed_extension_protocol_options:
       respectTtl: true,
       lookupFamily: 'V4_ONLY',
       resolvers: [],
+      resolverOptions: null,
       waitForWarm: true,
+    });
+    const cares =
+      '{name: d, typed_config: {"@type": type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig, resolvers: [{socket_address: {address: 10.0.0.53, port_value: 5353}}], query_timeout_seconds: 2, query_tries: 3, use_resolvers_as_fallback: true, dns_resolver_options: {no_default_search_domain: true}}}';
+    expect(settingsOf(`name: c\ntype: STRICT_DNS\ntyped_dns_resolver_config: ${cares}`).dns).toMatchObject({
+      resolvers: ['10.0.0.53:5353'],
+      resolverOptions: { queryTimeoutMs: 2000, queryTries: 3, searchDomains: false, asFallback: true },
     });
     expect(settingsOf('name: c\ntype: STRICT_DNS\ndns_refresh_rate: 7s').dns).toMatchObject({
       failureRefreshMs: 7000,

@@ -1,4 +1,5 @@
 /** Where a cluster's hosts come from. Source: Cluster.type, load_assignment, dns_* and original_dst_lb_config. */
+import type { Any } from '@bufbuild/protobuf/wkt';
 import { anyTypeName, type CompileContext } from '../../config/context.ts';
 import {
   type Cluster,
@@ -22,7 +23,9 @@ import {
   DEFAULT_DNS,
   DEFAULT_ENDPOINT,
   DEFAULT_ORIGINAL_DST,
+  type DefaultResolver,
   type DiscoveryType,
+  type DnsResolverOptions,
   type DnsSettings,
   type EndpointSettings,
   type LocalitySettings,
@@ -181,6 +184,7 @@ export function compileDns(message: Cluster, at: CompileContext): DnsSettings {
       'dns_failure_refresh_rate must have max_interval greater than or equal to the base_interval',
     );
   }
+  const resolver = compileResolver(message, message.dnsResolvers, at);
   return {
     refreshMs,
     failureRefreshMs,
@@ -188,17 +192,47 @@ export function compileDns(message: Cluster, at: CompileContext): DnsSettings {
     jitterMs: durationMs(message.dnsJitter) ?? 0,
     respectTtl: message.respectDnsTtl,
     lookupFamily: LookupFamily[message.dnsLookupFamily] as DnsSettings['lookupFamily'],
-    resolvers: compileResolvers(message, at).flatMap(resolverAddress),
+    resolvers: resolver.servers,
+    resolverOptions: resolver.options,
     waitForWarm: message.waitForWarmOnInit ?? true,
   };
 }
 
-/** The typed configuration wins over the two older ways to name servers. */
-function compileResolvers(message: Cluster, at: CompileContext): readonly Address[] {
+/** What clusters and the bootstrap have in common. */
+interface ResolverFields {
+  readonly typedDnsResolverConfig?: { readonly typedConfig?: Any | undefined } | undefined;
+  readonly dnsResolutionConfig?:
+    | { readonly resolvers: readonly Address[]; readonly dnsResolverOptions?: ResolverOptions | undefined }
+    | undefined;
+}
+type ResolverOptions = { readonly noDefaultSearchDomain: boolean };
+
+/** c-ares asks each server this often, and gives it this long at first. */
+const QUERY_TRIES = 4;
+const QUERY_TIMEOUT_MS = 5000;
+
+/** The typed configuration wins over the two older ways to name servers. @param servers the oldest one */
+export function compileResolver(message: ResolverFields, servers: readonly Address[], at: CompileContext): DefaultResolver {
   const typed = message.typedDnsResolverConfig?.typedConfig;
-  if (typed === undefined) return message.dnsResolutionConfig?.resolvers ?? message.dnsResolvers;
+  if (typed === undefined) {
+    const old = message.dnsResolutionConfig;
+    if (old === undefined) return { servers: servers.flatMap(resolverAddress), options: null };
+    return { servers: old.resolvers.flatMap(resolverAddress), options: resolverOptions(old.dnsResolverOptions, null) };
+  }
   const config = at.field('typed_dns_resolver_config').field('typed_config').unpack(typed);
-  return config?.$typeName === CARES ? (config as CaresDnsResolverConfig).resolvers : [];
+  if (config?.$typeName !== CARES) return { servers: [], options: null };
+  const cares = config as CaresDnsResolverConfig;
+  return { servers: cares.resolvers.flatMap(resolverAddress), options: resolverOptions(cares.dnsResolverOptions, cares) };
+}
+
+function resolverOptions(old: ResolverOptions | undefined, cares: CaresDnsResolverConfig | null): DnsResolverOptions {
+  const timeoutS = Number(cares?.queryTimeoutSeconds ?? 0n);
+  return {
+    queryTimeoutMs: timeoutS > 0 ? timeoutS * 1000 : QUERY_TIMEOUT_MS,
+    queryTries: cares?.queryTries ?? QUERY_TRIES,
+    searchDomains: old?.noDefaultSearchDomain !== true,
+    asFallback: cares?.useResolversAsFallback ?? false,
+  };
 }
 
 function resolverAddress(message: Address): string[] {

@@ -5,6 +5,7 @@
 import type { promises as dns } from 'node:dns';
 import { isIp } from '../../net/address.ts';
 import { fs, nodeModule } from '../../runtime/node-module.ts';
+import type { DnsResolverOptions } from '../settings.ts';
 import type { DnsResolver, ResolvedAddress } from './resolver.ts';
 
 /** Answers that say: there is no such name, or no such record. */
@@ -18,11 +19,18 @@ export interface SystemFiles {
 export class SystemResolver implements DnsResolver {
   readonly #resolver: dns.Resolver;
   readonly #files: SystemFiles;
+  readonly #searches: boolean;
 
   /** @param servers "ip:port"; empty = those of resolv.conf */
-  constructor(servers: readonly string[] = [], files: SystemFiles = { hosts: '/etc/hosts', resolvConf: '/etc/resolv.conf' }) {
-    this.#resolver = new (nodeModule<typeof import('node:dns')>('node:dns').promises.Resolver)();
-    if (servers.length > 0) this.#resolver.setServers([...servers]);
+  constructor(
+    servers: readonly string[] = [],
+    options: DnsResolverOptions | null = null,
+    files: SystemFiles = { hosts: '/etc/hosts', resolvConf: '/etc/resolv.conf' },
+  ) {
+    const { Resolver } = nodeModule<typeof import('node:dns')>('node:dns').promises;
+    this.#resolver = options === null ? new Resolver() : new Resolver({ timeout: options.queryTimeoutMs, tries: options.queryTries });
+    if (servers.length > 0 && !(options?.asFallback === true && namesServers(files.resolvConf))) this.#resolver.setServers([...servers]);
+    this.#searches = options?.searchDomains ?? true;
     this.#files = files;
   }
 
@@ -31,7 +39,7 @@ export class SystemResolver implements DnsResolver {
     const local = parseHosts(await readText(this.#files.hosts), name, family);
     if (local.length > 0) return local;
     if (name === 'localhost') return [{ ip: family === 4 ? '127.0.0.1' : '::1', ttlS: Number.POSITIVE_INFINITY }];
-    for (const candidate of searchNames(name, await readText(this.#files.resolvConf))) {
+    for (const candidate of searchNames(name, this.#searches ? await readText(this.#files.resolvConf) : '')) {
       const found = await this.#query(candidate, family);
       if (found.length > 0) return found;
     }
@@ -76,6 +84,14 @@ export function searchNames(name: string, resolvConf: string): string[] {
   const full = search.map((domain) => `${name}.${domain.replace(/\.$/, '')}`);
   const dots = name.split('.').length - 1;
   return dots >= ndots ? [name, ...full] : [...full, name];
+}
+
+function namesServers(resolvConf: string): boolean {
+  try {
+    return /^\s*nameserver\s/m.test(fs.readFileSync(resolvConf, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 async function readText(path: string): Promise<string> {

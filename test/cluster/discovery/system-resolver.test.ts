@@ -63,7 +63,7 @@ describe('over the wire', () => {
     const files = { hosts: join(dir, 'hosts'), resolvConf: join(dir, 'resolv.conf') };
     writeFileSync(files.hosts, '10.9.9.9 local.test\n');
     writeFileSync(files.resolvConf, '');
-    resolver = new SystemResolver([`127.0.0.1:${server.address().port}`], files);
+    resolver = new SystemResolver([`127.0.0.1:${server.address().port}`], null, files);
   });
 
   afterAll(() => void server.close());
@@ -85,5 +85,52 @@ describe('over the wire', () => {
     expect(await resolver.resolve('192.0.2.1', 6)).toEqual([]);
     expect((await resolver.resolve('local.test', 4))[0]!.ip).toBe('10.9.9.9');
     expect((await resolver.resolve('localhost', 6))[0]!.ip).toBe('::1');
+  });
+});
+
+describe('options', () => {
+  /** Answers nothing; remembers what it was asked. */
+  const server = createSocket('udp4');
+  const asked: string[] = [];
+  let files: { hosts: string; resolvConf: string };
+  let at = '';
+
+  beforeAll(async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'outrider-dns-'));
+    files = { hosts: join(folder, 'hosts'), resolvConf: join(folder, 'resolv.conf') };
+    writeFileSync(files.hosts, '');
+    writeFileSync(files.resolvConf, 'search inner.test\noptions ndots:2\n');
+    server.on('message', (query, peer) => {
+      let name = '';
+      for (let p = 12; query[p] !== 0; p += query[p]! + 1) name += `${query.subarray(p + 1, p + 1 + query[p]!).toString('latin1')}.`;
+      asked.push(name);
+      if (!name.startsWith('silent'))
+        server.send(Buffer.concat([query.subarray(0, 2), Buffer.from([0x81, 0x83]), query.subarray(4)]), peer.port);
+    });
+    await new Promise<void>((resolve) => server.bind(0, '127.0.0.1', resolve));
+    at = `127.0.0.1:${server.address().port}`;
+  });
+  afterAll(() => server.close());
+
+  const OPTIONS = { queryTimeoutMs: 50, queryTries: 2, searchDomains: true, asFallback: false };
+
+  test('a server is asked as often as it is given tries', async () => {
+    asked.length = 0;
+    const resolver = new SystemResolver([at], { ...OPTIONS, searchDomains: false }, files);
+    await expect(resolver.resolve('silent.a.test', 4)).rejects.toThrow();
+    expect(asked).toEqual(['silent.a.test.', 'silent.a.test.']);
+  });
+
+  test('the search list may be left out', async () => {
+    asked.length = 0;
+    await new SystemResolver([at], OPTIONS, files).resolve('web', 4);
+    await new SystemResolver([at], { ...OPTIONS, searchDomains: false }, files).resolve('web', 4);
+    expect(asked).toEqual(['web.inner.test.', 'web.', 'web.']);
+  });
+
+  test('servers that are a fallback are asked where resolv.conf names none', async () => {
+    asked.length = 0;
+    await new SystemResolver([at], { ...OPTIONS, searchDomains: false, asFallback: true }, files).resolve('web', 4);
+    expect(asked).toEqual(['web.']);
   });
 });
