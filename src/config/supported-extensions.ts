@@ -265,6 +265,10 @@ envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig
   + *
 envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig
   + *
+envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier
+  + *
+envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction
+  + *
 envoy.type.matcher.v3.HttpRequestHeaderMatchInput
   + *
 envoy.extensions.matching.common_inputs.network.v3.FilterStateInput

@@ -4,6 +4,9 @@ envoy.config.route.v3.RouteConfiguration
   + name virtual_hosts internal_only_headers response_headers_to_add response_headers_to_remove request_headers_to_add
   + request_headers_to_remove most_specific_header_mutations_wins validate_clusters max_direct_response_body_size_bytes
   + ignore_port_in_host_matching ignore_path_parameters_in_path_matching typed_per_filter_config metadata request_mirror_policies
+  + cluster_specifier_plugins
+envoy.config.route.v3.ClusterSpecifierPlugin
+  + *
 envoy.config.route.v3.VirtualHost
   + name domains routes require_tls request_headers_to_add request_headers_to_remove response_headers_to_add response_headers_to_remove
   + typed_per_filter_config include_request_attempt_count include_attempt_count_in_response retry_policy hedge_policy include_is_timeout_retry_header
@@ -97,7 +100,7 @@ xds.core.v3.CidrRange
   + *
 envoy.config.route.v3.RouteAction
   + rate_limits include_vh_rate_limits
-  + cluster cluster_header weighted_clusters cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal
+  + cluster cluster_header weighted_clusters cluster_specifier_plugin inline_cluster_specifier_plugin cluster_not_found_response_code prefix_rewrite regex_rewrite host_rewrite_literal
   + auto_host_rewrite host_rewrite_header host_rewrite_path_regex append_x_forwarded_host timeout idle_timeout retry_policy hedge_policy priority
   + hash_policy upgrade_configs internal_redirect_policy internal_redirect_action max_internal_redirects max_grpc_timeout
   + grpc_timeout_offset max_stream_duration metadata_match path_rewrite_policy request_mirror_policies

@@ -53,8 +53,8 @@ export interface DirectAction {
 }
 
 export interface RouteAction {
-  /** Cluster for this request; '' when cluster_header names none. Weighted entries are Routes of their own. */
-  clusterName(headers: RequestHeaders): string;
+  /** Cluster for this request; '' when cluster_header or a matcher names none. Weighted entries are Routes of their own. */
+  clusterName(headers: RequestHeaders, info: StreamInfo): string;
   readonly clusterNotFoundStatus: number;
   /** 0 = none. */
   readonly timeoutMs: number;

@@ -6,6 +6,7 @@ import type { RegexRewriteSettings } from '../http/regex.ts';
 import type { StringMatcherSettings } from '../http/string-matcher.ts';
 import type { RetryPolicySettings } from '../resilience/retry-policy.ts';
 import type { FractionSettings } from '../runtime/runtime.ts';
+import type { ClusterMatcherSettings } from './action/cluster/cluster-matcher.ts';
 import type { HeaderStepSettings } from './headers/header-steps.ts';
 import type { RateLimitSettings } from './rate-limit/settings.ts';
 import type { InternalRedirectSettings } from './route.ts';
@@ -147,6 +148,7 @@ export interface ForwardSettings {
 export type ClusterChoiceSettings =
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'header'; readonly header: string }
+  | ClusterMatcherSettings
   | WeightedSettings;
 
 export interface WeightedSettings {

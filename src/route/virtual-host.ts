@@ -6,6 +6,7 @@ import { buildMatchTree, type MatchTree, NO_ACTION } from '../http/matching/matc
 import { compileRegex } from '../http/regex.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
+import { ClusterMatcher } from './action/cluster/cluster-matcher.ts';
 import { DirectResponse, Redirect, TlsRedirect } from './action/direct.ts';
 import { ForwardAction } from './action/forward.ts';
 import { HashPolicies } from './action/hash-policy/hash-policy.ts';
@@ -171,7 +172,9 @@ function forwardCandidate(
       : forward.mirrors.map((mirror) => new MirrorPolicy(mirror, around.format, around.formatContext));
   const cluster = forward.cluster;
   if (cluster.kind !== 'weighted') {
-    const source = cluster.kind === 'name' ? { name: cluster.name, header: '' } : { name: '', header: cluster.header };
+    const name = cluster.kind === 'name' ? cluster.name : '';
+    const clusterMatcher = cluster.kind === 'matched' ? new ClusterMatcher(cluster) : null;
+    const source = { name, header: cluster.kind === 'header' ? cluster.header : '', matcher: clusterMatcher };
     const action = new ForwardAction(forward, source, forward.metadataMatch, hashPolicies, mirrors);
     return { matcher, routes: [new RouteEntry(settings, around, matcher.path, null, action, level, null)], choice: null };
   }

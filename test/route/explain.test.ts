@@ -22,7 +22,11 @@ function explain(line: string, ...headers: string[]) {
 
 test('each earlier route says what was missing', () => {
   const { virtualHost, domain, considered, route } = explain('GET http://a.shop.test/items/7?v=1');
-  expect([virtualHost, domain, route?.action?.clusterName(request('GET http://h/'))]).toEqual(['shop', '*.shop.test', 'items']);
+  expect([virtualHost, domain, route?.action?.clusterName(request('GET http://h/'), streamInfo())]).toEqual([
+    'shop',
+    '*.shop.test',
+    'items',
+  ]);
   expect(considered).toEqual([
     {
       index: 0,
@@ -53,7 +57,7 @@ test('it agrees with what really happens', () => {
       const made = request(`GET http://shop.test${path}`, `x-role: ${role}`);
       const explained = explainMatch(table, made, streamInfo(made), 0);
       const last = explained.considered.at(-1);
-      const cluster = table.match(made, streamInfo(made), 0)?.action?.clusterName(made);
+      const cluster = table.match(made, streamInfo(made), 0)?.action?.clusterName(made, streamInfo(made));
       expect(last?.missed.length === 0 ? ['admin', 'items2', 'items', 'rest'][last.index] : undefined).toBe(cluster);
     }
   }

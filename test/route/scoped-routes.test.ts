@@ -44,14 +44,14 @@ describe('the scope of a request', () => {
     const headers = request('GET http://h/', ...lines);
     const { table, problems } = load(extractor(fields), [['a'], ['b']]);
     expect(problems).toEqual([]);
-    expect(table.match(headers, streamInfo(headers), 0)?.action?.clusterName(headers) ?? 'none').toBe(cluster);
+    expect(table.match(headers, streamInfo(headers), 0)?.action?.clusterName(headers, streamInfo()) ?? 'none').toBe(cluster);
   });
 
   test('a key of two fragments needs both', () => {
     const { table } = load(`${extractor('name: x, index: 0')}, ${extractor('name: z, index: 0')}`, [['a', 'b']]);
     const cluster = (...lines: string[]) => {
       const headers = request('GET http://h/', ...lines);
-      return table.match(headers, streamInfo(headers), 0)?.action?.clusterName(headers) ?? 'none';
+      return table.match(headers, streamInfo(headers), 0)?.action?.clusterName(headers, streamInfo()) ?? 'none';
     };
     expect([cluster('x: a', 'z: b'), cluster('x: a'), cluster('x: b', 'z: a')]).toEqual(['a-b', 'none', 'none']);
   });

@@ -101,5 +101,5 @@ export function matchRoute(table: MatchingRouteTable, headers: RequestHeaders, r
 export function destination(table: MatchingRouteTable, headers: RequestHeaders, random = 5): string {
   const route = matchRoute(table, headers, random);
   if (route === null) return 'none';
-  return route.direct === null ? (route.action?.clusterName(headers) ?? 'nothing') : String(route.direct.status);
+  return route.direct === null ? (route.action?.clusterName(headers, streamInfo(headers)) ?? 'nothing') : String(route.direct.status);
 }

@@ -187,11 +187,11 @@ class FakeStream implements TerminalHttpStream {
     this.clock = clock;
     this.clusters = clusters;
     this.route = route;
-    this.clusterName = route?.action?.clusterName(this.requestHeaders) ?? '';
     this.bufferLimit = options.bufferLimit ?? 1 << 20;
     this.isTunnel = options.tunnel ?? false;
     const address = ipAddress('127.0.0.1', 1);
     this.info = new StreamInfo({ remoteAddress: address, localAddress: address } as ConnectionInfo, clock.nowMs(), clock.wallMs(), 5);
+    this.clusterName = route?.action?.clusterName(this.requestHeaders, this.info) ?? '';
   }
   clearRouteCache(): void {
     this.routeCacheCleared++;

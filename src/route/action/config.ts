@@ -20,6 +20,7 @@ import type { RetryPolicySettings } from '../../resilience/retry-policy.ts';
 import { compileRateLimits } from '../rate-limit/config.ts';
 import type { ActionSettings, ForwardSettings, Metadata, MirrorPolicySettings, PathMatchSettings, RedirectSettings } from '../settings.ts';
 import { balancingMetadata, type ClusterCheck, checkCluster } from './cluster/config.ts';
+import { compileClusterPlugin } from './cluster/plugin/config.ts';
 import { compileHashPolicies } from './hash-policy/config.ts';
 import { compileInternalRedirect } from './internal-redirect/config.ts';
 import { compileMirrors } from './mirror/config.ts';
@@ -152,16 +153,23 @@ function compileCluster(
     case 'weightedClusters':
       return compileWeightedClusters(spec.value, metadataMatch, scope, at.field('weighted_clusters'));
     case 'clusterSpecifierPlugin':
-      if (!scope.config.clusterSpecifierPlugins.some((plugin) => plugin.extension?.name === spec.value)) {
-        at.field('cluster_specifier_plugin').error(`Unknown cluster specifier plugin name: ${spec.value} is used in the route`);
-      }
-      break;
+      return namedPlugin(spec.value, scope, at) ?? NOWHERE;
     case 'inlineClusterSpecifierPlugin':
-      break;
+      return compileClusterPlugin(spec.value, at.field('inline_cluster_specifier_plugin')) ?? NOWHERE;
     default:
       at.error('one of cluster, cluster_header and weighted_clusters is required');
   }
-  return { kind: 'name', name: '' };
+  return NOWHERE;
+}
+
+const NOWHERE: ForwardSettings['cluster'] = { kind: 'name', name: '' };
+
+function namedPlugin(name: string, scope: ActionScope, at: CompileContext): ForwardSettings['cluster'] | null {
+  const plugin = scope.config.clusterSpecifierPlugins.find(({ extension }) => extension?.name === name);
+  const here = at.field('cluster_specifier_plugin');
+  if (plugin !== undefined) return compileClusterPlugin(plugin, here);
+  here.error(`Unknown cluster specifier plugin name: ${name} is used in the route`);
+  return null;
 }
 
 function compileUpgrades(action: RouteAction, at: CompileContext): Pick<ForwardSettings, 'upgrades' | 'connectTerminates'> {

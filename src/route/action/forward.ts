@@ -6,10 +6,13 @@ import type { RetryPolicySettings } from '../../resilience/retry-policy.ts';
 import type { RateLimitSettings } from '../rate-limit/settings.ts';
 import type { HashResult, InternalRedirectSettings, MirrorSettings, RouteAction } from '../route.ts';
 import type { ForwardSettings, Metadata } from '../settings.ts';
+import type { ClusterMatcher } from './cluster/cluster-matcher.ts';
 import type { HashPolicies } from './hash-policy/hash-policy.ts';
 
 /** Name of a cluster, or of the header that names it. */
 export interface ClusterSource {
+  /** null: one of the others tells. */
+  readonly matcher?: ClusterMatcher | null;
   readonly name: string;
   readonly header: string;
 }
@@ -37,6 +40,7 @@ export class ForwardAction implements RouteAction {
   readonly rateLimits: readonly RateLimitSettings[];
   readonly includeVirtualHostRateLimits: boolean;
   readonly #cluster: ClusterSource;
+  readonly #matcher: ClusterMatcher | null;
   readonly #hashPolicies: HashPolicies | null;
 
   constructor(
@@ -68,10 +72,12 @@ export class ForwardAction implements RouteAction {
     this.rateLimits = settings.rateLimits;
     this.includeVirtualHostRateLimits = settings.includeVirtualHostRateLimits;
     this.#cluster = cluster;
+    this.#matcher = cluster.matcher ?? null;
     this.#hashPolicies = hashPolicies;
   }
 
-  clusterName(headers: RequestHeaders): string {
+  clusterName(headers: RequestHeaders, info: StreamInfo): string {
+    if (this.#matcher !== null) return this.#matcher.clusterName(headers, info);
     return this.#cluster.header === '' ? this.#cluster.name : (firstValue(headers, this.#cluster.header) ?? '');
   }
 

@@ -9,6 +9,9 @@ const to = (word: string, match?: string) => `{action: {name: r, typed_config: {
 const toList = (...routes: string[]) =>
   `{action: {name: l, typed_config: {"@type": ${LIST}, routes: [${routes.map((r) => `{${r}}`).join(', ')}]}}}`;
 const is = (name: string, value: string) => `{single_predicate: {input: ${input(name)}, value_match: ${value}}}`;
+const CLUSTERS = 'type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier';
+const cluster = (name: string) =>
+  `{action: {name: c, typed_config: {"@type": type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.ClusterAction, cluster: ${name}}}}`;
 const host = (matcher: string, more = '') => `
   - name: v
     domains: ["*"]
@@ -82,6 +85,21 @@ export const routeTrees: Area = {
         { name: 'inner', send: get('/', ['x-a', 'a'], ['x-b', 'b']) },
         { name: 'outer', send: get('/', ['x-a', 'a']) },
         { name: 'last', send: get('/', ['x-b', 'b']) },
+      ],
+    },
+    {
+      name: 'clusters by a tree',
+      routeConfig: `cluster_specifier_plugins: [{extension: {name: tree, typed_config: {"@type": ${CLUSTERS}, cluster_matcher: {matcher_tree: {input: ${input('x-a')}, exact_match_map: {map: {a: ${cluster('a')}, b: ${cluster('b')}, gone: ${cluster('gone')}}}}}}}}]`,
+      routes: `
+        - {match: {prefix: /named}, route: {cluster_specifier_plugin: tree}}
+        - {match: {prefix: /inline}, route: {prefix_rewrite: /in, inline_cluster_specifier_plugin: {extension: {name: own, typed_config: {"@type": ${CLUSTERS}, cluster_matcher: {matcher_list: {matchers: [{predicate: ${is('x-b', '{prefix: b}')}, on_match: ${cluster('b')}}]}, on_no_match: ${cluster('a')}}}}}}}
+      `,
+      cases: [
+        { name: 'a', send: get('/named', ['x-a', 'a']) },
+        { name: 'b', send: get('/named', ['x-a', 'b']) },
+        { name: 'no such cluster', send: get('/named', ['x-a', 'gone']) },
+        { name: 'nothing matches', send: 'GET /named' },
+        { name: 'inline', send: [get('/inline', ['x-b', 'bb']), 'GET /inline'] },
       ],
     },
     {

@@ -411,7 +411,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     this.#routePicked = true;
     const route = this.#routeTable === null ? null : this.#routeTable.match(this.#headers!, this.info, this.info.randomValue);
     this.#route = route;
-    this.#clusterName = route?.action?.clusterName(this.#headers!) ?? '';
+    this.#clusterName = route?.action?.clusterName(this.#headers!, this.info) ?? '';
     if (route !== null) noteRoute(this.info, route, this.#clusterName, this.clusters);
     if (!this.ended) this.#armIdleTimers(route);
   }
