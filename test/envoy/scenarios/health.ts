@@ -71,7 +71,7 @@ const redis = (name: string, more = '') =>
 
 /** Checks every 30 ms, before and after traffic. */
 const OFTEN =
-  'no_traffic_interval: 0.03s, interval: 0.03s, timeout: 0.2s, event_log_path: {{dir}}/events.log, unhealthy_threshold: 2, healthy_threshold: 2';
+  'no_traffic_interval: 0.03s, interval: 0.03s, timeout: 0.5s, event_log_path: {{dir}}/events.log, unhealthy_threshold: 2, healthy_threshold: 2';
 const turning = (more = '') => `{health_checks: [{${OFTEN}${more}, http_health_check: {path: /state}}], ${NO_PANIC}, ${assignment('a')}}`;
 const becomes = (name: string, checks: string, line: RegExp): Case => ({
   name,
@@ -233,7 +233,7 @@ export const health: Area = {
       cases: [
         flags('eds'),
         { name: 'one stays though it is not named any more', writes: { 'eds.yaml': eds('a') }, ...edsFlags(/pending_dynamic_removal/) },
-        { name: 'both are used', send: ['GET /eds', 'GET /eds'] },
+        { name: 'it counts', admin: 'GET /stats', adminLines: /^cluster\.eds\.membership_/ },
         { name: 'it is named again', writes: { 'eds.yaml': eds('a', 'b') }, ...edsFlags(/^eds::.*\{b\}.*healthy/) },
         { name: 'and not', writes: { 'eds.yaml': eds('b') }, ...edsFlags(/pending_dynamic_removal/) },
         {
