@@ -265,5 +265,16 @@ export const hashing: Area = {
         { name: 'in the statistics', ...STATS },
       ],
     },
+    {
+      name: 'TCP connections by the client address',
+      upstreams: { a: 'tcp', b: 'tcp', c: 'tcp', d: 'tcp' },
+      networkFilters:
+        '[{name: envoy.filters.network.tcp_proxy, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: tcp, cluster: hashed, hash_policy: [{source_ip: {}}], access_log: [{name: envoy.access_loggers.file, typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: "{{log}}", log_format: {text_format_source: {inline_string: "in=%BYTES_RECEIVED% out=%BYTES_SENT% %UPSTREAM_HOST%\\n"}}}}]}}]',
+      clusters: clusters(RING),
+      cases: [
+        { name: 'to the same host', tcp: true, send: { raw: 'hello', payload: 5 } },
+        { name: 'every time', tcp: true, send: { raw: 'again', payload: 5 } },
+      ],
+    },
   ],
 };
