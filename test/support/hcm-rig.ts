@@ -20,6 +20,7 @@ import { type Address, ipAddress } from '../../src/net/address.ts';
 import type { Connection } from '../../src/net/connection.ts';
 import type { Route, RouteAction, RouteTable } from '../../src/route/route.ts';
 import { silentLogger } from '../../src/runtime/logger.ts';
+import type { OverloadState } from '../../src/runtime/overload.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
 import { StaticRuntime } from '../../src/runtime/runtime.ts';
 import { SimulatedClock } from '../../src/runtime/simulated-clock.ts';
@@ -52,6 +53,7 @@ export const HCM_SETTINGS: HcmSettings = {
   alwaysSetRequestIdInResponse: false,
   packTraceReason: true,
   normalizePath: false,
+  normalizePathUnset: true,
   mergeSlashes: false,
   escapedSlashes: 'KEEP_UNCHANGED',
   stripMatchingHostPort: false,
@@ -134,6 +136,7 @@ export interface HcmRigOptions {
   readonly internalOnlyHeaders?: readonly string[];
   readonly mappers?: readonly Partial<LocalReplyMapperSettings>[];
   readonly bodyFormat?: LocalReplyMapperSettings['bodyFormat'];
+  readonly overload?: OverloadState;
   readonly bufferLimit?: number;
   readonly remote?: Address;
   /** The one and only filter is the backend. */
@@ -155,7 +158,8 @@ export class HcmRig {
 
   constructor(options: HcmRigOptions = {}) {
     this.#options = options;
-    const deps = hcmDeps(this.clock, this.stats);
+    const deps =
+      options.overload === undefined ? hcmDeps(this.clock, this.stats) : { ...hcmDeps(this.clock, this.stats), overload: options.overload };
     const settings: HcmSettings = { ...HCM_SETTINGS, http1: { ...DEFAULT_HTTP1_SETTINGS, ...options.http1 }, ...options.settings };
     const logger: AccessLogger = {
       log: (info, type) =>

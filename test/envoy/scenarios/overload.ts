@@ -387,6 +387,13 @@ export const overload: Area = {
       ],
     },
     {
+      name: 'paths normalised by the runtime',
+      bootstrap: `
+        layered_runtime: {layers: [{name: s, static_layer: {http_connection_manager: {normalize_path: 100}}}]}
+      `,
+      cases: [{ name: 'where the configuration says nothing', send: ['GET /a/../b/%7Ec', 'GET /a/./b'], upstream: { a: [OK, OK] } }],
+    },
+    {
       name: 'runtime values take effect at once',
       bootstrap: RUNTIME,
       routes: `

@@ -118,6 +118,7 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
     alwaysSetRequestIdInResponse: message.alwaysSetRequestIdInResponse,
     packTraceReason: compileRequestIdExtension(message, at),
     normalizePath: message.normalizePath ?? false,
+    normalizePathUnset: message.normalizePath === undefined,
     mergeSlashes: message.mergeSlashes,
     escapedSlashes: ESCAPED_SLASHES[message.pathWithEscapedSlashesAction] ?? 'KEEP_UNCHANGED',
     stripMatchingHostPort: message.stripMatchingHostPort,

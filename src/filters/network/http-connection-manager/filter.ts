@@ -35,7 +35,7 @@ export function createHttpConnectionManager(settings: HcmSettings, deps: Network
     factory: parts.newHttpFilter(filter.type, filter.settings, filterDeps),
   }));
   let http2Stats: Http2Stats | null = null;
-  const manager = new HttpConnectionManager(settings, filterDeps, {
+  const manager = new HttpConnectionManager(withRuntime(settings, deps), filterDeps, {
     filters,
     routeTable: inline === null ? parts.rdsRouteTable(settings.rdsRouteConfigName) : () => inline,
     accessLoggers: settings.accessLogs.map((log) => deps.newAccessLogger(log)),
@@ -46,6 +46,12 @@ export function createHttpConnectionManager(settings: HcmSettings, deps: Network
   });
   if (settings.routeConfig !== null) prepareRoutes(settings.routeConfig, filters);
   return { manager, newFilter: (callbacks) => manager.newConnection(callbacks) };
+}
+
+/** As in Envoy the key is read when the connection manager is made. */
+function withRuntime(settings: HcmSettings, { runtime, random }: FilterDeps): HcmSettings {
+  const normalizes = settings.normalizePathUnset && runtime.fraction('http_connection_manager.normalize_path', 0, 100, random.nextU32());
+  return normalizes ? { ...settings, normalizePath: true } : settings;
 }
 
 function prepareRoutes(routes: RouteTableSettings | ScopedRoutesSettings, filters: readonly ConfiguredFilter[]): void {

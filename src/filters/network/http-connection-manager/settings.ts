@@ -43,6 +43,8 @@ export interface HcmSettings {
   /** uuid extension's pack_trace_reason. */
   readonly packTraceReason: boolean;
   readonly normalizePath: boolean;
+  /** The configuration does not say: the runtime key http_connection_manager.normalize_path does. */
+  readonly normalizePathUnset: boolean;
   readonly mergeSlashes: boolean;
   readonly escapedSlashes: 'KEEP_UNCHANGED' | 'REJECT_REQUEST' | 'UNESCAPE_AND_REDIRECT' | 'UNESCAPE_AND_FORWARD';
   readonly stripMatchingHostPort: boolean;

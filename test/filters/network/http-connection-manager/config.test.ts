@@ -63,7 +63,7 @@ describe('fields', () => {
     ],
     [
       'normalize_path: true, merge_slashes: true, path_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT',
-      { normalizePath: true, mergeSlashes: true, escapedSlashes: 'UNESCAPE_AND_REDIRECT' },
+      { normalizePath: true, normalizePathUnset: false, mergeSlashes: true, escapedSlashes: 'UNESCAPE_AND_REDIRECT' },
     ],
     ['strip_matching_host_port: true, strip_trailing_host_dot: true', { stripMatchingHostPort: true, stripTrailingHostDot: true }],
     ['strip_any_host_port: true', { stripAnyHostPort: true }],
