@@ -18,6 +18,7 @@ export const GOOD: readonly string[] = [
   http('expected_statuses: [{start: 100, end: 600}], retriable_statuses: [{start: 500, end: 501}]'),
   http('method: POST, send: {text: "00"}'),
   http('request_headers_to_add: [{header: {key: a, value: "%START_TIME%"}}], service_name_matcher: {prefix: a}'),
+  `http2_protocol_options: {}\n${check('grpc_health_check: {service_name: s}')}`,
   check('custom_health_check: {name: r, typed_config: {"@type": type.googleapis.com/envoy.extensions.health_checkers.redis.v3.Redis}}'),
   '',
   ONE,

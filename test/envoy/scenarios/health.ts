@@ -69,6 +69,10 @@ const redis = (name: string, more = '') =>
     'endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{hc}}}}}',
   );
 
+const HTTP2 =
+  'typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http2_protocol_options: {}}}}';
+const grpc = (name: string, more: string) => cluster(name, check(`grpc_health_check: {${more.replace(/^, /, '')}}`), HTTP2);
+
 /** Checks every 30 ms, before and after traffic. */
 const OFTEN =
   'no_traffic_interval: 0.03s, interval: 0.03s, timeout: 0.5s, event_log_path: {{dir}}/events.log, unhealthy_threshold: 2, healthy_threshold: 2';
@@ -110,6 +114,22 @@ export const health: Area = {
         { name: 'event of a failure', file: { name: 'fails.log', lines: 1 } },
         { name: 'events of a degraded host', file: { name: 'degraded.log', lines: 2 } },
       ],
+    },
+    {
+      name: 'gRPC',
+      clusters: [
+        grpc('all', ''),
+        grpc('one', ', service_name: svc, authority: auth.test, initial_metadata: [{header: {key: x-a, value: "1"}}]'),
+        grpc('sick', ', service_name: sick'),
+        grpc('unknown', ', service_name: unknown'),
+      ].join('\n'),
+      cases: [
+        ...['all', 'one', 'sick', 'unknown'].flatMap((name) => [flags(name), stats(name)]),
+        { name: 'the check of the server', shows: '' },
+        { name: 'the check of a service', shows: 'svc' },
+      ],
+      // Of the HTTP/2 codec that Envoy checks with.
+      ignoreStats: /^cluster\.(all|one|sick|unknown)\.http2\./,
     },
     // One key a process: Envoy asks for the first one's in all clusters.
     ...['gone', 'busy'].map((key) => ({
