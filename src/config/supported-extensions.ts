@@ -89,6 +89,27 @@ envoy.extensions.filters.http.cors.v3.CorsPolicy
   + *
 envoy.extensions.filters.http.csrf.v3.CsrfPolicy
   + *
+envoy.extensions.filters.http.rbac.v3.RBAC
+  + rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix
+envoy.extensions.filters.http.rbac.v3.RBACPerRoute
+  + *
+envoy.config.rbac.v3.RBAC
+  + action policies
+envoy.config.rbac.v3.Policy
+  + permissions principals
+envoy.config.rbac.v3.Permission
+  + and_rules or_rules any header url_path destination_ip destination_port destination_port_range metadata not_rule requested_server_name
+  + sourced_metadata
+envoy.config.rbac.v3.Permission.Set
+  + *
+envoy.config.rbac.v3.Principal
+  + and_ids or_ids any source_ip direct_remote_ip remote_ip header url_path metadata filter_state not_id sourced_metadata
+envoy.config.rbac.v3.Principal.Set
+  + *
+envoy.config.rbac.v3.SourcedMetadata
+  + *
+envoy.type.matcher.v3.PathMatcher
+  + *
 envoy.extensions.filters.http.buffer.v3.Buffer
   + *
 envoy.extensions.filters.http.buffer.v3.BufferPerRoute

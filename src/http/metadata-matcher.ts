@@ -28,8 +28,11 @@ export class MetadataMatcher {
   readonly #path: readonly string[];
   readonly #test: ValueTest;
   readonly #invert: boolean;
+  readonly #ofRoute: boolean;
 
-  constructor(settings: MetadataMatcherSettings) {
+  /** @param ofRoute looks at the route's metadata, not at the dynamic one */
+  constructor(settings: MetadataMatcherSettings, ofRoute = false) {
+    this.#ofRoute = ofRoute;
     this.#filter = settings.filter;
     this.#path = settings.path;
     this.#test = buildValueTest(settings.value);
@@ -42,7 +45,7 @@ export class MetadataMatcher {
 
   /** The value that is looked at; undefined if there is none. */
   find(info: StreamInfo): unknown {
-    let value: unknown = info.dynamicMetadata?.get(this.#filter);
+    let value: unknown = this.#ofRoute ? info.routeMetadata?.[this.#filter] : info.dynamicMetadata?.get(this.#filter);
     for (let i = 0; i < this.#path.length; i++) {
       if (value === null || typeof value !== 'object') return undefined;
       value = (value as Readonly<Record<string, unknown>>)[this.#path[i]!];

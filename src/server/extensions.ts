@@ -94,6 +94,15 @@ export const HTTP_FILTERS: readonly HttpExtension[] = [
     filter: async () => (await import('../filters/http/csrf/filter.ts')).createCsrf,
   },
   {
+    name: 'envoy.filters.http.rbac',
+    type: 'envoy.extensions.filters.http.rbac.v3.RBAC',
+    routeType: 'envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
+    terminal: false,
+    config: async () => (await import('../filters/http/rbac/config.ts')).compileRbac,
+    routeConfig: async () => (await import('../filters/http/rbac/config.ts')).compileRbacOfRoute,
+    filter: async () => (await import('../filters/http/rbac/filter.ts')).createRbac,
+  },
+  {
     name: 'envoy.filters.http.buffer',
     type: 'envoy.extensions.filters.http.buffer.v3.Buffer',
     routeType: 'envoy.extensions.filters.http.buffer.v3.BufferPerRoute',

@@ -21,6 +21,7 @@ import { outlier } from './outlier.ts';
 import { overload } from './overload.ts';
 import { paths } from './paths.ts';
 import { ratelimit } from './ratelimit.ts';
+import { rbac } from './rbac.ts';
 import { resilience } from './resilience.ts';
 import { retries } from './retries.ts';
 import { retryHosts } from './retry-hosts.ts';
@@ -67,6 +68,7 @@ export const areas: readonly Area[] = [
   buffering,
   browsers,
   mutation,
+  rbac,
   health,
   ratelimit,
   hashing,

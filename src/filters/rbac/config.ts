@@ -1,0 +1,142 @@
+/** Source: envoy.config.rbac.v3.RBAC. */
+import type { CompileContext } from '../../config/context.ts';
+import type { CidrRange } from '../../config/gen/envoy/config/core/v3/address_pb.js';
+import { MetadataSource } from '../../config/gen/envoy/config/rbac/v3/metadata_source_pb.js';
+import { RBAC_Action as Action, type Permission, type Principal, type RBAC } from '../../config/gen/envoy/config/rbac/v3/rbac_pb.js';
+import type { PathMatcher } from '../../config/gen/envoy/type/matcher/v3/path_pb.js';
+import { isCidr } from '../../http/address-ranges.ts';
+import { compileHeaderMatcher, compileMetadataMatcher, compileStringMatcher } from '../../http/config.ts';
+import type { RbacRuleSettings, RbacRulesSettings, RbacSettings } from './settings.ts';
+
+/** The fields that the messages of both filters have. */
+export interface RbacFields {
+  readonly rules?: RBAC | undefined;
+  readonly shadowRules?: RBAC | undefined;
+  readonly rulesStatPrefix?: string;
+  readonly shadowRulesStatPrefix: string;
+}
+
+export function compileRbacFields(message: RbacFields, at: CompileContext): RbacSettings {
+  return {
+    rules: message.rules === undefined ? null : compileRules(message.rules, at.field('rules')),
+    shadowRules: message.shadowRules === undefined ? null : compileRules(message.shadowRules, at.field('shadow_rules')),
+    rulesStatPrefix: message.rulesStatPrefix ?? '',
+    shadowRulesStatPrefix: message.shadowRulesStatPrefix,
+  };
+}
+
+function compileRules(message: RBAC, at: CompileContext): RbacRulesSettings {
+  const names = Object.keys(message.policies).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return {
+    action: message.action === Action.DENY ? 'DENY' : message.action === Action.LOG ? 'LOG' : 'ALLOW',
+    policies: names.map((name) => {
+      const here = at.key('policies', name);
+      const policy = message.policies[name]!;
+      return {
+        name,
+        permissions: policy.permissions.map((permission, i) => compilePermission(permission, here.field('permissions', i))),
+        principals: policy.principals.map((principal, i) => compilePrincipal(principal, here.field('principals', i))),
+      };
+    }),
+  };
+}
+
+/** Stands where something was refused, and reported. */
+const REFUSED: RbacRuleSettings = Object.freeze({ kind: 'any' });
+
+function compilePermission(permission: Permission | undefined, at: CompileContext): RbacRuleSettings {
+  const rule = permission?.rule;
+  switch (rule?.case) {
+    case 'any':
+      return { kind: 'any' };
+    case 'andRules':
+      return { kind: 'all', rules: rule.value.rules.map((one, i) => compilePermission(one, at.field('and_rules').field('rules', i))) };
+    case 'orRules':
+      return { kind: 'one', rules: rule.value.rules.map((one, i) => compilePermission(one, at.field('or_rules').field('rules', i))) };
+    case 'notRule':
+      return { kind: 'not', rule: compilePermission(rule.value, at.field('not_rule')) };
+    case 'header':
+      return { kind: 'header', header: compileHeaderMatcher(rule.value, at.field('header')) };
+    case 'urlPath':
+      return compilePath(rule.value, at.field('url_path'));
+    case 'destinationIp':
+      return compileAddress('destination', rule.value, at.field('destination_ip'));
+    case 'destinationPort':
+      return { kind: 'destination_port', start: rule.value, end: rule.value + 1 };
+    case 'destinationPortRange':
+      return { kind: 'destination_port', start: rule.value.start, end: rule.value.end };
+    case 'metadata':
+      return { kind: 'metadata', metadata: compileMetadataMatcher(rule.value, at.field('metadata')), ofRoute: false };
+    case 'sourcedMetadata':
+      return compileSourcedMetadata(rule.value, at);
+    case 'requestedServerName':
+      return { kind: 'requested_server_name', name: compileStringMatcher(rule.value, at.field('requested_server_name')) };
+    default:
+      if (rule?.case === undefined) at.error('a rule is required');
+      else at.unsupported(rule.case === 'uriTemplate' ? 'uri_template' : rule.case);
+      return REFUSED;
+  }
+}
+
+function compilePrincipal(principal: Principal | undefined, at: CompileContext): RbacRuleSettings {
+  const id = principal?.identifier;
+  switch (id?.case) {
+    case 'any':
+      return { kind: 'any' };
+    case 'andIds':
+      return { kind: 'all', rules: id.value.ids.map((one, i) => compilePrincipal(one, at.field('and_ids').field('ids', i))) };
+    case 'orIds':
+      return { kind: 'one', rules: id.value.ids.map((one, i) => compilePrincipal(one, at.field('or_ids').field('ids', i))) };
+    case 'notId':
+      return { kind: 'not', rule: compilePrincipal(id.value, at.field('not_id')) };
+    case 'header':
+      return { kind: 'header', header: compileHeaderMatcher(id.value, at.field('header')) };
+    case 'urlPath':
+      return compilePath(id.value, at.field('url_path'));
+    case 'sourceIp':
+      return compileAddress('direct_remote', id.value, at.field('source_ip'));
+    case 'directRemoteIp':
+      return compileAddress('direct_remote', id.value, at.field('direct_remote_ip'));
+    case 'remoteIp':
+      return compileAddress('remote', id.value, at.field('remote_ip'));
+    case 'metadata':
+      return { kind: 'metadata', metadata: compileMetadataMatcher(id.value, at.field('metadata')), ofRoute: false };
+    case 'sourcedMetadata':
+      return compileSourcedMetadata(id.value, at);
+    case 'filterState': {
+      const value = id.value.matcher.case === 'stringMatch' ? id.value.matcher.value : undefined;
+      return {
+        kind: 'filter_state',
+        key: id.value.key,
+        value: compileStringMatcher(value, at.field('filter_state').field('string_match')),
+      };
+    }
+    default:
+      if (id?.case === undefined) at.error('an identifier is required');
+      else at.unsupported(id.case);
+      return REFUSED;
+  }
+}
+
+function compileSourcedMetadata(
+  value: { readonly metadataMatcher?: Parameters<typeof compileMetadataMatcher>[0] | undefined; readonly metadataSource: MetadataSource },
+  at: CompileContext,
+): RbacRuleSettings {
+  const here = at.field('sourced_metadata');
+  if (value.metadataMatcher === undefined) {
+    here.field('metadata_matcher').error('must be set');
+    return REFUSED;
+  }
+  const metadata = compileMetadataMatcher(value.metadataMatcher, here.field('metadata_matcher'));
+  return { kind: 'metadata', metadata, ofRoute: value.metadataSource === MetadataSource.ROUTE };
+}
+
+function compilePath(matcher: PathMatcher, at: CompileContext): RbacRuleSettings {
+  return { kind: 'url_path', path: compileStringMatcher(matcher.rule.case === 'path' ? matcher.rule.value : undefined, at.field('path')) };
+}
+
+function compileAddress(of: 'destination' | 'direct_remote' | 'remote', range: CidrRange, at: CompileContext): RbacRuleSettings {
+  const text = `${range.addressPrefix}/${range.prefixLen ?? 0}`;
+  if (!isCidr(text)) at.error(`malformed IP address: ${range.addressPrefix}`);
+  return { kind: 'address', of, range: text };
+}

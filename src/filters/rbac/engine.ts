@@ -1,0 +1,108 @@
+/** Decides by rules whether a request or a connection may pass. Behaviour: Envoy's RoleBasedAccessControlEngineImpl. */
+import { AddressRanges } from '../../http/address-ranges.ts';
+import type { RequestHeaders } from '../../http/header-map.ts';
+import { buildHeaderMatcher } from '../../http/header-matcher.ts';
+import { MetadataMatcher } from '../../http/metadata-matcher.ts';
+import { pathOnly } from '../../http/query.ts';
+import type { StreamInfo } from '../../http/stream-info.ts';
+import { buildStringMatcher } from '../../http/string-matcher.ts';
+import type { RbacRuleSettings, RbacRulesSettings } from './settings.ts';
+
+type Rule = (headers: RequestHeaders | null, info: StreamInfo) => boolean;
+
+interface Policy {
+  readonly name: string;
+  readonly permissions: readonly Rule[];
+  readonly principals: readonly Rule[];
+}
+
+export class RbacEngine {
+  readonly action: RbacRulesSettings['action'];
+  readonly #policies: readonly Policy[];
+
+  constructor(settings: RbacRulesSettings) {
+    this.action = settings.action;
+    this.#policies = settings.policies.map(({ name, permissions, principals }) => ({
+      name,
+      permissions: permissions.map(buildRule),
+      principals: principals.map(buildRule),
+    }));
+  }
+
+  /** Name of the first policy that matches; null = none. @param headers null for a connection */
+  match(headers: RequestHeaders | null, info: StreamInfo): string | null {
+    for (let i = 0; i < this.#policies.length; i++) {
+      const policy = this.#policies[i]!;
+      if (anyOf(policy.permissions, headers, info) && anyOf(policy.principals, headers, info)) return policy.name;
+    }
+    return null;
+  }
+
+  /** @param matched what `match` gave */
+  allows(matched: string | null): boolean {
+    return this.action === 'LOG' || (matched !== null) === (this.action === 'ALLOW');
+  }
+}
+
+function anyOf(rules: readonly Rule[], headers: RequestHeaders | null, info: StreamInfo): boolean {
+  for (let i = 0; i < rules.length; i++) if (rules[i]!(headers, info)) return true;
+  return false;
+}
+
+function allOf(rules: readonly Rule[], headers: RequestHeaders | null, info: StreamInfo): boolean {
+  for (let i = 0; i < rules.length; i++) if (!rules[i]!(headers, info)) return false;
+  return true;
+}
+
+function buildRule(settings: RbacRuleSettings): Rule {
+  switch (settings.kind) {
+    case 'any':
+      return () => true;
+    case 'all': {
+      const rules = settings.rules.map(buildRule);
+      return (headers, info) => allOf(rules, headers, info);
+    }
+    case 'one': {
+      const rules = settings.rules.map(buildRule);
+      return (headers, info) => anyOf(rules, headers, info);
+    }
+    case 'not': {
+      const rule = buildRule(settings.rule);
+      return (headers, info) => !rule(headers, info);
+    }
+    case 'header': {
+      const matcher = buildHeaderMatcher(settings.header);
+      return (headers) => headers !== null && matcher.matches(headers);
+    }
+    case 'url_path': {
+      const matcher = buildStringMatcher(settings.path);
+      return (headers) => headers !== null && headers.path !== '' && matcher.matches(pathOnly(headers.path));
+    }
+    case 'metadata': {
+      const matcher = new MetadataMatcher(settings.metadata, settings.ofRoute);
+      return (_headers, info) => matcher.matches(info);
+    }
+    case 'filter_state': {
+      const matcher = buildStringMatcher(settings.value);
+      return (_headers, info) => {
+        const value = info.filterState?.get(settings.key);
+        return typeof value === 'string' && matcher.matches(value);
+      };
+    }
+    case 'requested_server_name': {
+      const matcher = buildStringMatcher(settings.name);
+      return (_headers, info) => matcher.matches(info.connection.requestedServerName);
+    }
+    case 'address':
+      return addressRule(settings.of, new AddressRanges([settings.range]));
+    case 'destination_port':
+      return (_headers, { connection: { localAddress } }) =>
+        localAddress.kind === 'ip' && localAddress.port >= settings.start && localAddress.port < settings.end;
+  }
+}
+
+function addressRule(of: 'destination' | 'direct_remote' | 'remote', ranges: AddressRanges): Rule {
+  if (of === 'remote') return (_headers, info) => ranges.contains(info.remoteAddress);
+  if (of === 'destination') return (_headers, info) => ranges.contains(info.connection.localAddress);
+  return (_headers, info) => ranges.contains(info.connection.directRemoteAddress);
+}

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { rbac } from './scenarios/rbac.ts';
+
+testArea(rbac);
