@@ -175,6 +175,8 @@ export class WorkerClusterManager implements ClusterManager {
       { ...this.#deps, ...deps, slab, outliers: undefined },
       this.#placeOf(name, resolve),
     );
+    const tables = this.#hashTables.get(name);
+    if (tables !== undefined) copy.useHashTables(tables);
     if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return copy;
     const waiting = this.#waitingHosts.get(name);
     const live = this.#clusters.get(name);

@@ -12,7 +12,31 @@ const check = (what: string, more = '') =>
   `health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1${more}, ${what}}]\n${ONE}`;
 const http = (more: string) => check(`http_health_check: {path: /h, ${more}}`);
 
+const LB = 'type.googleapis.com/envoy.extensions.load_balancing_policies';
+/** The value of `load_balancing_policy`, with one typed policy. */
+const policy = (name: string, message: string, fields = '') =>
+  `{policies: [{typed_extension_config: {name: envoy.load_balancing_policies.${name}, typed_config: {"@type": ${LB}.${name}.v3.${message}${fields === '' ? '' : ', ' + fields}}}}]}`;
+const balanced = (name: string, message: string, fields = '') => `load_balancing_policy: ${policy(name, message, fields)}\n${ONE}`;
+const BY_NAME = 'common_lb_config: {consistent_hashing_lb_config: {use_hostname_for_hashing: true}}';
+
 export const GOOD: readonly string[] = [
+  `lb_policy: RING_HASH\nring_hash_lb_config: {minimum_ring_size: 5, maximum_ring_size: 5, hash_function: MURMUR_HASH_2}\n${ONE}`,
+  `lb_policy: MAGLEV\nmaglev_lb_config: {table_size: 5000011}\n${ONE}`,
+  `lb_policy: MAGLEV\ncommon_lb_config: {consistent_hashing_lb_config: {hash_balance_factor: 100}}\n${ONE}`,
+  `lb_policy: RING_HASH\ntype: STRICT_DNS\n${BY_NAME}\n${ONE}`,
+  `common_lb_config: {override_host_status: {statuses: [DRAINING, TIMEOUT]}}\n${ONE}`,
+  balanced('ring_hash', 'RingHash', 'minimum_ring_size: 1, use_hostname_for_hashing: true'),
+  balanced('ring_hash', 'RingHash', 'consistent_hashing_lb_config: {use_hostname_for_hashing: true, hash_balance_factor: 120}'),
+  balanced('maglev', 'Maglev', 'table_size: 3, locality_weighted_lb_config: {}'),
+  balanced('round_robin', 'RoundRobin', 'slow_start_config: {slow_start_window: 60s, aggression: {default_value: 2, runtime_key: k}}'),
+  balanced('least_request', 'LeastRequest', 'slow_start_config: {min_weight_percent: {value: 0}}'),
+  balanced('client_side_weighted_round_robin', 'ClientSideWeightedRoundRobin', 'weight_update_period: 0.01s'),
+  balanced(
+    'wrr_locality',
+    'WrrLocality',
+    `endpoint_picking_policy: ${policy('client_side_weighted_round_robin', 'ClientSideWeightedRoundRobin')}`,
+  ),
+  balanced('override_host', 'OverrideHost', `override_host_sources: [{header: x}], fallback_policy: ${policy('maglev', 'Maglev')}`),
   check('tcp_health_check: {}'),
   check('tcp_health_check: {send: {text: "00ff"}, receive: [{binary: AAE=}]}', ', alt_port: 81, interval_jitter_percent: 10'),
   http('expected_statuses: [{start: 100, end: 600}], retriable_statuses: [{start: 500, end: 501}]'),
@@ -37,6 +61,36 @@ export const GOOD: readonly string[] = [
 ];
 
 export const BAD: readonly (readonly [string, string])[] = [
+  [
+    `lb_policy: RING_HASH\nring_hash_lb_config: {minimum_ring_size: 2000, maximum_ring_size: 1000}\n${ONE}`,
+    'ring hash: minimum_ring_size (2000) > maximum_ring_size (1000)',
+  ],
+  [`lb_policy: RING_HASH\nring_hash_lb_config: {minimum_ring_size: 8388609}\n${ONE}`, 'minimum_ring_size'],
+  [`lb_policy: MAGLEV\nmaglev_lb_config: {table_size: 1000}\n${ONE}`, 'The table size of maglev must be prime number'],
+  [balanced('maglev', 'Maglev', 'table_size: 0'), 'The table size of maglev must be prime number'],
+  [
+    balanced('ring_hash', 'RingHash', 'minimum_ring_size: 9, maximum_ring_size: 8'),
+    'ring hash: minimum_ring_size (9) > maximum_ring_size (8)',
+  ],
+  [`lb_policy: MAGLEV\ncommon_lb_config: {consistent_hashing_lb_config: {hash_balance_factor: 99}}\n${ONE}`, 'hash_balance_factor'],
+  [
+    `lb_policy: RING_HASH\n${BY_NAME}\n${ONE}`,
+    "Cannot use hostname for consistent hashing loadbalancing for cluster of type: 'envoy.cluster.static'",
+  ],
+  [
+    balanced('wrr_locality', 'WrrLocality', `endpoint_picking_policy: ${policy('round_robin', 'RoundRobin')}`),
+    'Currently WrrLocalityLoadBalancer only supports ClientSideWeightedRoundRobinLoadBalancer',
+  ],
+  [balanced('override_host', 'OverrideHost', 'override_host_sources: [{header: x}]'), 'fallback_policy'],
+  [balanced('override_host', 'OverrideHost', `fallback_policy: ${policy('maglev', 'Maglev')}`), 'override_host_sources'],
+  [
+    balanced(
+      'override_host',
+      'OverrideHost',
+      `override_host_sources: [{header: x, metadata: {key: k, path: [{key: a}]}}], fallback_policy: ${policy('maglev', 'Maglev')}`,
+    ),
+    'Only one override source must be set',
+  ],
   [`health_checks: [{interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}}]\n${ONE}`, 'timeout'],
   [`health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1}]\n${ONE}`, 'health_check'],
   [check('tcp_health_check: {send: {text: "abc"}}'), "health_checks[0].tcp_health_check.send.text: invalid hex string 'abc'"],
