@@ -357,7 +357,7 @@ export class ClusterControl {
       else this.#merger.details(name, publish);
     }
     if (change === 'members' && !this.#merger.has(name)) void this.#mergeAfterFirstRound(cluster.settings, health);
-    if (change === 'members') this.outliers.setHosts(cluster.book.current);
+    if (change !== 'nothing') this.outliers.setHosts(cluster.book.current);
   }
 
   /** Until a cluster is ready everything is told at once. */

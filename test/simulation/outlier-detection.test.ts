@@ -335,6 +335,15 @@ describe('membership', () => {
     expect([rig.stat('ejections_active'), rig.ejected(1)]).toEqual([0, false]);
   });
 
+  test('a logical host that has moved is named by its new address', () => {
+    const rig = new OutlierRig(1);
+    rig.detector.setHosts([[rig.slots[0]!, '10.9.9.9:80']]);
+    rig.respond(0, 500, 5);
+    rig.detector.setHosts([[rig.slots[0]!, '10.8.8.8:80']]);
+    rig.clock.advance(30 * SECOND);
+    expect(rig.events.map((event) => event['upstream_url'])).toEqual(['10.9.9.9:80', '10.8.8.8:80']);
+  });
+
   test('a detector that is stopped does nothing more', () => {
     const rig = new OutlierRig(1);
     rig.respond(0, 500, 5);

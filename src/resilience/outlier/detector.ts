@@ -66,7 +66,11 @@ export class OutlierDetector implements TimerTarget {
   setHosts(hosts: Iterable<readonly [slot: number, upstream: string]>): void {
     const before = this.#hosts;
     this.#hosts = new Map();
-    for (const [slot, upstream] of hosts) this.#hosts.set(slot, before.get(slot) ?? new OutlierHost(slot, upstream));
+    for (const [slot, upstream] of hosts) {
+      const host = before.get(slot) ?? new OutlierHost(slot, upstream);
+      host.upstream = upstream;
+      this.#hosts.set(slot, host);
+    }
     this.#ejected = 0;
     for (const { slot } of this.#hosts.values()) if (this.#has(slot, HealthFlag.FailedOutlierCheck)) this.#ejected++;
     this.#deps.stats.ejectionsActive.set(this.#ejected);

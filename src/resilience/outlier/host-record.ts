@@ -3,8 +3,8 @@
 export class OutlierHost {
   /** Offset of the host's cells in the slab: its identity. */
   readonly slot: number;
-  /** "ip:port", as the event log names it. */
-  readonly upstream: string;
+  /** "ip:port", as the event log names it. Changes for a logical host. */
+  upstream: string;
   ejections = 0;
   /** How many base times the next ejection lasts. Goes down again while the host does well. */
   backOff = 0;
