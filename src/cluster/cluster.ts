@@ -397,7 +397,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     const host = new PooledHost(recordAddress(record), record.hostname, cells, record.slot, this.#ledgerOf(cells), this);
     if (this.#newMonitor !== null && cells === this.#sharedCells) host.monitor = this.#newMonitor(record.slot);
     if (this.settings.healthCheck !== null) host.failureReporter = this;
-    host.wasUnhealthy = host.unhealthy;
+    host.wasFailing = host.failing;
     return host;
   }
 
@@ -416,12 +416,12 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     return (slot) => new SlabMonitor(shared, this.#sharedCells, slot, slot + HOST_CELLS);
   }
 
-  /** As in Envoy a host that has become unhealthy gets new connections: the fault may lie with the old ones' way to it. */
+  /** As in Envoy a host that has begun to fail gets new connections: the fault may lie with the old ones' way to it. */
   #onHealth(host: PooledHost): void {
-    const { unhealthy } = host;
-    if (unhealthy === host.wasUnhealthy) return;
-    host.wasUnhealthy = unhealthy;
-    if (!unhealthy) return;
+    const { failing } = host;
+    if (failing === host.wasFailing) return;
+    host.wasFailing = failing;
+    if (!failing) return;
     host.eachPool((pool) => pool.drainConnections());
     for (const connecting of host.tcp ?? []) connecting.close();
   }

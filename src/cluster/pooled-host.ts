@@ -13,8 +13,8 @@ export class PooledHost extends Host {
   /** With use_downstream_protocol_config, beside the HTTP/1 ones. */
   defaultHttp2Pool: ClusterPool | null;
   highHttp2Pool: ClusterPool | null;
-  /** As balancing saw it last. */
-  wasUnhealthy: boolean;
+  /** `failing` as it was last told. */
+  wasFailing: boolean;
   /** Connections that end with the host's health (close_connections_on_host_health_failure); null = none. */
   tcp: Set<TcpConnecting> | null;
 
@@ -25,7 +25,7 @@ export class PooledHost extends Host {
     this.highPool = null;
     this.defaultHttp2Pool = null;
     this.highHttp2Pool = null;
-    this.wasUnhealthy = false;
+    this.wasFailing = false;
     this.tcp = null;
   }
 

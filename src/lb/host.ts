@@ -227,6 +227,11 @@ export class Host {
     return (this.healthFlags & UNHEALTHY) !== 0;
   }
 
+  /** This proxy itself has found it unhealthy, by its checks or by outlier detection, whatever the endpoint list says. */
+  get failing(): boolean {
+    return (Atomics.load(this.cells, this.base + HEALTH) & UNHEALTHY) !== 0;
+  }
+
   /** Marked degraded, and not unhealthy. */
   get degraded(): boolean {
     const flags = this.healthFlags;

@@ -36,6 +36,17 @@ describe('a host becomes unhealthy', () => {
     expect(rig.stat('upstream_cx_active')).toBe(1);
   });
 
+  test('what an endpoint list says closes nothing', async () => {
+    const rig = new ClusterRig();
+    rig.request();
+    rig.upstreams[0]!.connected();
+    rig.upstreams[0]!.sends(OK);
+    rig.cluster.hostSets[0]!.hosts[0]!.endpointHealth = HealthFlag.FailedEdsHealth;
+    rig.cluster.refreshHealth();
+    await settle();
+    expect(rig.stat('upstream_cx_active')).toBe(1);
+  });
+
   test.each([
     [true, ['connected', 'close']],
     [false, ['connected']],
