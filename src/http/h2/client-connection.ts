@@ -99,7 +99,7 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
 
   onData(chunk: Buffer): void {
     this.#keepalive?.onActivity();
-    if (!this.failed) this.readFrames(chunk, 0);
+    if (!this.failed) this.reader.read(chunk, 0);
   }
 
   onEnd(): void {

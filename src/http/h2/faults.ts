@@ -37,6 +37,7 @@ export const fault = {
   idleStream: protocol(GENERIC),
   closedStream: new CodecFault(ErrorCode.StreamClosed, GENERIC),
   continuation: protocol(GENERIC),
+  selfDependency: protocol(GENERIC),
   push: protocol(GENERIC),
   settings: protocol(GENERIC),
   windowIncrement: protocol(GENERIC),

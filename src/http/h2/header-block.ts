@@ -81,9 +81,14 @@ export class HeaderIntake {
     let from = start;
     let to = end;
     if ((flags & FrameFlag.Padded) !== 0) to -= from < to ? bytes[from++]! : 1;
-    if ((flags & FrameFlag.Priority) !== 0) from += 5;
+    const prioritised = (flags & FrameFlag.Priority) !== 0;
+    if (prioritised) from += 5;
     if (from > to) {
       session.fail(fault.padding);
+      return;
+    }
+    if (prioritised && (bytes.readUInt32BE(from - 5) & 0x7fff_ffff) === streamId) {
+      session.fail(fault.selfDependency);
       return;
     }
     const wanted = session.onHeadersBegin(streamId);

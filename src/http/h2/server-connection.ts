@@ -30,6 +30,8 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
   readonly #flushWatch: FlushWatch;
   readonly #keepalive: Keepalive | null;
   #lastStreamId: number;
+  /** Of all streams that have begun, those included that came after the final GOAWAY. */
+  #highestSeen: number;
   #prefaceSeen: number;
   /** Streams above it are not served: the final GOAWAY has been sent. */
   #lastServed: number;
@@ -42,6 +44,7 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
     this.#flushWatch = new FlushWatch(this, parts.clock, parts.flushTimeoutMs);
     this.#keepalive = settings.keepalive === null ? null : new Keepalive(this, settings.keepalive, parts.clock, parts.random);
     this.#lastStreamId = 0;
+    this.#highestSeen = 0;
     this.#prefaceSeen = 0;
     this.#lastServed = MAX_STREAM_ID;
     this.#noticeSent = false;
@@ -67,7 +70,7 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
     while (this.#prefaceSeen < PREFACE.length && start < chunk.length && !this.failed) {
       if (chunk[start++] !== PREFACE.charCodeAt(this.#prefaceSeen++)) this.fail(fault.preface);
     }
-    if (start < chunk.length && !this.failed) this.readFrames(chunk, start);
+    if (start < chunk.length && !this.failed) this.reader.read(chunk, start);
   }
 
   onEnd(): void {
@@ -109,7 +112,7 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
   }
 
   protected override isIdle(streamId: number): boolean {
-    return streamId > this.#lastStreamId || (streamId & 1) === 0;
+    return streamId > this.#highestSeen || (streamId & 1) === 0;
   }
 
   override onHeadersBegin(streamId: number): boolean {
@@ -122,9 +125,16 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
       this.fail(fault.streamId);
       return false;
     }
-    // Trailers of a stream that has been reset may still be on their way.
-    if (streamId <= this.#lastStreamId) return false;
-    if (streamId > this.#lastServed) return false;
+    if (streamId <= this.#highestSeen) {
+      // Trailers of a stream that has been reset may still be on their way.
+      if (!this.resets.mayBeLate(streamId)) this.fail(fault.closedStream);
+      return false;
+    }
+    this.#highestSeen = streamId;
+    if (streamId > this.#lastServed) {
+      this.resets.note(streamId);
+      return false;
+    }
     this.#lastStreamId = streamId;
     if (this.streams.size >= this.settings.maxConcurrentStreams) {
       this.#refuseStream(streamId);
@@ -216,6 +226,7 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
 
   #refuseStream(streamId: number): void {
     this.writer.word(FrameType.RstStream, streamId, ErrorCode.RefusedStream);
+    this.resets.note(streamId);
     this.stats.txReset.inc();
     this.stats.streamRefusedErrors.inc();
     this.countControl();

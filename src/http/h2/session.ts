@@ -17,6 +17,7 @@ import type { KeepaliveOwner } from './keepalive.ts';
 import { facts } from './message.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { DEFAULT_WINDOW, ErrorCode, FrameFlag, FrameType, MAX_WINDOW, MIN_FRAME_SIZE } from './protocol.ts';
+import { RecentResets } from './recent-resets.ts';
 import { Resumption } from './resumption.ts';
 import { SendQueue } from './send-queue.ts';
 import type { Http2Settings } from './settings.ts';
@@ -42,6 +43,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   /** Nothing more is read or answered. */
   failed: boolean;
   protected readonly reader: FrameReader;
+  protected readonly resets = new RecentResets();
   #receiveWindow: number;
   #unannounced: number;
   readonly #waiting: SendQueue;
@@ -127,11 +129,6 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     this.onStreamClosed(stream);
   }
 
-  /** Frames of one chunk, or of what is left of it. */
-  protected readFrames(chunk: Buffer, start: number): void {
-    this.reader.read(chunk, start);
-  }
-
   protected releaseAll(reason: ResetReason, details: string): void {
     this.reader.stop();
     this.failed = true;
@@ -200,6 +197,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
       this.stats.txReset.inc();
       stream.wireBytesSent += 13;
       this.#control(FrameType.RstStream, stream.id, code);
+      this.resets.note(stream.id);
     }
     stream.resetReason = ResetReason.LocalReset;
     this.closeStream(stream);
@@ -283,7 +281,8 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   #onDataHeader(streamId: number, length: number): boolean {
     if (streamId === 0) return this.#refuse(fault.streamZero);
     const stream = this.streams.get(streamId);
-    if (stream === undefined && this.isIdle(streamId)) return this.#refuse(fault.idleStream);
+    if (stream === undefined && !this.resets.mayBeLate(streamId))
+      return this.#refuse(this.isIdle(streamId) ? fault.idleStream : fault.closedStream);
     this.#receiveWindow -= length;
     if (this.#receiveWindow < 0) return this.#refuse(fault.flowControl);
     if (stream === undefined) return true;
@@ -331,6 +330,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
       case FrameType.Priority:
         if (end - start !== 5) this.fail(fault.frameSize);
         else if (streamId === 0) this.fail(fault.streamZero);
+        else if ((bytes.readUInt32BE(start) & 0x7fff_ffff) === streamId) this.fail(fault.selfDependency);
         return;
       case FrameType.RstStream:
         if (end - start !== 4) this.fail(fault.frameSize);
@@ -396,6 +396,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     this.stats.txReset.inc();
     stream.wireBytesSent += 13;
     this.#control(FrameType.RstStream, stream.id, code);
+    this.resets.note(stream.id);
     this.dropStream(stream, reason, details);
   }
 

@@ -181,6 +181,8 @@ describe('malformed input', () => {
     'CONTINUATION alone': [frame(9, 4, 1, request()), 1],
     'a frame between HEADERS and CONTINUATION': [Buffer.concat([frame(1, 1, 1, request()), frame(6, 0, 0, '12345678')]), 1],
     'CONTINUATION of another stream': [Buffer.concat([frame(1, 1, 1, request()), frame(9, 4, 3, '')]), 1],
+    'HEADERS that depend on themselves': [frame(1, 0x25, 1, Buffer.concat([Buffer.from([0, 0, 0, 1, 0]), request()])), 1],
+    'PRIORITY that depends on itself': [frame(2, 0, 1, Buffer.from([0, 0, 0, 1, 0])), 1],
     'padding longer than the frame': [Buffer.concat([frame(1, 4, 1, request('POST')), frame(0, 8, 1, Buffer.from([9, 1, 2]))]), 1],
     'padding longer than the header block': [frame(1, 0xd, 1, Buffer.from([9, 1, 2])), 1],
   };
@@ -278,6 +280,28 @@ describe('ends and drains', () => {
       'GOAWAY 0 code 0 last 3',
     ]);
     expect(stats.value('http2.goaway_sent')).toBe(1);
+  });
+
+  test('the body of a stream that came after the final GOAWAY is ignored', () => {
+    const { user, receive, codec } = serverRig();
+    receive(START, frame(1, 4, 1, request('POST')));
+    codec.goAway();
+    receive(frame(1, 4, 3, request('POST')), frame(0, 1, 3, 'x'), frame(0, 1, 1, 'y'));
+    expect(user.errors).toEqual([]);
+    expect(user.streams.map((stream) => stream.body.toString())).toEqual(['y']);
+  });
+
+  test('frames on a stream that both sides have ended are a fault, late ones on a stream that was reset are not', () => {
+    const ended = serverRig();
+    ended.receive(START, frame(1, 5, 1, request()));
+    ended.user.streams[0]!.encoder.encodeHeaders(answer(), true);
+    ended.receive(frame(0, 1, 1, 'x'));
+    expect(ended.user.errors).toHaveLength(1);
+    const reset = serverRig();
+    reset.receive(START, frame(1, 4, 1, request('POST')));
+    reset.user.streams[0]!.encoder.reset(ResetReason.LocalReset);
+    reset.receive(frame(0, 0, 1, 'x'), frame(1, 5, 1, field('a', 'b')), frame(8, 0, 1, word(1)));
+    expect(reset.user.errors).toEqual([]);
   });
 
   test('a connection that goes takes its streams along', () => {
