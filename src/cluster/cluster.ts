@@ -21,6 +21,7 @@ import { NEVER_OVERLOADED, type OverloadState } from '../runtime/overload.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
+import { NO_SECRETS, type SecretSource } from '../tls/secrets.ts';
 import { AggregateBalancer } from './aggregate.ts';
 import type { Cluster, HttpPool, LbContext, TcpClient, TcpConnect } from './api.ts';
 import { makeBalancer } from './balancer.ts';
@@ -48,6 +49,8 @@ export interface ClusterDeps {
   readonly runtime: RuntimeSnapshot;
   readonly rootScope: StatsScope;
   readonly slab: SharedSlab;
+  /** Absent: none have a name. */
+  readonly secrets?: SecretSource | undefined;
   /** Absent = no overload manager. */
   readonly overload?: OverloadState;
   /** Tests replace it. */
@@ -137,7 +140,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     this.overload = deps.overload ?? NEVER_OVERLOADED;
     this.byteMeter = new ByteMeter(deps.clock);
     this.#connect = deps.connect ?? connectSocket;
-    this.#transportSockets = usesTls(settings) ? new TransportSockets(settings, this.stats.scope) : null;
+    this.#transportSockets = usesTls(settings) ? new TransportSockets(settings, this.stats.scope, deps.secrets ?? NO_SECRETS) : null;
     this.#connectOptions = {
       bufferLimit: settings.perConnectionBufferLimit,
       tcpKeepAlive: settings.tcpKeepAlive,

@@ -10,7 +10,7 @@ import { compileBalancer } from '../lb/config.ts';
 import { isIp } from '../net/address.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings } from '../resilience/circuit-breaker.ts';
 import { compileOutlier } from '../resilience/outlier/config.ts';
-import { compileUpstreamTls, type Secrets, UPSTREAM_TLS } from '../tls/config.ts';
+import { compileUpstreamTls, ONLY_OWN_SECRETS, type Secrets, UPSTREAM_TLS } from '../tls/config.ts';
 import type { UpstreamTlsSettings } from '../tls/settings.ts';
 import {
   compileAssignmentPolicy,
@@ -28,11 +28,10 @@ import { type ClusterSettings, DEFAULT_BALANCER, DEFAULT_CLUSTER, type TcpKeepAl
 
 export type { ClusterSettings } from './settings.ts';
 
-const NO_SECRETS: Secrets = new Map();
 const RAW_BUFFER = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
 
 /** @param message has passed its validation rules */
-export function compileCluster(message: Cluster, at: CompileContext, secrets: Secrets = NO_SECRETS): ClusterSettings {
+export function compileCluster(message: Cluster, at: CompileContext, secrets: Secrets = ONLY_OWN_SECRETS): ClusterSettings {
   const type = compileDiscoveryType(message, at);
   const balancer = compileBalancer(message, at, DEFAULT_BALANCER);
   if (type === 'ORIGINAL_DST' && balancer.policy !== 'CLUSTER_PROVIDED') {

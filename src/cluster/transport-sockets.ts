@@ -1,6 +1,7 @@
 /** Which TLS, if any, a cluster speaks with one of its hosts. */
 import type { Host } from '../lb/host.ts';
 import type { StatsScope } from '../stats/scope.ts';
+import type { SecretSource } from '../tls/secrets.ts';
 import type { UpstreamTlsSettings } from '../tls/settings.ts';
 import { TlsStats } from '../tls/stats.ts';
 import { UpstreamTls } from '../tls/upstream-tls.ts';
@@ -13,9 +14,9 @@ export class TransportSockets {
   readonly #default: UpstreamTls | null;
   readonly #matches: readonly { readonly match: Readonly<Record<string, unknown>>; readonly tls: UpstreamTls | null }[];
 
-  constructor(settings: ClusterSettings, scope: StatsScope) {
+  constructor(settings: ClusterSettings, scope: StatsScope, secrets: SecretSource) {
     const stats = new TlsStats(scope);
-    const make = (tls: UpstreamTlsSettings | null) => (tls === null ? null : new UpstreamTls(tls, stats));
+    const make = (tls: UpstreamTlsSettings | null) => (tls === null ? null : new UpstreamTls(tls, stats, secrets));
     this.#default = make(settings.tls);
     this.#matches = settings.transportSocketMatches.map(({ match, tls }) => ({ match, tls: make(tls) }));
   }

@@ -227,15 +227,15 @@ envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateVa
 envoy.extensions.transport_sockets.tls.v3.TlsParameters
   + tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms
 envoy.extensions.transport_sockets.tls.v3.TlsCertificate
-  + certificate_chain private_key pkcs12 password
+  + certificate_chain private_key pkcs12 password watched_directory
 envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
   + *
 envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig
-  + name
+  + *
 envoy.extensions.transport_sockets.tls.v3.Secret
   + name tls_certificate validation_context
 envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
-  + trusted_ca system_root_certs verify_certificate_spki verify_certificate_hash match_typed_subject_alt_names
+  + trusted_ca watched_directory system_root_certs verify_certificate_spki verify_certificate_hash match_typed_subject_alt_names
   + match_subject_alt_names crl allow_expired_certificate trust_chain_verification
   ~ suppress_client_ca_list
 envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts

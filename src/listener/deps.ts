@@ -1,6 +1,7 @@
 /** What listeners on a worker are given by the server. */
 import type { AccessLogger, FilterDeps, ListenerFilterFactory, NetworkFilterDeps, NetworkFilterFactory } from '../filters/api.ts';
 import type { OriginalDestination, PreparedSockets } from '../net/socket-options.ts';
+import type { SecretSource } from '../tls/secrets.ts';
 import type { ConnectionCount } from './connection-count.ts';
 
 export interface ListenerDeps {
@@ -19,6 +20,7 @@ export interface ListenerDeps {
   globalConnectionLimit(): number;
   /** 48 bytes for TLS session tickets, the same on all workers. */
   readonly ticketKey: Buffer;
+  readonly secrets: SecretSource;
   /** Gives an accepted connection to another worker's listener of the same key. */
   handOver(worker: number, listenerKey: string, fd: number, listenPath: string): void;
   readonly originalDestination: OriginalDestination;

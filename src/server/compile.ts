@@ -29,6 +29,8 @@ import { compileScopedRoutes } from '../route/scoped/config.ts';
 import type { ScopedRoutesSettings } from '../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import { compileStatsConfig } from '../stats/config.ts';
+import { compileSecret, type Secrets } from '../tls/config.ts';
+import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
 import type {
   AdminSettings,
   CompiledConfig,
@@ -71,6 +73,8 @@ interface MutableDynamic {
   cds: FileSourceSettings | null;
   rds: Record<string, RdsSourceSettings>;
   eds: Record<string, FileSourceSettings>;
+  sds: Record<string, FileSourceSettings>;
+  watched: Record<string, WatchedSecretSettings>;
 }
 
 export class Compiler implements NetworkCompilers {
@@ -80,8 +84,19 @@ export class Compiler implements NetworkCompilers {
   readonly #network = new Map<string, Loaded<NetworkExtension>>();
   readonly #listener = new Map<string, Loaded<ListenerExtension>>();
   readonly #clusterNames = new Set<string>();
-  readonly #secrets = new Map<string, Secret>();
-  readonly #dynamic: MutableDynamic = { lds: null, cds: null, rds: {}, eds: {} };
+  readonly #staticSecrets = new Map<string, Secret>();
+  readonly #secrets: Secrets = {
+    named: this.#staticSecrets,
+    mayCome: false,
+    subscribe: (name, source, at) => {
+      const file = fileSource(source, at);
+      if (file !== null) this.#dynamic.sds[name] = file;
+    },
+    watch: (files) => {
+      this.#dynamic.watched[files.secret.name] = files;
+    },
+  };
+  readonly #dynamic: MutableDynamic = { lds: null, cds: null, rds: {}, eds: {}, sds: {}, watched: {} };
   #clustersMayCome = false;
 
   private constructor(flags: CompileFlags) {
@@ -115,6 +130,7 @@ export class Compiler implements NetworkCompilers {
   /** Resources of a discovery service: clusters that they name may come later. */
   forDynamicResources(): void {
     this.#clustersMayCome = true;
+    this.#secrets.mayCome = true;
   }
 
   bootstrap(message: Bootstrap, at: CompileContext): CompiledConfig {
@@ -125,9 +141,12 @@ export class Compiler implements NetworkCompilers {
     this.#dynamic.cds = fileSource(dynamic?.cdsConfig, at.field('dynamic_resources').field('cds_config'));
     this.#clustersMayCome = this.#dynamic.cds !== null;
 
+    const secrets: SecretSettings[] = [];
     for (const [i, secret] of (resources?.secrets ?? []).entries()) {
-      if (this.#secrets.has(secret.name)) statics.field('secrets', i).field('name').error(`duplicate static secret '${secret.name}'`);
-      this.#secrets.set(secret.name, secret);
+      const settings = compileSecret(secret, statics.field('secrets', i));
+      if (settings !== null) secrets.push(settings);
+      if (this.#staticSecrets.has(secret.name)) statics.field('secrets', i).field('name').error(`duplicate static secret '${secret.name}'`);
+      this.#staticSecrets.set(secret.name, secret);
     }
     // Names first: routes are checked against all of them.
     for (const [i, cluster] of (resources?.clusters ?? []).entries()) {
@@ -165,6 +184,7 @@ export class Compiler implements NetworkCompilers {
       statsFlushIntervalMs: durationMs(message.statsFlushInterval) ?? 5000,
       stats: compileStatsConfig(message.statsConfig, at.field('stats_config')),
       dynamic: this.#dynamic as DynamicSettings,
+      secrets,
       resolver: compileResolver(message, [], at),
       overload: compileOverloadManager(message.overloadManager, at.field('overload_manager')),
       localClusterName,
@@ -222,6 +242,10 @@ export class Compiler implements NetworkCompilers {
 
   endpoints(message: ClusterLoadAssignment, at: CompileContext): EndpointsSettings {
     return { localities: compileLoadAssignment(message, 'EDS', at), ...compileAssignmentPolicy(message, at) };
+  }
+
+  secret(message: Secret, at: CompileContext): SecretSettings | null {
+    return compileSecret(message, at);
   }
 
   rds(message: Rds, statPrefix: string, at: CompileContext): void {

@@ -3,6 +3,7 @@ import type { AccessLogSettings } from '../access-log/settings.ts';
 import type { AssignmentPolicy, DefaultResolver, LocalitySettings } from '../cluster/settings.ts';
 import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
 import type { StatsSettings } from '../stats/config.ts';
+import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
 import type { OverloadSettings } from './overload/settings.ts';
 
 export interface AdminSettings {
@@ -56,6 +57,10 @@ export interface DynamicSettings {
   readonly rds: Readonly<Record<string, RdsSourceSettings>>;
   /** EDS clusters: service name → source. */
   readonly eds: Readonly<Record<string, FileSourceSettings>>;
+  /** Secrets that TLS contexts name: name → source. */
+  readonly sds: Readonly<Record<string, FileSourceSettings>>;
+  /** Certificates in files with a watched_directory, by the name that they have as secrets. */
+  readonly watched: Readonly<Record<string, WatchedSecretSettings>>;
 }
 
 export interface CompiledConfig {
@@ -68,6 +73,8 @@ export interface CompiledConfig {
   readonly statsFlushIntervalMs: number;
   readonly stats: StatsSettings;
   readonly dynamic: DynamicSettings;
+  /** static_resources.secrets, for dynamic resources that name them. */
+  readonly secrets: readonly SecretSettings[];
   /** For the names of clusters that have no resolver of their own. */
   readonly resolver: DefaultResolver;
   readonly overload: OverloadSettings | null;

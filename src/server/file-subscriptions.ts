@@ -1,4 +1,4 @@
-/** Listeners, clusters, routes and endpoints from files (`path_config_source`). Good resources are applied, bad ones refused with their name and reason. */
+/** Listeners, clusters, routes, endpoints and secrets from files (`path_config_source`). Good resources are applied, bad ones refused with their name and reason. */
 import type { ClusterSettings } from '../cluster/settings.ts';
 import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
@@ -8,11 +8,13 @@ import type { Logger } from '../runtime/logger.ts';
 import { fs } from '../runtime/node-module.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsScope } from '../stats/scope.ts';
+import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
+import { CertificateFiles } from './certificate-files.ts';
 import type { DynamicSettings, EndpointsSettings, FileSourceSettings } from './compiled.ts';
 import type { ConfigCompiler } from './config-compiler.ts';
 import type { LiveResources } from './live-resources.ts';
 import type { ConfigRequest } from './load-config.ts';
-import type { CompiledResource, ResourceKind, ResourceResult } from './load-resources.ts';
+import type { CompiledResource, ResourceKind, ResourceResult, Subscriptions } from './load-resources.ts';
 import { SubscriptionStats } from './subscription-stats.ts';
 import { WatchedFile } from './watched-file.ts';
 
@@ -112,6 +114,7 @@ class Subscription {
 export class FileSubscriptions {
   readonly #deps: SubscriptionDeps;
   readonly #subscriptions = new Map<string, Subscription>();
+  readonly #certificates = new Map<string, CertificateFiles>();
   readonly #lastGood = new Map<string, CompiledResource>();
   #starting = false;
   readonly errors = new Map<string, ErrorState>();
@@ -124,7 +127,7 @@ export class FileSubscriptions {
   /** Loads everything once: clusters with their endpoints, then routes, then listeners. */
   async start(dynamic: DynamicSettings): Promise<void> {
     this.#starting = true;
-    await this.#follow(dynamic.rds, dynamic.eds);
+    await this.#follow(dynamic);
     if (dynamic.cds !== null) await this.#add('clusters', 'clusters', dynamic.cds, this.#deps.root.scope('cluster_manager').scope('cds'));
     if (dynamic.lds !== null)
       await this.#add('listeners', 'listeners', dynamic.lds, this.#deps.root.scope('listener_manager').scope('lds'));
@@ -133,6 +136,7 @@ export class FileSubscriptions {
 
   close(): void {
     for (const subscription of this.#subscriptions.values()) subscription.close();
+    for (const files of this.#certificates.values()) files.close();
   }
 
   /** Files in use, for `/config_dump`. */
@@ -141,9 +145,11 @@ export class FileSubscriptions {
   }
 
   /** Subscriptions that resources name: new ones are loaded before the resources that need them are applied. */
-  async #follow(rds: DynamicSettings['rds'], eds: DynamicSettings['eds']): Promise<void> {
+  async #follow({ rds, eds, sds, watched }: Subscriptions): Promise<void> {
     const { root } = this.#deps;
+    for (const [name, files] of Object.entries(watched)) await this.#watchCertificate(name, files);
     await Promise.all([
+      ...Object.entries(sds).map(([name, source]) => this.#add('secrets ' + name, 'secrets', source, root.scope('sds').scope(name))),
       ...Object.entries(rds).map(([name, source]) =>
         this.#add(
           'routes ' + name,
@@ -156,6 +162,13 @@ export class FileSubscriptions {
         this.#add('endpoints ' + name, 'endpoints', source, root.tagged('cluster', 'envoy.cluster_name', name)),
       ),
     ]);
+  }
+
+  async #watchCertificate(name: string, settings: WatchedSecretSettings): Promise<void> {
+    if (this.#certificates.has(name)) return;
+    const { clock, logger, resources } = this.#deps;
+    this.#certificates.set(name, new CertificateFiles(settings, clock, logger, (secret) => void resources.setSecret(secret)));
+    await resources.setSecret(settings.secret);
   }
 
   async #add(key: string, kind: ResourceKind, source: FileSourceSettings, scope: StatsScope): Promise<void> {
@@ -186,7 +199,7 @@ export class FileSubscriptions {
       return;
     }
     const accepted = result.resources.map((resource) => this.#judge(subscription, resource)).filter((resource) => resource !== null);
-    await this.#follow(result.rds, result.eds);
+    await this.#follow(result.found);
     const refused = await this.#apply(subscription.kind, accepted);
     for (const [name, reason] of refused) this.#refuse(subscription.kind, name, reason);
     const bad = refused.size > 0 || result.resources.some((resource) => resource.settings === null);
@@ -230,6 +243,9 @@ export class FileSubscriptions {
         );
       case 'routes':
         for (const resource of accepted) await resources.setRouteTable(resource.settings as RouteTableSettings);
+        return new Map();
+      case 'secrets':
+        for (const resource of accepted) await resources.setSecret(resource.settings as SecretSettings);
         return new Map();
       case 'endpoints':
         for (const resource of accepted) resources.setEndpoints(resource.name, resource.settings as EndpointsSettings);

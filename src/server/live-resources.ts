@@ -11,6 +11,7 @@ import type { ListenerSettings } from '../listener/settings.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
+import type { SecretSettings } from '../tls/secrets.ts';
 import type { EndpointsSettings } from './compiled.ts';
 import type { WorkerCall } from './messages.ts';
 import type { Workers } from './workers.ts';
@@ -41,6 +42,7 @@ export class LiveResources {
   readonly #clusterOrigins = new Map<string, Origin>();
   readonly #listeners = new Map<string, { readonly origin: Origin; readonly text: string }>();
   readonly #routeTables = new Map<string, { readonly text: string; readonly settings: RouteTableSettings }>();
+  readonly #secrets = new Map<string, SecretSettings>();
   /** Last endpoints by EDS service name. */
   readonly #endpoints = new Map<string, EndpointsSettings>();
   readonly #clusterStats: ChangeStats;
@@ -75,6 +77,7 @@ export class LiveResources {
     const removed = [...start.names()].filter((name) => !catalog.has(name));
     const tables = this.#clusters.hashTables().map((made): WorkerCall => ({ kind: 'set-hash-tables', tables: made }));
     const calls: WorkerCall[] = [...tables, { kind: 'set-clusters', set: changed, remove: removed, hosts: this.#clusters.hostUpdates() }];
+    for (const secret of this.#secrets.values()) calls.push({ kind: 'set-secret', secret });
     for (const [name, { settings }] of this.#routeTables) calls.push({ kind: 'set-route-table', name, settings });
     return calls;
   }
@@ -160,6 +163,12 @@ export class LiveResources {
     this.#listenerStats.active.set(this.#listeners.size);
     await this.onListeners();
     return refusals;
+  }
+
+  async setSecret(secret: SecretSettings): Promise<void> {
+    this.#secrets.set(secret.name, secret);
+    await this.#workers.tell({ kind: 'set-secret', secret });
+    this.#logger.debug('secret set', { name: secret.name });
   }
 
   async setRouteTable(settings: RouteTableSettings): Promise<void> {

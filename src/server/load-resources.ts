@@ -5,6 +5,7 @@ import type { Cluster } from '../config/gen/envoy/config/cluster/v3/cluster_pb.j
 import type { ClusterLoadAssignment } from '../config/gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { Listener } from '../config/gen/envoy/config/listener/v3/listener_pb.js';
 import type { RouteConfiguration } from '../config/gen/envoy/config/route/v3/route_pb.js';
+import type { Secret } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import type { ConfigProblem } from '../config/problem.ts';
 import { loadResourceFile } from '../config/resources.ts';
 import { fs } from '../runtime/node-module.ts';
@@ -12,7 +13,7 @@ import { Compiler } from './compile.ts';
 import type { DynamicSettings } from './compiled.ts';
 import type { ConfigRequest } from './load-config.ts';
 
-export type ResourceKind = 'listeners' | 'clusters' | 'routes' | 'endpoints';
+export type ResourceKind = 'listeners' | 'clusters' | 'routes' | 'endpoints' | 'secrets';
 
 export interface ResourceRequest {
   readonly kind: ResourceKind;
@@ -20,7 +21,7 @@ export interface ResourceRequest {
   readonly request: ConfigRequest;
 }
 
-/** ListenerSettings, ClusterSettings, RouteTableSettings or EndpointsSettings, by kind. */
+/** ListenerSettings, ClusterSettings, RouteTableSettings, EndpointsSettings or SecretSettings, by kind. */
 export interface CompiledResource {
   readonly name: string;
   /** null if it was refused. */
@@ -34,9 +35,10 @@ export interface ResourceResult {
   /** Of the file as a whole; with an error here there are no resources. */
   readonly problems: readonly ConfigProblem[];
   /** Subscriptions that the resources name. */
-  readonly rds: DynamicSettings['rds'];
-  readonly eds: DynamicSettings['eds'];
+  readonly found: Subscriptions;
 }
+
+export type Subscriptions = Pick<DynamicSettings, 'rds' | 'eds' | 'sds' | 'watched'>;
 
 /** Type of a resource, by kind. */
 export const RESOURCE_TYPES: Readonly<Record<ResourceKind, string>> = {
@@ -44,6 +46,7 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceKind, string>> = {
   clusters: 'envoy.config.cluster.v3.Cluster',
   routes: 'envoy.config.route.v3.RouteConfiguration',
   endpoints: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
+  secrets: 'envoy.extensions.transport_sockets.tls.v3.Secret',
 };
 
 export async function loadResources({ kind, path, request }: ResourceRequest): Promise<ResourceResult> {
@@ -66,7 +69,7 @@ export async function loadResources({ kind, path, request }: ResourceRequest): P
     const all = [...problems, ...list.problems.slice(before)];
     return { name, settings: all.some((problem) => problem.severity === 'error') ? null : settings, problems: all };
   });
-  return { version: file.versionInfo, resources, problems: file.problems, rds: compiler.dynamic.rds, eds: compiler.dynamic.eds };
+  return { version: file.versionInfo, resources, problems: file.problems, found: compiler.dynamic };
 }
 
 function isEmpty(path: string): boolean {
@@ -74,7 +77,12 @@ function isEmpty(path: string): boolean {
 }
 
 function refused(file: string, message: string): ResourceResult {
-  return { version: '', resources: [], problems: [{ severity: 'error', path: '', file, line: 0, column: 0, message }], rds: {}, eds: {} };
+  return {
+    version: '',
+    resources: [],
+    problems: [{ severity: 'error', path: '', file, line: 0, column: 0, message }],
+    found: { rds: {}, eds: {}, sds: {}, watched: {} },
+  };
 }
 
 function compile(compiler: Compiler, kind: ResourceKind, message: Message, at: CompileContext): unknown {
@@ -85,6 +93,8 @@ function compile(compiler: Compiler, kind: ResourceKind, message: Message, at: C
       return compiler.cluster(message as Cluster, at);
     case 'routes':
       return compiler.routes(message as RouteConfiguration, null, at);
+    case 'secrets':
+      return compiler.secret(message as Secret, at);
     case 'endpoints':
       return compiler.endpoints(message as ClusterLoadAssignment, at);
   }

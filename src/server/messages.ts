@@ -13,6 +13,7 @@ import type { LogLevel, LogRecord } from '../runtime/logger.ts';
 import type { OverloadReaderSettings } from '../runtime/overload.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { StatsSettings } from '../stats/config.ts';
+import type { SecretSettings } from '../tls/secrets.ts';
 import type { ExplainQuestion } from './explain/question.ts';
 
 /** Handed over when the thread starts. */
@@ -62,6 +63,7 @@ export type WorkerCall =
       readonly hosts: readonly HostUpdate[];
     }
   | { readonly kind: 'set-listener'; readonly key: string; readonly countCell: number; readonly settings: ListenerSettings }
+  | { readonly kind: 'set-secret'; readonly secret: SecretSettings }
   | { readonly kind: 'remove-listener'; readonly key: string }
   | { readonly kind: 'set-route-table'; readonly name: string; readonly settings: RouteTableSettings }
   | { readonly kind: 'set-hosts'; readonly update: HostMessage }

@@ -197,6 +197,7 @@ export class Server {
         tell: (call) => this.#tell(call.kind, workers.tell(call)),
       });
     }
+    for (const secret of compiled.secrets) await resources.setSecret(secret);
     // A port that is taken is said at once; connections wait, where Envoy refuses them, until there is something to serve them with.
     const refused = await resources.setListeners('static', compiled.listeners);
     if (refused.size > 0) throw new Error([...refused].map(([name, reason]) => `listener '${name}': ${reason}`).join('\n'));
@@ -397,5 +398,9 @@ export class Server {
 
 /** Nothing will be compiled again by itself: the compiler's thread may go. */
 function isStatic({ dynamic }: CompiledConfig): boolean {
-  return dynamic.lds === null && dynamic.cds === null && Object.keys(dynamic.rds).length === 0 && Object.keys(dynamic.eds).length === 0;
+  return (
+    dynamic.lds === null &&
+    dynamic.cds === null &&
+    [dynamic.rds, dynamic.eds, dynamic.sds].every((sources) => Object.keys(sources).length === 0)
+  );
 }

@@ -23,6 +23,7 @@ import { MutableRuntime } from '../runtime/runtime.ts';
 import { nextTurn } from '../runtime/turn.ts';
 import type { Counter } from '../stats/scope.ts';
 import { StatsStore } from '../stats/store.ts';
+import { SecretStore } from '../tls/secrets.ts';
 import type { ExplainAnswer } from './explain/explanation.ts';
 import type { ExplainQuestion } from './explain/question.ts';
 import { HTTP_FILTERS, LISTENER_FILTERS, NETWORK_FILTERS } from './extensions.ts';
@@ -56,6 +57,7 @@ export class WorkerServer {
   readonly #connectionLedger: Int32Array;
   /** Listener key → its cell of `#counts`. */
   readonly #countCells = new Map<string, number>();
+  readonly #secrets = new SecretStore();
   #deps: FilterDeps | null = null;
   #clusters: WorkerClusterManager | null = null;
   #listeners: ListenerManager | null = null;
@@ -96,6 +98,9 @@ export class WorkerServer {
         await this.#loadExtensions(message.settings);
         this.#countCells.set(message.key, message.countCell);
         return this.#listeners!.addOrUpdate(message.key, message.settings);
+      case 'set-secret':
+        this.#secrets.set(message.secret);
+        return null;
       case 'remove-listener':
         return this.#listeners!.remove(message.key);
       case 'set-route-table':
@@ -197,7 +202,7 @@ export class WorkerServer {
     };
     this.#clusters = new WorkerClusterManager(
       {
-        ...{ clock, random, runtime, rootScope, overload: this.#overload, slab: this.#slab, outliers },
+        ...{ clock, random, runtime, rootScope, overload: this.#overload, slab: this.#slab, secrets: this.#secrets, outliers },
         reportFailing: (cluster, clusterId, slot) => this.#post({ kind: 'host-failing', cluster, clusterId, slot }),
       },
       configuration.clusters,
@@ -237,6 +242,7 @@ export class WorkerServer {
         connectionCount: (key) => new SharedConnectionCount(this.#counts, this.#countCells.get(key)!, this.#connectionLedger),
         ...globalConnections(configuration.overload, this.#counts, this.#connectionLedger, runtime, rootScope),
         ticketKey: Buffer.from(this.#data.ticketKey),
+        secrets: this.#secrets,
         handOver: (to, key, fd, listenPath) => this.#post({ kind: 'hand-over', to, key, fd, listenPath }),
         originalDestination: kernelOriginalDestination(),
         preparedSockets: kernelPreparedSockets(),

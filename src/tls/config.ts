@@ -1,6 +1,7 @@
 /** TLS settings from their messages, whose certificates are read and tried here. Source: envoy.extensions.transport_sockets.tls.v3. */
 import type { CompileContext } from '../config/context.ts';
 import type { DataSource } from '../config/gen/envoy/config/core/v3/base_pb.js';
+import type { ConfigSource } from '../config/gen/envoy/config/core/v3/config_source_pb.js';
 import {
   type CertificateValidationContext,
   TlsParameters_TlsProtocol as Protocol,
@@ -18,7 +19,8 @@ import type {
 import { didYouMean } from '../config/suggest.ts';
 import { compileStringMatcher, durationMs } from '../http/config.ts';
 import { compileBinaryDataSource, compileDataSource } from '../http/data-source-config.ts';
-import { clientContext, leafOf, ServerContexts } from './context.ts';
+import { checkKey, clientContext, leafOf, ServerContexts } from './context.ts';
+import { mergeValidation, namesSecrets, type SecretSettings, type WatchedSecretSettings } from './secrets.ts';
 import type {
   CertificateSettings,
   CommonTlsSettings,
@@ -33,7 +35,16 @@ export const DOWNSTREAM_TLS = 'envoy.extensions.transport_sockets.tls.v3.Downstr
 export const UPSTREAM_TLS = 'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext';
 
 /** Secrets that contexts may name. */
-export type Secrets = ReadonlyMap<string, Secret>;
+export interface Secrets {
+  /** static_resources.secrets. */
+  readonly named: ReadonlyMap<string, Secret>;
+  /** A name that is not among them is looked for when it is needed. */
+  mayCome: boolean;
+  /** Notes a subscription, whose secret comes later. */
+  subscribe(name: string, source: ConfigSource, at: CompileContext): void;
+  /** Notes files that are watched. */
+  watch(files: WatchedSecretSettings): void;
+}
 
 const VERSIONS = {
   [Protocol.TLSv1_0]: 'TLSv1',
@@ -68,9 +79,10 @@ export function compileDownstreamTls(message: DownstreamTlsContext, secrets: Sec
     sessionTimeoutS: Math.floor((durationMs(message.sessionTimeout) ?? 0) / 1000),
     fullScanCertificates: message.fullScanCertsOnSniMismatch ?? false,
   };
-  if (common.certificates.length === 0 && at.list.errors === before) at.error('No TLS certificates found for server context');
+  if (common.certificates.length + common.certificateSecrets.length === 0 && at.list.errors === before)
+    at.error('No TLS certificates found for server context');
   if (at.list.errors > before) return null;
-  attempt(at, () => new ServerContexts(settings, Buffer.alloc(48)));
+  if (!namesSecrets(common)) attempt(at, () => new ServerContexts(settings, Buffer.alloc(48)));
   return at.list.errors > before ? null : settings;
 }
 
@@ -79,7 +91,7 @@ export function compileUpstreamTls(message: UpstreamTlsContext, secrets: Secrets
   const before = at.list.errors;
   // Envoy's clients stay with 1.2 unless told otherwise.
   const common = compileCommon(message.commonTlsContext, 'TLSv1.2', secrets, at.field('common_tls_context'));
-  if (common.certificates.length > 1)
+  if (common.certificates.length + common.certificateSecrets.length > 1)
     at.field('common_tls_context').field('tls_certificates').error('Multiple TLS certificates are not supported for client contexts');
   const settings: UpstreamTlsSettings = {
     common,
@@ -90,15 +102,17 @@ export function compileUpstreamTls(message: UpstreamTlsContext, secrets: Secrets
   };
   const { validation } = common;
   const verifies =
-    validation !== null && (validation.trustedCa !== '' || validation.systemRoots || validation.hashes.length + validation.spki.length > 0);
+    common.validationSecret !== '' ||
+    (validation !== null &&
+      (validation.trustedCa !== '' || validation.systemRoots || validation.hashes.length + validation.spki.length > 0));
   if (!verifies) at.warn('the server is not verified: without trusted_ca in a validation_context any certificate is accepted');
-  else if (settings.sni !== '' && validation.sans.length === 0 && !settings.autoSniSanValidation) {
+  else if (settings.sni !== '' && common.validationSecret === '' && validation?.sans.length === 0 && !settings.autoSniSanValidation) {
     at.warn(
       `any name in the server's certificate is accepted, though sni is "${settings.sni}"; match_typed_subject_alt_names says which one is meant`,
     );
   }
   if (at.list.errors > before) return null;
-  attempt(at, () => clientContext(common));
+  if (!namesSecrets(common)) attempt(at, () => clientContext(common));
   return at.list.errors > before ? null : settings;
 }
 
@@ -119,30 +133,84 @@ function compileCommon(
 ): CommonTlsSettings {
   if (message?.customHandshaker !== undefined) at.unsupported('custom_handshaker');
   if (message?.keyLog !== undefined) at.unsupported('key_log');
-  const certificates = (message?.tlsCertificates ?? []).map((certificate, i) =>
-    compileCertificate(certificate, at.field('tls_certificates', i)),
-  );
+  const certificates: CertificateSettings[] = [];
+  const certificateSecrets: string[] = [];
+  (message?.tlsCertificates ?? []).forEach((certificate, i) => {
+    const here = at.field('tls_certificates', i);
+    const settings = compileCertificate(certificate, here);
+    if (settings === null) return;
+    if (certificate.watchedDirectory === undefined) certificates.push(settings);
+    else certificateSecrets.push(watchCertificate(certificate, certificate.watchedDirectory.path, settings, secrets, here));
+  });
   (message?.tlsCertificateSdsSecretConfigs ?? []).forEach((config, i) => {
-    const secret = find(config, secrets, at.field('tls_certificate_sds_secret_configs', i));
-    if (secret?.type.case === 'tlsCertificate')
-      certificates.push(compileCertificate(secret.type.value, at.field('tls_certificate_sds_secret_configs', i)));
+    const here = at.field('tls_certificate_sds_secret_configs', i);
+    const secret = find(config, secrets, here);
+    if (secret === 'later') certificateSecrets.push(config.name);
+    else if (secret?.type.case === 'tlsCertificate') {
+      const settings = compileCertificate(secret.type.value, here);
+      if (settings !== null) certificates.push(settings);
+    } else if (secret !== null) here.error(`secret '${config.name}' is no certificate`);
   });
   return {
     ...parameters(message?.tlsParams, maxVersion),
-    certificates: certificates.filter((certificate) => certificate !== null),
-    validation: validationOf(message?.validationContextType, secrets, at),
+    certificates,
+    certificateSecrets,
+    ...validationOf(message?.validationContextType, secrets, at),
     alpn: message?.alpnProtocols ?? [],
   };
 }
 
-function find(config: SdsSecretConfig | undefined, secrets: Secrets, at: CompileContext): Secret | null {
+/** The secret's name: files that are read again need one. */
+function watchCertificate(
+  message: TlsCertificate,
+  directory: string,
+  certificate: CertificateSettings,
+  secrets: Secrets,
+  at: CompileContext,
+): string {
+  const chain = fileOf(message.certificateChain);
+  const key = fileOf(message.privateKey);
+  if (chain === '' || key === '') at.field('watched_directory').error('only certificates and keys from files can be watched');
+  const name = `${directory} ${chain} ${key}`;
+  secrets.watch({ directory, secret: { name, certificate, validation: null }, paths: { chain, key, trustedCa: '', crl: '' } });
+  return name;
+}
+
+function fileOf(source: DataSource | undefined): string {
+  return source?.specifier.case === 'filename' ? source.specifier.value : '';
+}
+
+/** A secret of a discovery service. null if it was refused, and reported. */
+export function compileSecret(message: Secret, at: CompileContext): SecretSettings | null {
+  const before = at.list.errors;
+  const { name, type } = message;
+  switch (type.case) {
+    case 'tlsCertificate': {
+      const certificate = compileCertificate(type.value, at.field('tls_certificate'));
+      if (certificate === null) return null;
+      attempt(at, () => checkKey(certificate));
+      return at.list.errors > before ? null : { name, certificate, validation: null };
+    }
+    case 'validationContext': {
+      const validation = compileValidation(type.value, at.field('validation_context'));
+      return at.list.errors > before ? null : { name, certificate: null, validation };
+    }
+    default:
+      at.notImplemented(`${type.case ?? 'a secret without a type'} is not supported by Outrider yet`);
+      return null;
+  }
+}
+
+/** 'later' = there is a subscription for it. */
+function find(config: SdsSecretConfig | undefined, secrets: Secrets, at: CompileContext): Secret | 'later' | null {
   if (config === undefined) return null;
   if (config.sdsConfig !== undefined) {
-    at.field('sds_config').notImplemented('secrets from SDS are not supported by Outrider yet; static_resources.secrets are');
-    return null;
+    secrets.subscribe(config.name, config.sdsConfig, at.field('sds_config'));
+    return 'later';
   }
-  const secret = secrets.get(config.name);
-  if (secret === undefined) at.field('name').error(`Unknown static secret: ${config.name}${didYouMean(config.name, secrets.keys())}`);
+  if (secrets.mayCome) return 'later';
+  const secret = secrets.named.get(config.name);
+  if (secret === undefined) at.field('name').error(`Unknown static secret: ${config.name}${didYouMean(config.name, secrets.named.keys())}`);
   return secret ?? null;
 }
 
@@ -182,53 +250,60 @@ function compileCertificate(message: TlsCertificate, at: CompileContext): Certif
   return certificate;
 }
 
-function validationOf(
-  type: CommonTlsContext['validationContextType'] | undefined,
-  secrets: Secrets,
-  at: CompileContext,
-): ValidationSettings | null {
+type Validation = Pick<CommonTlsSettings, 'validation' | 'validationSecret'>;
+const NO_VALIDATION: Validation = { validation: null, validationSecret: '' };
+
+function validationOf(type: CommonTlsContext['validationContextType'] | undefined, secrets: Secrets, at: CompileContext): Validation {
   switch (type?.case) {
     case undefined:
-      return null;
-    case 'validationContext':
-      return compileValidation(type.value, at.field('validation_context'));
+      return NO_VALIDATION;
+    case 'validationContext': {
+      const here = at.field('validation_context');
+      const validation = compileValidation(type.value, here);
+      const directory = type.value.watchedDirectory?.path ?? '';
+      return directory === '' ? { validation, validationSecret: '' } : watchValidation(type.value, directory, validation, secrets, here);
+    }
     case 'validationContextSdsSecretConfig':
       return secretValidation(type.value, secrets, at.field('validation_context_sds_secret_config'));
     case 'combinedValidationContext': {
       const here = at.field('combined_validation_context');
-      const own = type.value.defaultValidationContext;
-      const base = own === undefined ? null : compileValidation(own, here.field('default_validation_context'));
-      const more = secretValidation(
-        type.value.validationContextSdsSecretConfig,
-        secrets,
-        here.field('validation_context_sds_secret_config'),
-      );
-      return base === null || more === null ? (base ?? more) : merge(base, more);
+      const { defaultValidationContext: own, validationContextSdsSecretConfig: config } = type.value;
+      const base = own === undefined ? null : compileValidation(own, here.field('default_validation_context'), true);
+      const more = secretValidation(config, secrets, here.field('validation_context_sds_secret_config'));
+      if (base === null) return more;
+      return {
+        validation: more.validation === null ? base : mergeValidation(base, more.validation),
+        validationSecret: more.validationSecret,
+      };
     }
     default:
       at.notImplemented(`${type?.case} is not supported by Outrider yet`);
-      return null;
+      return NO_VALIDATION;
   }
 }
 
-function secretValidation(config: SdsSecretConfig | undefined, secrets: Secrets, at: CompileContext): ValidationSettings | null {
-  const secret = find(config, secrets, at);
-  return secret?.type.case === 'validationContext' ? compileValidation(secret.type.value, at) : null;
+function watchValidation(
+  message: CertificateValidationContext,
+  directory: string,
+  validation: ValidationSettings,
+  secrets: Secrets,
+  at: CompileContext,
+): Validation {
+  const trustedCa = fileOf(message.trustedCa);
+  const crl = fileOf(message.crl);
+  if (trustedCa === '') at.field('watched_directory').error('only a trusted_ca from a file can be watched');
+  const name = `${directory} ${trustedCa} ${crl} ${JSON.stringify(validation.sans)}`;
+  secrets.watch({ directory, secret: { name, certificate: null, validation }, paths: { chain: '', key: '', trustedCa, crl } });
+  return { validation: null, validationSecret: name };
 }
 
-/** As protobuf messages merge: what `more` says wins, lists are joined. */
-function merge(base: ValidationSettings, more: ValidationSettings): ValidationSettings {
-  return {
-    trustedCa: more.trustedCa === '' ? base.trustedCa : more.trustedCa,
-    systemRoots: base.systemRoots || more.systemRoots,
-    spki: [...base.spki, ...more.spki],
-    hashes: [...base.hashes, ...more.hashes],
-    sans: [...base.sans, ...more.sans],
-    crl: more.crl === '' ? base.crl : more.crl,
-    allowExpired: base.allowExpired || more.allowExpired,
-    acceptUntrusted: base.acceptUntrusted || more.acceptUntrusted,
-    maxVerifyDepth: more.maxVerifyDepth < 0 ? base.maxVerifyDepth : more.maxVerifyDepth,
-  };
+function secretValidation(config: SdsSecretConfig | undefined, secrets: Secrets, at: CompileContext): Validation {
+  const secret = find(config, secrets, at);
+  if (secret === 'later') return { validation: null, validationSecret: config!.name };
+  if (secret === null) return NO_VALIDATION;
+  if (secret.type.case === 'validationContext') return { validation: compileValidation(secret.type.value, at), validationSecret: '' };
+  at.error(`secret '${secret.name}' is no validation context`);
+  return NO_VALIDATION;
 }
 
 const SAN_TYPES: Readonly<Record<number, SanType>> = {
@@ -238,7 +313,8 @@ const SAN_TYPES: Readonly<Record<number, SanType>> = {
   [SanTypes.IP_ADDRESS]: 'IP_ADDRESS',
 };
 
-function compileValidation(message: CertificateValidationContext, at: CompileContext): ValidationSettings {
+/** @param partial the rest comes with a secret */
+function compileValidation(message: CertificateValidationContext, at: CompileContext, partial = false): ValidationSettings {
   if (message.customValidatorConfig !== undefined) at.unsupported('custom_validator_config');
   if (message.caCertificateProviderInstance !== undefined) at.unsupported('ca_certificate_provider_instance');
   if (message.requireSignedCertificateTimestamp === true) at.unsupported('require_signed_certificate_timestamp');
@@ -254,7 +330,7 @@ function compileValidation(message: CertificateValidationContext, at: CompileCon
     for (const type of ['DNS', 'URI', 'EMAIL', 'IP_ADDRESS'] as const) sans.push({ type, matcher: settings });
   });
   const trustedCa = text(message.trustedCa, at.field('trusted_ca'));
-  if (sans.length > 0 && message.trustedCa === undefined && message.systemRootCerts === undefined) {
+  if (!partial && sans.length > 0 && message.trustedCa === undefined && message.systemRootCerts === undefined) {
     at.error('SAN-based verification of peer certificates without trusted CA is insecure and not allowed');
   }
   return {
@@ -284,3 +360,6 @@ function ticketKeyBytes(source: DataSource, at: CompileContext): Buffer {
     at.error(`Incorrect TLS session ticket key length. Length ${bytes.length}, expected length ${TICKET_KEY_BYTES}.`);
   return bytes;
 }
+
+/** Of messages that come alone, without a bootstrap around them. */
+export const ONLY_OWN_SECRETS: Secrets = { named: new Map(), mayCome: false, subscribe: () => undefined, watch: () => undefined };

@@ -135,3 +135,9 @@ export function leafOf(certificate: CertificateSettings): Certificate | null {
   const { X509Certificate } = nodeModule<Crypto>('node:crypto');
   return new Certificate(new X509Certificate(certificate.chain));
 }
+
+/** @throws OpenSSL's error if the key is not the certificate's */
+export function checkKey({ chain, key, password, pkcs12 }: CertificateSettings): void {
+  const secret = password === '' ? {} : { passphrase: password };
+  tls().createSecureContext(pkcs12 === '' ? { cert: chain, key, ...secret } : { pfx: Buffer.from(pkcs12, 'base64'), ...secret });
+}

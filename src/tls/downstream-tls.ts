@@ -5,7 +5,8 @@ import type { Connection } from '../net/connection.ts';
 import { TlsConnectionInfo } from './connection-info.ts';
 import { ServerContexts, tls } from './context.ts';
 import { handshakeFailure, verificationFailure } from './failure.ts';
-import type { DownstreamTlsSettings } from './settings.ts';
+import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
+import type { CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
 import type { TlsStats } from './stats.ts';
 import { Validator } from './verify.ts';
 
@@ -23,29 +24,63 @@ interface InnerTlsSocket {
 
 export class DownstreamTls {
   readonly #settings: DownstreamTlsSettings;
-  readonly #contexts: ServerContexts;
   readonly #stats: TlsStats;
-  readonly #validator: Validator | null;
+  readonly #ticketKey: Buffer;
+  readonly #secrets: SecretSource;
+  /** null = a secret has not come yet. */
+  #ready: Ready | null;
+  /** Of the secrets that `#ready` was made of. */
+  #version: number;
 
   /** @param ticketKey 48 bytes, the same in all threads @throws OpenSSL's error for bad certificates */
-  constructor(settings: DownstreamTlsSettings, stats: TlsStats, ticketKey: Buffer) {
+  constructor(settings: DownstreamTlsSettings, stats: TlsStats, ticketKey: Buffer, secrets: SecretSource) {
     this.#settings = settings;
-    this.#contexts = new ServerContexts(settings, settings.ticketKey === '' ? ticketKey : deriveTicketKey(settings.ticketKey));
     this.#stats = stats;
-    this.#validator = settings.common.validation === null ? null : new Validator(settings.common.validation);
+    this.#ticketKey = settings.ticketKey === '' ? ticketKey : deriveTicketKey(settings.ticketKey);
+    this.#secrets = secrets;
+    this.#ready = null;
+    this.#version = -1;
+    if (!namesSecrets(settings.common)) this.#ready = this.#prepare(settings.common);
   }
 
-  /** @param peeked bytes of the handshake that listener filters have looked at */
-  start(connection: Connection, peeked: Buffer, listener: HandshakeListener): TlsConnectionInfo {
+  /** What connections get from now on; null = a secret has not come yet. */
+  #current(): Ready | null {
+    const { common } = this.#settings;
+    if (namesSecrets(common) && this.#version !== this.#secrets.version) {
+      this.#version = this.#secrets.version;
+      const resolved = resolveSecrets(common, this.#secrets);
+      if (resolved !== null) this.#ready = this.#prepare(resolved);
+    }
+    return this.#ready;
+  }
+
+  #prepare(common: CommonTlsSettings): Ready {
+    return {
+      contexts: new ServerContexts({ ...this.#settings, common }, this.#ticketKey),
+      validator: common.validation === null ? null : new Validator(common.validation),
+    };
+  }
+
+  /**
+   * @param peeked bytes of the handshake that listener filters have looked at
+   * @returns null when the connection is being closed, because a secret is missing
+   */
+  start(connection: Connection, peeked: Buffer, listener: HandshakeListener): TlsConnectionInfo | null {
     const settings = this.#settings;
-    const contexts = this.#contexts;
+    const ready = this.#current();
+    if (ready === null) {
+      listener.onHandshakeFailed(SECRET_MISSING);
+      connection.close('no-flush');
+      return null;
+    }
+    const { contexts, validator } = ready;
     let socket!: TLSSocket;
     connection.wrapSocket(peeked, (inner: Socket) => {
       const { TLSSocket } = tls();
       socket = new TLSSocket(inner, {
         isServer: true,
         secureContext: contexts.fallback,
-        requestCert: this.#validator !== null || settings.requireClientCertificate,
+        requestCert: validator !== null || settings.requireClientCertificate,
         // What a client must show is judged here; OpenSSL would not ask the configuration.
         rejectUnauthorized: settings.requireClientCertificate,
         ...(settings.common.alpn.length === 0 ? {} : { ALPNProtocols: [...settings.common.alpn] }),
@@ -59,7 +94,7 @@ export class DownstreamTls {
       if (done) return;
       done = true;
       info.established(contexts.certificateFor(info.serverName));
-      connection.dispatch(() => this.#onSecure(connection, socket, info, listener));
+      connection.dispatch(() => this.#onSecure(connection, socket, info, validator, listener));
     });
     const onFailed = (error: Error | null) => {
       if (done) return;
@@ -74,8 +109,14 @@ export class DownstreamTls {
     return info;
   }
 
-  #onSecure(connection: Connection, socket: TLSSocket, info: TlsConnectionInfo, listener: HandshakeListener): void {
-    const reason = this.#judge(socket, info);
+  #onSecure(
+    connection: Connection,
+    socket: TLSSocket,
+    info: TlsConnectionInfo,
+    validator: Validator | null,
+    listener: HandshakeListener,
+  ): void {
+    const reason = this.#judge(socket, info, validator);
     if (reason !== '') {
       // To Envoy the verdict is part of the handshake: it has not taken place.
       listener.onHandshakeFailed(reason);
@@ -92,8 +133,7 @@ export class DownstreamTls {
   }
 
   /** @returns '' if the connection may go on */
-  #judge(socket: TLSSocket, info: TlsConnectionInfo): string {
-    const validator = this.#validator;
+  #judge(socket: TLSSocket, info: TlsConnectionInfo, validator: Validator | null): string {
     const peer = info.peer;
     if (this.#settings.requireSni && info.serverName === '') return verificationFailure('no_sni', '');
     if (validator === null || peer === null) return '';
@@ -106,6 +146,11 @@ export class DownstreamTls {
     this.#stats.refused(failure);
     return verificationFailure(failure, chainError, peer.names);
   }
+}
+
+interface Ready {
+  readonly contexts: ServerContexts;
+  readonly validator: Validator | null;
 }
 
 type SniDone = (error: Error | null, context: import('node:tls').SecureContext) => void;

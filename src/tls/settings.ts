@@ -48,7 +48,11 @@ export interface CommonTlsSettings {
   readonly curves: string;
   readonly signatureAlgorithms: string;
   readonly certificates: readonly CertificateSettings[];
+  /** Names of further certificates, which come and change while the proxy runs. */
+  readonly certificateSecrets: readonly string[];
   readonly validation: ValidationSettings | null;
+  /** Name of a validation context that is merged over `validation`; ''. */
+  readonly validationSecret: string;
   readonly alpn: readonly string[];
 }
 

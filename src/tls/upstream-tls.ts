@@ -7,7 +7,8 @@ import { TlsConnectionInfo } from './connection-info.ts';
 import { clientContext, leafOf, tls } from './context.ts';
 import type { HandshakeListener } from './downstream-tls.ts';
 import { handshakeFailure, verificationFailure } from './failure.ts';
-import type { UpstreamTlsSettings } from './settings.ts';
+import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
+import type { CommonTlsSettings, UpstreamTlsSettings } from './settings.ts';
 import type { TlsStats } from './stats.ts';
 import { Validator } from './verify.ts';
 
@@ -15,31 +16,54 @@ const EMPTY = Buffer.alloc(0);
 
 export class UpstreamTls {
   readonly settings: UpstreamTlsSettings;
-  readonly #context: SecureContext;
-  readonly #local: Certificate | null;
   readonly #stats: TlsStats;
-  readonly #validator: Validator | null;
+  readonly #secrets: SecretSource;
+  /** null = a secret has not come yet. */
+  #ready: Ready | null;
+  /** Of the secrets that `#ready` was made of. */
+  #version: number;
   /** Sessions by the name that was sent, oldest first; `maxSessionKeys` of them in all. */
   readonly #sessions: Map<string, Buffer[]>;
   #sessionCount: number;
 
   /** @throws OpenSSL's error for bad certificates */
-  constructor(settings: UpstreamTlsSettings, stats: TlsStats) {
+  constructor(settings: UpstreamTlsSettings, stats: TlsStats, secrets: SecretSource) {
     this.settings = settings;
-    this.#context = clientContext(settings.common);
-    const own = settings.common.certificates[0];
-    this.#local = own === undefined ? null : leafOf(own);
     this.#stats = stats;
-    this.#validator = settings.common.validation === null ? null : new Validator(settings.common.validation);
+    this.#secrets = secrets;
+    this.#ready = namesSecrets(settings.common) ? null : prepare(settings.common);
+    this.#version = -1;
     this.#sessions = new Map();
     this.#sessionCount = 0;
   }
 
+  #current(): Ready | null {
+    const { common } = this.settings;
+    if (namesSecrets(common) && this.#version !== this.#secrets.version) {
+      this.#version = this.#secrets.version;
+      const resolved = resolveSecrets(common, this.#secrets);
+      if (resolved !== null) {
+        this.#ready = prepare(resolved);
+        // A session would go on with what the old certificates have shown.
+        this.#sessions.clear();
+        this.#sessionCount = 0;
+      }
+    }
+    return this.#ready;
+  }
+
   /**
    * @param serverName to send instead of the configured one; ''
-   * @param alpn to offer instead of the configured protocols; null
+   * @param alpn to offer unless protocols are configured; null
+   * @returns null when the connection is being closed, because a secret is missing
    */
-  start(connection: Connection, serverName: string, alpn: readonly string[] | null, listener: HandshakeListener): TlsConnectionInfo {
+  start(connection: Connection, serverName: string, alpn: readonly string[] | null, listener: HandshakeListener): TlsConnectionInfo | null {
+    const ready = this.#current();
+    if (ready === null) {
+      listener.onHandshakeFailed(SECRET_MISSING);
+      connection.close('no-flush');
+      return null;
+    }
     const name = serverName === '' ? this.settings.sni : serverName;
     const protocols = this.settings.common.alpn.length > 0 ? this.settings.common.alpn : (alpn ?? []);
     const session = this.#takeSession(name);
@@ -47,7 +71,7 @@ export class UpstreamTls {
     connection.wrapSocket(EMPTY, (inner: Socket) => {
       socket = tls().connect({
         socket: inner,
-        secureContext: this.#context,
+        secureContext: ready.context,
         // Judged below, by the configuration's rules.
         rejectUnauthorized: false,
         checkServerIdentity: () => undefined,
@@ -63,8 +87,8 @@ export class UpstreamTls {
     socket.once('secureConnect', () => {
       if (done) return;
       done = true;
-      info.established(this.#local);
-      connection.dispatch(() => this.#onSecure(connection, socket, info, name, listener));
+      info.established(ready.local);
+      connection.dispatch(() => this.#onSecure(connection, socket, info, name, ready.validator, listener));
     });
     const onFailed = (error: Error | null) => {
       if (done) return;
@@ -77,8 +101,15 @@ export class UpstreamTls {
     return info;
   }
 
-  #onSecure(connection: Connection, socket: TLSSocket, info: TlsConnectionInfo, name: string, listener: HandshakeListener): void {
-    const reason = this.#judge(socket, info, name);
+  #onSecure(
+    connection: Connection,
+    socket: TLSSocket,
+    info: TlsConnectionInfo,
+    name: string,
+    validator: Validator | null,
+    listener: HandshakeListener,
+  ): void {
+    const reason = this.#judge(socket, info, name, validator);
     if (reason !== '') {
       // To Envoy the verdict is part of the handshake: it has not taken place.
       listener.onHandshakeFailed(reason);
@@ -96,8 +127,7 @@ export class UpstreamTls {
   }
 
   /** @returns '' if the connection may be used */
-  #judge(socket: TLSSocket, info: TlsConnectionInfo, name: string): string {
-    const validator = this.#validator;
+  #judge(socket: TLSSocket, info: TlsConnectionInfo, name: string, validator: Validator | null): string {
     if (validator === null) return '';
     const { peer } = info;
     if (peer === null) {
@@ -134,6 +164,21 @@ export class UpstreamTls {
     sessions.shift();
     if (sessions.length === 0) this.#sessions.delete(oldest);
   }
+}
+
+interface Ready {
+  readonly context: SecureContext;
+  readonly local: Certificate | null;
+  readonly validator: Validator | null;
+}
+
+function prepare(common: CommonTlsSettings): Ready {
+  const own = common.certificates[0];
+  return {
+    context: clientContext(common),
+    local: own === undefined ? null : leafOf(own),
+    validator: common.validation === null ? null : new Validator(common.validation),
+  };
 }
 
 /** OpenSSL's names → those that BoringSSL, and so Envoy's statistics, have. */

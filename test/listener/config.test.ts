@@ -8,6 +8,7 @@ import { compileProxyProtocol } from '../../src/filters/listener/proxy-protocol/
 import { compileTcpProxy } from '../../src/filters/network/tcp-proxy/config.ts';
 import { compileListener, type ListenerCompilers } from '../../src/listener/config.ts';
 import type { ListenerSettings } from '../../src/listener/settings.ts';
+import { ONLY_OWN_SECRETS } from '../../src/tls/config.ts';
 
 const ECHO = '{name: echo, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.echo.v3.Echo}}';
 const LIMIT =
@@ -38,7 +39,7 @@ const COMPILERS: ListenerCompilers = {
     return { type: anyTypeName(any), settings };
   },
   accessLog: (message) => message.name,
-  secrets: new Map(),
+  secrets: ONLY_OWN_SECRETS,
 };
 
 function compile(yaml: string): { settings: ListenerSettings; problems: string[] } {

@@ -16,6 +16,7 @@ import { silentLogger } from '../../src/runtime/logger.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
 import { RealClock } from '../../src/runtime/real-clock.ts';
 import { StaticRuntime } from '../../src/runtime/runtime.ts';
+import { NO_SECRETS } from '../../src/tls/secrets.ts';
 import { PlainStats } from './plain-stats.ts';
 
 export interface LoggedLine {
@@ -74,6 +75,7 @@ export class ListenerRig {
       globalConnectionCount: localConnectionCount(),
       globalConnectionLimit: () => options.globalLimit ?? Number.POSITIVE_INFINITY,
       ticketKey: Buffer.alloc(48),
+      secrets: NO_SECRETS,
       originalDestination: { resolve: (_socket, local) => options.originalDestination?.(local) ?? null },
       preparedSockets: kernelPreparedSockets(),
     };

@@ -33,13 +33,13 @@ export async function withFiles(compiled: CompiledConfig, request: ConfigRequest
   const listeners = [...compiled.listeners];
   if (lds !== null) {
     const result = await load('listeners', lds);
-    Object.assign(rds, result.rds);
+    Object.assign(rds, result.found.rds);
     listeners.push(...settingsOf<ListenerSettings>(result));
   }
   let added: readonly ClusterSettings[] = [];
   if (cds !== null) {
     const result = await load('clusters', cds);
-    Object.assign(eds, result.eds);
+    Object.assign(eds, result.found.eds);
     added = settingsOf<ClusterSettings>(result);
   }
   const routeTables: Record<string, RouteTableSettings> = {};
