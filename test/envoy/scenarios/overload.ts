@@ -134,7 +134,7 @@ export const overload: Area = {
             typed_config:
               "@type": type.googleapis.com/envoy.config.overload.v3.ScaleTimersOverloadActionConfig
               timer_scale_factors:
-              - {timer: HTTP_DOWNSTREAM_STREAM_IDLE, min_timeout: 0.05s}
+              - {timer: HTTP_DOWNSTREAM_STREAM_IDLE, min_timeout: 0.6s}
               - {timer: HTTP_DOWNSTREAM_CONNECTION_IDLE, min_scale: {value: 10}}
               - {timer: TRANSPORT_SOCKET_CONNECT, min_timeout: 1s}
       `,
