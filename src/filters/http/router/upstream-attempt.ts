@@ -365,8 +365,9 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.#encoder = null;
     this.#flag(resetFlag(reason));
     this.finish();
-    // A full circuit breaker is the cluster's doing, not the host's.
-    const monitor = this.host === null || reason === ResetReason.Overflow ? null : this.host.monitor;
+    // A full circuit breaker is the cluster's doing, not the host's; and hosts may close connections that are idle.
+    const innocent = reason === ResetReason.Overflow || reason === ResetReason.ConnectionTerminationUnread;
+    const monitor = this.host === null || innocent ? null : this.host.monitor;
     if (monitor !== null) monitor.onConnectFailed();
     this.#parent.onAttemptReset(this, reason, transportFailure);
   }
