@@ -188,6 +188,13 @@ export const NETWORK_FILTERS: readonly NetworkExtension[] = [
     filter: async () => (await import('../filters/network/direct-response/filter.ts')).createDirectResponse,
   },
   {
+    name: 'envoy.filters.network.rbac',
+    type: 'envoy.extensions.filters.network.rbac.v3.RBAC',
+    terminal: false,
+    config: async () => (await import('../filters/network/rbac/config.ts')).compileConnectionRbac,
+    filter: async () => (await import('../filters/network/rbac/filter.ts')).createConnectionRbac,
+  },
+  {
     name: 'envoy.filters.network.local_ratelimit',
     type: 'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit',
     terminal: false,

@@ -80,5 +80,21 @@ export const rbac: Area = {
       logFormat: LOG,
       cases: [{ name: 'of names', send: [get('/', ['x-a', '1']), 'GET /'] }],
     },
+    ...(['127.0.0.0', '10.0.0.0'] as const).map((address) => ({
+      name: `connections of ${address}`,
+      networkFilters: `[{name: envoy.filters.network.rbac, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC, stat_prefix: tcp., shadow_rules_stat_prefix: w_, rules: {action: DENY, policies: {"p q": {permissions: ${ANY}, principals: [{direct_remote_ip: {address_prefix: ${address}, prefix_len: 8}}]}}}, shadow_rules: {action: ALLOW, policies: {s: {permissions: [{destination_port: 1}], principals: ${ANY}}}}}}, {name: envoy.filters.network.echo, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.echo.v3.Echo}}]`,
+      cases: [
+        address === '10.0.0.0'
+          ? {
+              name: 'pass',
+              tcp: true,
+              send: [
+                { raw: 'ab', payload: 2 },
+                { raw: 'cd', payload: 2 },
+              ],
+            }
+          : { name: 'are closed with their first bytes', tcp: true, send: { raw: 'ab', responses: 0 }, closes: true },
+      ],
+    })),
   ],
 };
