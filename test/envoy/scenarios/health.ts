@@ -1,7 +1,7 @@
 import { type Area, type Case, get, reply } from '../harness/scenario.ts';
 
 const check = (what: string, more = '') =>
-  `health_checks: [{timeout: 1s, interval: 60s, unhealthy_threshold: 2, healthy_threshold: 2${more}, ${what}}]`;
+  `health_checks: [{timeout: 5s, interval: 60s, unhealthy_threshold: 2, healthy_threshold: 2${more}, ${what}}]`;
 const http = (path: string, more = '', outer = '') => check(`http_health_check: {path: ${path}${more}}`, outer);
 const HOST = 'endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}, health_check_config: {port_value: {{hc}}}}';
 const assignment = (name: string, host = HOST) => `load_assignment: {cluster_name: ${name}, endpoints: [{lb_endpoints: [{${host}}]}]}`;
@@ -57,7 +57,7 @@ const firstRound = [
   once('http2_fails', http('/503/x-h2', ', codec_client_type: HTTP2')),
   once('tcp_connects', check('tcp_health_check: {}')),
   once('tcp_answers', check('tcp_health_check: {send: {text: "616263"}, receive: [{text: "41"}, {text: "43"}]}')),
-  once('tcp_silent', check('tcp_health_check: {send: {text: "616263"}, receive: [{text: "ff"}]}').replace('timeout: 1s', 'timeout: 0.1s')),
+  once('tcp_silent', check('tcp_health_check: {send: {text: "616263"}, receive: [{text: "ff"}]}').replace('timeout: 5s', 'timeout: 0.1s')),
 ];
 
 const REDIS = 'type.googleapis.com/envoy.extensions.health_checkers.redis.v3.Redis';
