@@ -133,9 +133,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     this.reader.stop();
     this.failed = true;
     this.#waiting.clear();
-    for (const stream of [...this.streams.values()]) {
-      this.dropStream(stream, reason, details);
-    }
+    for (const stream of [...this.streams.values()]) if (!stream.overOnWire) this.dropStream(stream, reason, details);
   }
 
   /** Ends the connection for a fault of the peer's. @param stream the one it happened on, if it is one */
@@ -268,7 +266,8 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     if (length > MIN_FRAME_SIZE) return this.#refuse(fault.frameSize);
     if (!this.peer.seen && (type !== FrameType.Settings || (flags & FrameFlag.Ack) !== 0)) return this.#refuse(fault.noSettings);
     // RFC 9113 §6.10: nothing may come between HEADERS and their CONTINUATIONs.
-    if (this.#intake.openStream !== (type === FrameType.Continuation ? streamId : 0)) return this.#refuse(fault.continuation);
+    if (this.#intake.openStream !== (type !== FrameType.Continuation ? 0 : streamId === 0 ? -1 : streamId))
+      return this.#refuse(fault.continuation);
     const verdict = this.guard.onInboundFrame(type, flags, length);
     if (verdict !== null) {
       this.fail(verdict, this.streams.get(streamId) ?? null);
@@ -431,6 +430,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     }
     this.stats.rxReset.inc();
     stream.wireBytesReceived += 13;
+    if (stream.overOnWire) return;
     if (code === ErrorCode.RefusedStream) this.dropStream(stream, ResetReason.RemoteRefusedStreamReset, 'http2.remote_refuse');
     else
       this.dropStream(stream, code === ErrorCode.ConnectError ? ResetReason.ConnectError : ResetReason.RemoteReset, 'http2.remote_reset');

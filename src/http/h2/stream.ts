@@ -162,8 +162,7 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
       if (this.detached) return false;
     }
     if (moved && this.flushDeadlineMs > 0) session.watchFlush(this);
-    const left = this.#head < pending.length;
-    if (!left) {
+    if (this.#head === pending.length) {
       this.#pending = null;
       this.#head = 0;
       const trailers = this.#pendingTrailers;
@@ -176,7 +175,7 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
       this.#aboveHigh = false;
       if (!session.connection.aboveHighWatermark) this.deliverBelowLow();
     }
-    return left;
+    return this.#pending !== null;
   }
 
   onConnectionAboveHigh(): void {
@@ -286,6 +285,11 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
   /** Everything that came has been handed on. */
   get delivered(): boolean {
     return this.#held === null;
+  }
+
+  /** Both messages have passed; some of the peer's waits for its reader, which nothing that happens to the connection can take away. */
+  get overOnWire(): boolean {
+    return this.localEnded && this.remoteEnded && this.#held !== null;
   }
 
   reset(reason: ResetReason): void {

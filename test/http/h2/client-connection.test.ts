@@ -92,6 +92,22 @@ describe('client role', () => {
     expect(users.map((user) => user.seen.at(-1))).toEqual(['200 end', '200 end', `reset ${ResetReason.RemoteRefusedStreamReset}`]);
   });
 
+  test('a response that has come whole is handed on, whatever becomes of stream and connection', async () => {
+    for (const end of ['RST_STREAM', 'close'] as const) {
+      const { receive, user, encoder, codec, heard } = start();
+      encoder.readDisable(true);
+      receive(frame(1, 4, 1, status(200)), frame(0, 0, 1, 'ab'), frame(0, 1, 1, 'c'));
+      if (end === 'close') codec.onConnectionClosed();
+      else receive(frame(3, 0, 1, word(0)));
+      expect(user.seen).toEqual(['200']);
+      encoder.readDisable(false);
+      await Promise.resolve();
+      expect(user.seen).toEqual(['200', 'data 2', 'data 1 end']);
+      expect(heard.at(-1)).toBe('complete');
+      expect(codec.activeStreams).toBe(0);
+    }
+  });
+
   test('its own reset, before and after the stream is on the wire', () => {
     const { socket, encoder, user, heard, codec } = start();
     socket.take();
