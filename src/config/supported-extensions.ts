@@ -112,6 +112,41 @@ envoy.config.rbac.v3.SourcedMetadata
   + *
 envoy.type.matcher.v3.PathMatcher
   + *
+envoy.extensions.filters.http.compressor.v3.Compressor
+  + *
+envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig
+  + *
+envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig
+  + *
+envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig
+  + *
+envoy.extensions.filters.http.compressor.v3.CompressorPerRoute
+  + *
+envoy.extensions.filters.http.compressor.v3.CompressorOverrides
+  + *
+envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides
+  + *
+envoy.extensions.filters.http.decompressor.v3.Decompressor
+  + *
+envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig
+  + *
+envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig
+  + *
+envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig
+  + *
+envoy.extensions.compression.gzip.compressor.v3.Gzip
+  + *
+envoy.extensions.compression.gzip.decompressor.v3.Gzip
+  + *
+envoy.extensions.compression.brotli.compressor.v3.Brotli
+  + *
+envoy.extensions.compression.brotli.decompressor.v3.Brotli
+  + chunk_size
+  ~ disable_ring_buffer_reallocation
+envoy.extensions.compression.zstd.compressor.v3.Zstd
+  + *
+envoy.extensions.compression.zstd.decompressor.v3.Zstd
+  + *
 envoy.extensions.filters.http.buffer.v3.Buffer
   + *
 envoy.extensions.filters.http.buffer.v3.BufferPerRoute

@@ -84,8 +84,8 @@ export interface HttpStream {
   continueRequest(filter: HttpFilter): void;
   continueResponse(filter: HttpFilter): void;
   /** Passes on body that `filter` has kept itself, answering Stop to it: to the filters after it. */
-  injectRequestData(filter: HttpFilter, chunk: Buffer, end: boolean): void;
-  /** @param trailers of the filter's own, behind the body of a response that has none */
+  /** @param trailers of the filter's own, behind a body that has none */
+  injectRequestData(filter: HttpFilter, chunk: Buffer, end: boolean, trailers?: HeaderMap | null): void;
   injectResponseData(filter: HttpFilter, chunk: Buffer, end: boolean, trailers?: HeaderMap | null): void;
   /** Counted: a filter that keeps much asks the sender to wait. */
   holdRequest(hold: boolean): void;

@@ -87,7 +87,7 @@ export class Http2Upstream {
     const note = (): void => {
       const body = Buffer.concat(chunks);
       const reset = stream.rstCode !== undefined && stream.rstCode !== 0 ? [`[reset ${stream.rstCode}]`] : [];
-      const content = body.length > 0 ? ['', showBody(body)] : [];
+      const content = body.length > 0 ? ['', showBody(body, String(headers['content-encoding'] ?? ''))] : [];
       record.text = [`<- ${this.name} #${number}`, ...lines, ...content, ...reset].join('\n');
     };
     const session = stream.session!;
@@ -126,7 +126,8 @@ export class Http2Upstream {
       );
       stream.on('wantTrailers', () => stream.sendTrailers(reply.trailers ?? {}));
       if (reply.reset?.when === 'after headers') setTimeout(() => stream.close(reply.reset?.code), 20);
-      else if (reply.tunnel !== true && !stream.writableEnded) stream.end(headers[':method'] === 'HEAD' ? '' : (reply.body ?? this.name));
+      else if (reply.tunnel !== true && !stream.writableEnded)
+        stream.end(headers[':method'] === 'HEAD' ? '' : Buffer.from(reply.body ?? this.name, 'latin1'));
     };
     if (reply.tunnel === true) {
       answer();

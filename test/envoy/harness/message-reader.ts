@@ -2,6 +2,7 @@
  * A deliberately small HTTP/1 reader for the tests' two ends (client and upstream): it keeps the head byte for byte and only
  * understands as much framing as is needed to know where a message ends. It shares no code with the proxy under test.
  */
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 
 export interface Message {
   /** Start line and header lines exactly as received, without the empty line. */
@@ -212,14 +213,27 @@ export function describe(message: Message): string {
   const lines = [message.head.replaceAll('\r\n', '\n')];
   if (!message.complete) lines.push('[message cut off]');
   if (message.framing === 'until-close') lines.push('[body until close]');
-  if (message.body.length > 0) lines.push('', showBody(message.body));
+  if (message.body.length > 0) lines.push('', showBody(message.body, /^content-encoding: *(.*)$/im.exec(message.head)?.[1] ?? ''));
   if (message.trailers !== '') lines.push('[trailers]', message.trailers.trimEnd());
   return lines.join('\n');
 }
 
 /** Long bodies are shown by size and both ends, so that a difference is found without filling the screen. */
-export function showBody(body: Buffer): string {
+/** @param encoding value of content-encoding: a body that is coded so is shown decoded, since libraries differ in the bytes */
+export function showBody(body: Buffer, encoding = ''): string {
+  const decoded = encoding === '' ? null : decode(body, encoding.trim());
+  if (decoded !== null) return `[${encoding.trim()}] ${showBody(decoded)}`;
   const text = body.toString('latin1').replace(/[^\n\x20-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
   if (text.length <= 600) return text;
   return `[${body.length} bytes] ${text.slice(0, 80)} … ${text.slice(-80)}`;
+}
+
+function decode(body: Buffer, encoding: string): Buffer | null {
+  try {
+    if (encoding === 'gzip') return gunzipSync(body);
+    if (encoding === 'br') return brotliDecompressSync(body);
+    return encoding === 'zstd' ? zstdDecompressSync(body) : null;
+  } catch {
+    return null;
+  }
 }

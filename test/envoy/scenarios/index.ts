@@ -3,6 +3,7 @@ import type { Area } from '../harness/scenario.ts';
 import { admin } from './admin.ts';
 import { browsers } from './browsers.ts';
 import { buffering } from './buffering.ts';
+import { compression } from './compression.ts';
 import { edge } from './edge.ts';
 import { fault } from './fault.ts';
 import { framing } from './framing.ts';
@@ -67,6 +68,7 @@ export const areas: readonly Area[] = [
   fault,
   buffering,
   browsers,
+  compression,
   mutation,
   rbac,
   health,

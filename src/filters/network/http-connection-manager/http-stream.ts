@@ -216,8 +216,8 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     if (!this.ended) this.#response?.continue(filter);
   }
 
-  injectRequestData(filter: HttpFilter, chunk: Buffer, end: boolean): void {
-    if (!this.ended) this.#request?.inject(filter, chunk, end, null);
+  injectRequestData(filter: HttpFilter, chunk: Buffer, end: boolean, trailers: HeaderMap | null = null): void {
+    if (!this.ended) this.#request?.inject(filter, chunk, end, trailers);
   }
 
   injectResponseData(filter: HttpFilter, chunk: Buffer, end: boolean, trailers: HeaderMap | null = null): void {

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { compression } from './scenarios/compression.ts';
+
+testArea(compression);
