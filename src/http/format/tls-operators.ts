@@ -1,6 +1,7 @@
 /** Operators on TLS, which print nothing on plain text connections. */
 import type { CertificateInfo, TlsInfo } from '../../net/tls-info.ts';
-import { type FormatContext, type OperatorMaker, plainString, textOrNull } from './operator.ts';
+import { type FormatContext, type OperatorMaker, plainString, stringOperator, textOrNull } from './operator.ts';
+import { compileTimeFormat } from './start-time.ts';
 
 type Source = (ctx: FormatContext) => TlsInfo | null;
 
@@ -17,8 +18,6 @@ const OF_PEER: Readonly<Record<string, (peer: CertificateInfo) => string>> = {
   PEER_FINGERPRINT_256: (peer) => peer.fingerprint256,
   PEER_FINGERPRINT_1: (peer) => peer.fingerprint1,
   PEER_CERT: (peer) => encodeURIComponent(peer.pem),
-  PEER_CERT_V_START: (peer) => isoTime(peer.validFromMs),
-  PEER_CERT_V_END: (peer) => isoTime(peer.validToMs),
 };
 
 const SANS: Readonly<Record<string, (certificate: CertificateInfo) => readonly string[]>> = {
@@ -36,9 +35,11 @@ const OF_CHAIN: Readonly<Record<string, (certificate: CertificateInfo) => string
   SERIALS: (certificate) => certificate.serial,
 };
 
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
-}
+/** With a time format as argument. */
+const TIMES: Readonly<Record<string, (peer: CertificateInfo) => number>> = {
+  PEER_CERT_V_START: (peer) => peer.validFromMs,
+  PEER_CERT_V_END: (peer) => peer.validToMs,
+};
 
 /** @param prefix DOWNSTREAM or UPSTREAM */
 export function tlsOperators(prefix: string, source: Source): (readonly [string, OperatorMaker])[] {
@@ -55,6 +56,18 @@ export function tlsOperators(prefix: string, source: Source): (readonly [string,
   for (const [name, read] of Object.entries(SANS)) {
     add(`PEER_${name}`, (tls) => (tls.peer === null ? '' : read(tls.peer).join()));
     add(`LOCAL_${name}`, (tls) => (tls.local === null ? '' : read(tls.local).join()));
+  }
+  for (const [name, read] of Object.entries(TIMES)) {
+    list.push([
+      `${prefix}_${name}`,
+      (call) => {
+        const time = compileTimeFormat(call.args, false);
+        return stringOperator((ctx) => {
+          const peer = source(ctx)?.peer ?? null;
+          return peer === null ? null : time.format(read(peer));
+        });
+      },
+    ]);
   }
   add('LOCAL_SUBJECT', (tls) => tls.local?.subject ?? '');
   for (const [name, read] of Object.entries(OF_CHAIN)) add(`PEER_CHAIN_${name}`, (tls) => tls.peerChain.map(read).join());
