@@ -8,6 +8,8 @@ export interface BootstrapOptions {
   readonly accessLog?: string | null;
   /** tcp_proxy instead of the HTTP connection manager. */
   readonly tcp?: boolean;
+  /** The upstream speaks HTTP/2. */
+  readonly http2Upstream?: boolean;
   /** Further routes in front of the one that is used, and further virtual hosts and clusters. */
   readonly extraRoutes?: number;
   readonly extraVirtualHosts?: number;
@@ -19,10 +21,18 @@ export interface BootstrapOptions {
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
 
+const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+const HTTP2 = {
+  typed_extension_protocol_options: {
+    [HTTP_OPTIONS]: { '@type': `type.googleapis.com/${HTTP_OPTIONS}`, explicit_http_config: { http2_protocol_options: {} } },
+  },
+};
+
 /** JSON: Envoy reads large YAML many times slower, which would say more about its YAML library than about it. */
 export function bootstrap(options: BootstrapOptions): string {
   const filter = options.tcp === true ? tcpProxy() : connectionManager(options);
-  const clusters: unknown[] = [cluster('upstream', [options.upstream])];
+  const http2 = options.http2Upstream === true ? HTTP2 : {};
+  const clusters: unknown[] = [{ ...cluster('upstream', [options.upstream]), ...http2 }];
   for (let i = 0; i < (options.extraClusters ?? 0); i++) {
     const ports = Array.from({ length: options.endpointsPerExtraCluster ?? 1 }, (_v, k) => 1 + ((i * 16 + k) % 60_000));
     clusters.push(cluster(`extra-${i}`, ports));
@@ -90,7 +100,7 @@ function tcpProxy(): unknown {
   };
 }
 
-function cluster(name: string, ports: readonly number[]): unknown {
+function cluster(name: string, ports: readonly number[]): object {
   return {
     name,
     type: 'STATIC',

@@ -1,5 +1,5 @@
-/** Load of 64 keep-alive connections, by wrk where it is installed (it leaves more of the core to the upstream), else autocannon. */
-import { writeFileSync } from 'node:fs';
+/** Load of 64 keep-alive connections, by wrk where it is installed (it leaves more of the core to the upstream), else autocannon; h2load for HTTP/2. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { findTool } from '../test/support/tool.ts';
@@ -9,6 +9,8 @@ export interface LoadRequest {
   readonly path: string;
   /** Bytes of a POST body; 0 for a GET. */
   readonly bodyBytes: number;
+  /** HTTP/2 on 4 connections with 16 streams each, by h2load. */
+  readonly http2?: boolean;
 }
 
 export interface LoadResult {
@@ -35,6 +37,7 @@ export function applyLoad(
   directory: string,
 ): Promise<LoadResult> {
   const url = `http://127.0.0.1:${port}${request.path}`;
+  if (request.http2 === true) return h2load(url, seconds, directory);
   return generator === 'wrk' ? wrk(url, request, seconds, directory) : autocannon(url, request, seconds);
 }
 
@@ -77,4 +80,21 @@ async function autocannon(url: string, request: LoadRequest, seconds: number): P
     p99Us: result.latency.p99 * 1000,
     errors: result.errors + result.non2xx,
   };
+}
+
+async function h2load(url: string, seconds: number, directory: string): Promise<LoadResult> {
+  const log = join(directory, 'h2load.log');
+  rmSync(log, { force: true });
+  const out = await run(findTool('h2load') as string, ['-c4', '-m16', `-D${seconds}`, `--log-file=${log}`, url], LOAD_CORE);
+  const counts = /(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/.exec(out)?.slice(1).map(Number);
+  if (counts === undefined) throw new Error(`h2load printed no result:\n${out}`);
+  const [requests = 0, failed = 0, errored = 0, timeouts = 0] = counts;
+  // Start, status and duration of each request, in microseconds.
+  const times = readFileSync(log, 'latin1')
+    .trim()
+    .split('\n')
+    .map((line) => Number(line.split('\t')[2]))
+    .sort((a, b) => a - b);
+  const at = (share: number): number => times[Math.floor(times.length * share)] ?? 0;
+  return { requests, perSecond: requests / seconds, p50Us: at(0.5), p99Us: at(0.99), errors: failed + errored + timeouts };
 }

@@ -15,6 +15,8 @@ export type ProxyName = (typeof PROXY_NAMES)[number];
 export interface Variant {
   readonly tcp: boolean;
   readonly accessLog: boolean;
+  /** On the client's side, or on both; HTTP/1.1 otherwise. */
+  readonly http2?: 'downstream' | 'both';
 }
 
 export interface RunningProxy {
@@ -31,6 +33,10 @@ export function whyNot(name: ProxyName, variant: Variant): string | null {
     if (findTool(name) === null) return 'not installed';
   }
   if (variant.accessLog && name !== 'outrider' && name !== 'envoy') return 'the access log is compared with Envoy only';
+  if (variant.http2 !== undefined) {
+    if (findTool('h2load') === null) return 'h2load is not installed';
+    if (name !== 'outrider' && name !== 'envoy') return 'HTTP/2 is compared with Envoy only';
+  }
   if (variant.tcp && (name === 'http-proxy' || name === 'reply-from' || name === 'nginx')) return 'no plain TCP';
   return null;
 }
@@ -51,7 +57,10 @@ export async function startProxy(
       const admin = await freePort();
       const file = join(folder, 'bootstrap.json');
       const accessLog = variant.accessLog ? join(folder, 'access.log') : null;
-      writeFileSync(file, bootstrap({ listener: port, admin, upstream, accessLog, tcp: variant.tcp, ...options }));
+      writeFileSync(
+        file,
+        bootstrap({ listener: port, admin, upstream, accessLog, tcp: variant.tcp, http2Upstream: variant.http2 === 'both', ...options }),
+      );
       const binary = name === 'envoy' ? (findTool('envoy') as string) : findOutrider();
       const process = new Process(binary, ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'], PROXY_CORE);
       await ready(process, admin);

@@ -12,7 +12,7 @@ import { defaultGenerator, type Generator, type LoadRequest } from './load.ts';
 import { measure, medians, type Sample, warmUp } from './measure.ts';
 import { PROXY_NAMES, type ProxyName, type RunningProxy, startProxy, type Variant, whyNot } from './proxies.ts';
 import { type Bar, format, median, print, printBars, table } from './table.ts';
-import { startUpstream } from './upstream.ts';
+import { startHttp2Upstream, startUpstream } from './upstream.ts';
 
 interface Scenario {
   readonly name: string;
@@ -25,6 +25,7 @@ interface Scenario {
 
 const HTTP: Variant = { tcp: false, accessLog: false };
 const TCP: Variant = { tcp: true, accessLog: false };
+const SMALL_HTTP2: LoadRequest = { path: '/', bodyBytes: 0, http2: true };
 const SCENARIOS: readonly Scenario[] = [
   { name: 'small-get', title: 'GET, 100 bytes', request: { path: '/', bodyBytes: 0 }, variant: HTTP, bar: 0.75 },
   { name: 'get-10k', title: 'GET, 10 KiB', request: { path: '/10k', bodyBytes: 0 }, variant: HTTP, bar: 0.8 },
@@ -37,6 +38,8 @@ const SCENARIOS: readonly Scenario[] = [
     variant: { tcp: false, accessLog: true },
     bar: 0.85,
   },
+  { name: 'h2-h1', title: 'GET, 100 bytes, HTTP/2 to HTTP/1', request: SMALL_HTTP2, variant: { ...HTTP, http2: 'downstream' }, bar: 0.95 },
+  { name: 'h2-h2', title: 'GET, 100 bytes, HTTP/2 to HTTP/2', request: SMALL_HTTP2, variant: { ...HTTP, http2: 'both' }, bar: 1.1 },
   { name: 'tcp-small', title: 'TCP, messages of about 100 bytes', request: { path: '/', bodyBytes: 0 }, variant: TCP, bar: 0.95 },
   { name: 'tcp-1m', title: 'TCP, 1 MiB', request: { path: '/1m', bodyBytes: 0 }, variant: TCP, bar: 1 },
 ];
@@ -64,6 +67,7 @@ const directory = mkdtempSync(join(tmpdir(), 'outrider-bench-'));
 const results: { scenario: string; proxy: ProxyName; median: Sample; samples: Sample[] }[] = [];
 const bars: Bar[] = [];
 const upstream = await startUpstream(directory);
+const http2Upstream = scenarios.some(({ variant }) => variant.http2 === 'both') ? await startHttp2Upstream() : null;
 try {
   print(
     `${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown'}; load by ${generator}, upstream ${upstream.what}; ${repeats} × ${seconds} s, medians`,
@@ -71,6 +75,7 @@ try {
   for (const scenario of scenarios) await runScenario(scenario);
 } finally {
   await upstream.process.stop();
+  await http2Upstream?.process.stop();
   rmSync(directory, { recursive: true, force: true });
 }
 const met = printBars(bars);
@@ -82,6 +87,7 @@ async function runScenario(scenario: Scenario): Promise<void> {
   print(`\n${scenario.name}: ${scenario.title}`);
   const running: RunningProxy[] = [];
   const samples = new Map<ProxyName, Sample[]>();
+  const to = (scenario.variant.http2 === 'both' ? http2Upstream : null) ?? upstream;
   const options = { generator, request: scenario.request, seconds, directory };
   try {
     for (const name of names) {
@@ -91,7 +97,7 @@ async function runScenario(scenario: Scenario): Promise<void> {
         continue;
       }
       try {
-        const proxy = await startProxy(name, scenario.variant, upstream.port, directory);
+        const proxy = await startProxy(name, scenario.variant, to.port, directory);
         running.push(proxy);
         samples.set(name, []);
         await warmUp(proxy, options);

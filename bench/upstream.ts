@@ -20,6 +20,15 @@ export async function startUpstream(directory: string): Promise<Upstream> {
   return { port, process: process_, what: nginx === null ? 'node:net' : 'nginx' };
 }
 
+/** Node's own HTTP/2: slow beside what is measured, but what the proxy spends on a request does not depend on it. */
+export async function startHttp2Upstream(): Promise<Upstream> {
+  const port = await freePort();
+  const script = fileURLToPath(new URL('servers/http2-upstream.ts', import.meta.url));
+  const process_ = new Process(process.execPath, [script, String(port)], LOAD_CORE);
+  await waitForPort(port, process_);
+  return { port, process: process_, what: 'node:http2' };
+}
+
 function nodeUpstream(port: number): Process {
   const script = fileURLToPath(new URL('servers/upstream.ts', import.meta.url));
   return new Process(process.execPath, [script, String(port)], LOAD_CORE);

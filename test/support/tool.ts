@@ -15,6 +15,7 @@ export type ToolName =
   | 'wrk'
   | 'nginx'
   | 'haproxy'
+  | 'h2load'
   | 'h2spec'
   | 'openssl'
   | 'redis-server'
@@ -29,6 +30,7 @@ const PLACES: Partial<Record<ToolName, { env: string; paths: readonly string[]; 
     paths: [join(root, '.cache/envoy/bin/envoy')],
     hint: 'run scripts/install-envoy.sh, or set OUTRIDER_ENVOY to the binary',
   },
+  h2load: { env: 'OUTRIDER_H2LOAD', paths: [], hint: 'part of the "nghttp2-client" package' },
   promtool: { env: 'OUTRIDER_PROMTOOL', paths: [], hint: 'part of the "prometheus" package' },
 };
 
