@@ -102,6 +102,7 @@ export class FakeConnection {
     this.pauses += disable ? 1 : -1;
   }
   close(type: CloseType): void {
+    this.outputSource?.drainOutput();
     this.closes.push(type);
   }
   dispatch(fn: () => void): void {

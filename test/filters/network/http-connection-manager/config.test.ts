@@ -43,6 +43,32 @@ test("the defaults are Envoy's, and can be posted to a worker", () => {
 describe('fields', () => {
   const given: [string, Partial<HcmSettings>][] = [
     ['codec_type: HTTP1', { codecType: 'HTTP1' }],
+    [
+      'codec_type: HTTP2, max_request_headers_kb: 7, stream_error_on_invalid_http_message: true, http2_protocol_options: {max_concurrent_streams: 5, allow_connect: true, initial_stream_window_size: 65535, custom_settings_parameters: [{identifier: 77, value: 1}]}',
+      {
+        codecType: 'HTTP2',
+        http1: { ...HCM_SETTINGS.http1, maxHeadersKb: 7, streamErrorOnInvalid: true },
+        http2: {
+          ...HCM_SETTINGS.http2,
+          maxHeadersKb: 7,
+          streamErrorOnInvalid: true,
+          maxConcurrentStreams: 5,
+          allowConnect: true,
+          initialStreamWindow: 65_535,
+          customSettings: [77, 1],
+        },
+      },
+    ],
+    [
+      'http2_protocol_options: {override_stream_error_on_invalid_http_message: true, connection_keepalive: {interval: 5s, timeout: 1s, connection_idle_interval: 2s}}',
+      {
+        http2: {
+          ...HCM_SETTINGS.http2,
+          streamErrorOnInvalid: true,
+          keepalive: { intervalMs: 5000, timeoutMs: 1000, jitterPercent: 15, idleIntervalMs: 2000 },
+        },
+      },
+    ],
     ['server_name: edge, server_header_transformation: PASS_THROUGH', { serverName: 'edge', serverHeaderTransformation: 'PASS_THROUGH' }],
     [
       'use_remote_address: true, xff_num_trusted_hops: 2, skip_xff_append: true',
@@ -183,6 +209,13 @@ describe('what is refused', () => {
     expect(problem('upgrade_configs: [{upgrade_type: websocket}, {upgrade_type: WEBSOCKET}]')).toContain(
       'multiple upgrade configs with the same name',
     );
+  });
+
+  test('custom SETTINGS that have options of their own, or contradict each other', () => {
+    const custom = (text: string) => problem(`http2_protocol_options: {custom_settings_parameters: [${text}]}`);
+    expect(custom('{identifier: 3, value: 5}')).toContain('has an option of its own');
+    expect(custom('{identifier: 2, value: 1}')).toContain('server push is not supported');
+    expect(custom('{identifier: 77, value: 1}, {identifier: 77, value: 2}')).toContain('inconsistent HTTP/2 custom SETTINGS');
   });
 
   test('an address range that is none', () => {
