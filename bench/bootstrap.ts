@@ -6,6 +6,8 @@ export interface BootstrapOptions {
   readonly upstream: number;
   /** Path of a text access log, or null for none. */
   readonly accessLog?: string | null;
+  /** Outlier detection, health checks, a fault filter at 0 % and a local rate limit that is never reached. */
+  readonly resilience?: boolean;
   /** tcp_proxy instead of the HTTP connection manager. */
   readonly tcp?: boolean;
   /** The upstream speaks HTTP/2. */
@@ -32,7 +34,8 @@ const HTTP2 = {
 export function bootstrap(options: BootstrapOptions): string {
   const filter = options.tcp === true ? tcpProxy() : connectionManager(options);
   const http2 = options.http2Upstream === true ? HTTP2 : {};
-  const clusters: unknown[] = [{ ...cluster('upstream', [options.upstream]), ...http2 }];
+  const watched = options.resilience === true ? WATCHED : {};
+  const clusters: unknown[] = [{ ...cluster('upstream', [options.upstream]), ...http2, ...watched }];
   for (let i = 0; i < (options.extraClusters ?? 0); i++) {
     const ports = Array.from({ length: options.endpointsPerExtraCluster ?? 1 }, (_v, k) => 1 + ((i * 16 + k) % 60_000));
     clusters.push(cluster(`extra-${i}`, ports));
@@ -88,10 +91,36 @@ function connectionManager(options: BootstrapOptions): unknown {
           { name: 'all', domains: ['*'], routes: [...extraRoutes, { match: { prefix: '/' }, route: action }] },
         ],
       },
-      http_filters: [{ name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } }],
+      http_filters: [
+        ...(options.resilience === true ? SHAPING : []),
+        { name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}.filters.http.router.v3.Router` } },
+      ],
     },
   };
 }
+
+/** Of a cluster whose hosts are watched. */
+const WATCHED: object = {
+  outlier_detection: { consecutive_5xx: 5, interval: '1s' },
+  health_checks: [{ timeout: '1s', interval: '1s', unhealthy_threshold: 3, healthy_threshold: 1, http_health_check: { path: '/' } }],
+};
+
+const SHAPING = [
+  {
+    name: 'envoy.filters.http.fault',
+    typed_config: { '@type': `${TYPE}.filters.http.fault.v3.HTTPFault`, abort: { http_status: 503, percentage: { numerator: 0 } } },
+  },
+  {
+    name: 'envoy.filters.http.local_ratelimit',
+    typed_config: {
+      '@type': `${TYPE}.filters.http.local_ratelimit.v3.LocalRateLimit`,
+      stat_prefix: 'bench',
+      token_bucket: { max_tokens: 1_000_000_000, tokens_per_fill: 1_000_000_000, fill_interval: '1s' },
+      filter_enabled: { default_value: { numerator: 100 } },
+      filter_enforced: { default_value: { numerator: 100 } },
+    },
+  },
+];
 
 function tcpProxy(): unknown {
   return {

@@ -17,6 +17,8 @@ export interface Variant {
   readonly accessLog: boolean;
   /** On the client's side, or on both; HTTP/1.1 otherwise. */
   readonly http2?: 'downstream' | 'both';
+  /** See BootstrapOptions. */
+  readonly resilience?: boolean;
 }
 
 export interface RunningProxy {
@@ -37,6 +39,7 @@ export function whyNot(name: ProxyName, variant: Variant): string | null {
     if (findTool('h2load') === null) return 'h2load is not installed';
     if (name !== 'outrider' && name !== 'envoy') return 'HTTP/2 is compared with Envoy only';
   }
+  if (variant.resilience === true && name !== 'outrider' && name !== 'envoy') return 'resilience is compared with Envoy only';
   if (variant.tcp && (name === 'http-proxy' || name === 'reply-from' || name === 'nginx')) return 'no plain TCP';
   return null;
 }
@@ -59,7 +62,11 @@ export async function startProxy(
       const accessLog = variant.accessLog ? join(folder, 'access.log') : null;
       writeFileSync(
         file,
-        bootstrap({ listener: port, admin, upstream, accessLog, tcp: variant.tcp, http2Upstream: variant.http2 === 'both', ...options }),
+        bootstrap({
+          ...{ listener: port, admin, upstream, accessLog },
+          ...{ tcp: variant.tcp, http2Upstream: variant.http2 === 'both', resilience: variant.resilience === true },
+          ...options,
+        }),
       );
       const binary = name === 'envoy' ? (findTool('envoy') as string) : findOutrider();
       const process = new Process(binary, ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'], PROXY_CORE);

@@ -40,6 +40,13 @@ const SCENARIOS: readonly Scenario[] = [
   },
   { name: 'h2-h1', title: 'GET, 100 bytes, HTTP/2 to HTTP/1', request: SMALL_HTTP2, variant: { ...HTTP, http2: 'downstream' }, bar: 0.95 },
   { name: 'h2-h2', title: 'GET, 100 bytes, HTTP/2 to HTTP/2', request: SMALL_HTTP2, variant: { ...HTTP, http2: 'both' }, bar: 1.1 },
+  {
+    name: 'resilience',
+    title: 'GET, 100 bytes, with outlier detection, health checks, fault at 0 %, local rate limit',
+    request: { path: '/', bodyBytes: 0 },
+    variant: { tcp: false, accessLog: false, resilience: true },
+    bar: 0.75,
+  },
   { name: 'tcp-small', title: 'TCP, messages of about 100 bytes', request: { path: '/', bodyBytes: 0 }, variant: TCP, bar: 0.95 },
   { name: 'tcp-1m', title: 'TCP, 1 MiB', request: { path: '/1m', bodyBytes: 0 }, variant: TCP, bar: 1 },
 ];
