@@ -9,6 +9,8 @@ import type { OverrideHost } from '../lb/override-hosts.ts';
 import type { Connection, ConnectionHandler } from '../net/connection.ts';
 import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
 import type { ClusterStats } from './cluster-stats.ts';
+import type { DnsCache } from './dns-cache/dns-cache.ts';
+import type { DnsCacheSettings } from './dns-cache/settings.ts';
 import type { ClusterSettings } from './settings.ts';
 
 export interface ClusterManager {
@@ -16,6 +18,8 @@ export interface ClusterManager {
   get(name: string): Cluster | null;
   /** Hosts of the cluster that this proxy belongs to; 0 = it belongs to none. */
   readonly localClusterSize?: number;
+  /** The DNS cache of that name, made on first use. */
+  dnsCache?(settings: DnsCacheSettings): DnsCache;
 }
 
 /** Where responses with load reports (ORCA) go. */

@@ -28,6 +28,7 @@ import {
   type DnsResolverOptions,
   type DnsSettings,
   type LocalitySettings,
+  makesOwnHosts,
 } from './settings.ts';
 import { type ClusterView, clusterView, currentHosts, mergedHosts, type OwnHosts } from './status.ts';
 import { UpdateMerger } from './update-merger.ts';
@@ -256,7 +257,7 @@ export class ClusterControl {
 
   async #discover(packed: PackedCluster): Promise<void> {
     const settings = unpackSettings(packed.json);
-    if (settings.type === 'ORIGINAL_DST') this.#ownHosts.add(settings.name);
+    if (makesOwnHosts(settings.type)) this.#ownHosts.add(settings.name);
     const health = settings.healthCheck === null ? null : await this.#checkHealth(settings, settings.healthCheck);
     if (settings.type === 'STATIC' && health !== null) {
       const block = this.#deps.slab.block(packed.id, clusterBlockCells(settings));
@@ -270,7 +271,7 @@ export class ClusterControl {
       this.#hashTables.refresh(settings.name);
       await this.#hashTables.ready(settings.name);
     }
-    if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST' || settings.type === 'AGGREGATE') return;
+    if (settings.type === 'STATIC' || makesOwnHosts(settings.type) || settings.type === 'AGGREGATE') return;
     const book = new HostBook(settings.name, packed.id, settings, this.#slots, hostCells(settings));
     if (settings.type === 'EDS') {
       this.#discovered.set(settings.name, { settings, book, source: null, told: [], kept: [] });
@@ -307,7 +308,7 @@ export class ClusterControl {
   async #checkHealth(settings: ClusterSettings, check: HealthCheckSettings): Promise<ClusterHealth | null> {
     const { name } = settings;
     const { format, ...deps } = this.#deps;
-    if (format === undefined || settings.type === 'ORIGINAL_DST') return null;
+    if (format === undefined || makesOwnHosts(settings.type)) return null;
     const { id } = this.#registry.catalog.get(name)!;
     const { ClusterHealth } = await import('./health-check/cluster-health.ts');
     // Gone, or replaced, while that was loaded.

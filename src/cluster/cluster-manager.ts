@@ -1,17 +1,22 @@
 /** All clusters of one worker. Settings come packed; a cluster is made when a request first asks for it. */
-import type { HostCounts, Locality } from '../lb/host.ts';
+import type { Host, HostCounts, Locality } from '../lb/host.ts';
 import { makeHostSet } from '../lb/host-set.ts';
 import type { LocalCluster } from '../lb/locality/zone-routing.ts';
 import { SharedSlab } from '../lb/shared-slab.ts';
 import type { ClusterManager } from './api.ts';
 import { ClusterCatalog, type PackedCluster, unpackSettings } from './catalog.ts';
 import { type ClusterDeps, type ClusterPlace, WorkerCluster } from './cluster.ts';
+import type { DnsCache } from './dns-cache/dns-cache.ts';
+import type { DnsCacheSettings } from './dns-cache/settings.ts';
 import type { HashTables } from './hash-tables.ts';
 import { applyDelta, type HostDelta, type HostMessage } from './host-delta.ts';
 import type { HostUpdate } from './host-update.ts';
+import { type DiscoveryType, makesOwnHosts } from './settings.ts';
 
 /** A host that only one worker knows of. */
 export interface OwnHostSnapshot {
+  /** Of a forward proxy's host; '' = the cluster's name with the address. */
+  readonly hostname: string;
   readonly address: string;
   readonly counts: HostCounts;
 }
@@ -73,6 +78,10 @@ export class WorkerClusterManager implements ClusterManager {
     let size = 0;
     for (const set of name === '' ? [] : (this.get(name)?.hostSets ?? [])) size += set.hosts.length;
     return size;
+  }
+
+  dnsCache(settings: DnsCacheSettings): DnsCache {
+    return this.#deps.dnsCaches!.get(settings);
   }
 
   /** Clusters made so far. */
@@ -143,7 +152,7 @@ export class WorkerClusterManager implements ClusterManager {
     const all: Record<string, OwnHostSnapshot[]> = {};
     for (const cluster of this.#clusters.values()) {
       const hosts = cluster.ownHosts;
-      if (hosts.length > 0) all[cluster.name] = hosts.map((host) => ({ address: host.address.text, counts: host.counts() }));
+      if (hosts.length > 0) all[cluster.name] = hosts.map((host) => snapshotOf(host, cluster.settings.type));
     }
     return all;
   }
@@ -163,7 +172,7 @@ export class WorkerClusterManager implements ClusterManager {
     const settings = unpackSettings(packed.json);
     // Cells that all workers share are read, but none are taken: not by an unused cluster, nor for hosts that ORIGINAL_DST makes when asked.
     const unused = settings.type === 'STATIC' && this.#deps.slab.find(packed.id) < 0;
-    const slab = unused || settings.type === 'ORIGINAL_DST' ? SharedSlab.create(1 << 12, 1 << 4) : this.#deps.slab;
+    const slab = unused || makesOwnHosts(settings.type) ? SharedSlab.create(1 << 12, 1 << 4) : this.#deps.slab;
     const copies = new Map<string, WorkerCluster | null>();
     const resolve = (child: string) => {
       if (!copies.has(child)) copies.set(child, this.copy(child, deps));
@@ -177,7 +186,7 @@ export class WorkerClusterManager implements ClusterManager {
     );
     const tables = this.#hashTables.get(name);
     if (tables !== undefined) copy.useHashTables(tables);
-    if (settings.type === 'STATIC' || settings.type === 'ORIGINAL_DST') return copy;
+    if (settings.type === 'STATIC' || makesOwnHosts(settings.type)) return copy;
     const waiting = this.#waitingHosts.get(name);
     const live = this.#clusters.get(name);
     if (waiting !== undefined) copy.applyHosts(hostsWaiting(waiting));
@@ -220,6 +229,10 @@ export class WorkerClusterManager implements ClusterManager {
     this.#clusters.delete(name);
     cluster.drain();
   }
+}
+
+function snapshotOf(host: Host, type: DiscoveryType): OwnHostSnapshot {
+  return { hostname: type === 'FORWARD_PROXY' ? host.hostname : '', address: host.address.text, counts: host.counts() };
 }
 
 function hostsWaiting({ json, deltas }: WaitingHosts): HostUpdate {

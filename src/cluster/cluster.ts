@@ -27,11 +27,14 @@ import type { Cluster, HttpPool, LbContext, TcpClient, TcpConnect } from './api.
 import { makeBalancer } from './balancer.ts';
 import { CLUSTER_CELLS, clusterBlockCells, hostCells } from './block.ts';
 import { ClusterStats } from './cluster-stats.ts';
+import type { DnsCaches } from './dns-cache/dns-caches.ts';
+import { ForwardProxyBalancer, serverNameOf } from './forward-proxy.ts';
 import type { HashTables } from './hash-tables.ts';
 import { changedList, type HostDelta } from './host-delta.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
 import { NamedHosts } from './named-hosts.ts';
 import { OriginalDstBalancer } from './original-dst.ts';
+import type { OwnHostsBalancer } from './own-hosts.ts';
 import { ByteMeter } from './pool/byte-meter.ts';
 import { type ConnectAttempt, type ConnectListener, type ConnectOptions, type Connector, connectSocket } from './pool/connect.ts';
 import { Http1Pool } from './pool/h1-pool.ts';
@@ -40,7 +43,7 @@ import type { ClientCodecFactory, ClusterPool, Http2CodecFactory, PoolOwner } fr
 import { SecureAttempt } from './pool/secure-connect.ts';
 import { TcpConnecting } from './pool/tcp-connect.ts';
 import { PooledHost } from './pooled-host.ts';
-import type { ClusterSettings, UpstreamHttpSettings } from './settings.ts';
+import { type ClusterSettings, makesOwnHosts, type UpstreamHttpSettings } from './settings.ts';
 import { TransportSockets, usesTls } from './transport-sockets.ts';
 
 export interface ClusterDeps {
@@ -53,6 +56,8 @@ export interface ClusterDeps {
   readonly secrets?: SecretSource | undefined;
   /** Absent = no overload manager. */
   readonly overload?: OverloadState;
+  /** Absent: forward proxies have no hosts. */
+  readonly dnsCaches?: DnsCaches;
   /** Tests replace it. */
   readonly connect?: Connector;
   /** Outlier detection's way to the control thread. Absent: hosts are not watched. */
@@ -232,7 +237,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   connectHost(host: Host, listener: ConnectListener): ConnectAttempt {
     const tls = this.#transportSockets?.of(host) ?? null;
     if (tls === null) return this.#connect(host.address, this.#connectOptions, listener);
-    const serverName = tls.settings.autoHostSni ? host.hostname : '';
+    const serverName = this.settings.forwardProxy !== null ? serverNameOf(host.hostname) : tls.settings.autoHostSni ? host.hostname : '';
     return new SecureAttempt(this.#connect, host.address, this.#connectOptions, { tls, serverName, alpn: null }, listener);
   }
 
@@ -241,9 +246,9 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     return this.#sets;
   }
 
-  /** Hosts that were made from traffic (ORIGINAL_DST): only this worker knows of them. */
+  /** Hosts that were made from traffic: only this worker knows of them. */
   get ownHosts(): readonly Host[] {
-    return this.balancer instanceof OriginalDstBalancer ? this.balancer.hosts() : [];
+    return makesOwnHosts(this.settings.type) ? (this.balancer as OwnHostsBalancer).hosts() : [];
   }
 
   /** The control thread found other hosts, or other health or weights. */
@@ -281,14 +286,14 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   drain(): void {
     this.loadReports?.stop();
     for (const pool of [...this.#pools]) pool.drain();
-    if (this.balancer instanceof OriginalDstBalancer) this.balancer.stop();
+    if (makesOwnHosts(this.settings.type)) (this.balancer as OwnHostsBalancer).stop();
   }
 
   /** Ends everything at once. */
   close(): void {
     this.loadReports?.stop();
     for (const pool of [...this.#pools]) pool.close();
-    if (this.balancer instanceof OriginalDstBalancer) this.balancer.stop();
+    if (makesOwnHosts(this.settings.type)) (this.balancer as OwnHostsBalancer).stop();
   }
 
   /** @returns false if its hosts are here already */
@@ -370,6 +375,12 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
         new PooledHost(address, settings.name + address.text, cells, slot, this.#ledgerOf(cells), this);
       return new OriginalDstBalancer(settings.originalDst, stats, clock, slab, make, (host) => this.#dropHost(host as PooledHost));
     }
+    if (settings.forwardProxy !== null) {
+      const cache = deps.dnsCaches!.get(settings.forwardProxy.cache);
+      const make = (name: string, address: Address, cells: Int32Array, slot: number) =>
+        new PooledHost(address, name, cells, slot, this.#ledgerOf(cells), this);
+      return new ForwardProxyBalancer(cache, settings.tls !== null, slab, make, (host) => this.#dropHost(host as PooledHost));
+    }
     const shared = {
       clock,
       random,
@@ -407,7 +418,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
   /** Makes hosts' monitors; null where there is no outlier detection. ORIGINAL_DST hosts are known to one worker only, and chosen whatever their health. */
   #monitors({ outliers, runtime }: ClusterDeps): ((slot: number) => HostMonitor) | null {
     const { outlier, outlierErrors, type } = this.settings;
-    if (outlier === null || outliers === undefined || type === 'ORIGINAL_DST') return null;
+    if (outlier === null || outliers === undefined || makesOwnHosts(type)) return null;
     const { name, id } = this;
     outliers.watch(name, id);
     const shared = {

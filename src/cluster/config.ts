@@ -20,11 +20,14 @@ import {
   compileLoadAssignment,
   compileMetadata,
   compileOriginalDst,
+  forwardProxyConfig,
 } from './discovery/config.ts';
+import { compileDnsCache } from './dns-cache/config.ts';
+import type { ForwardProxySettings } from './dns-cache/settings.ts';
 import { compileHealthCheck } from './health-check/config.ts';
 import { lintCluster } from './lint.ts';
-import { compileProtocolOptions } from './pool/config.ts';
-import { type ClusterSettings, DEFAULT_BALANCER, DEFAULT_CLUSTER, type TcpKeepAliveSettings } from './settings.ts';
+import { compileProtocolOptions, upstreamNameOptions } from './pool/config.ts';
+import { type ClusterSettings, DEFAULT_BALANCER, DEFAULT_CLUSTER, makesOwnHosts, type TcpKeepAliveSettings } from './settings.ts';
 
 export type { ClusterSettings } from './settings.ts';
 
@@ -39,12 +42,12 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
       `LB policy ${balancer.policy} is not valid for Cluster type ORIGINAL_DST. Only 'CLUSTER_PROVIDED' is allowed with cluster type 'ORIGINAL_DST'`,
     );
   }
-  if (type === 'AGGREGATE' && balancer.policy !== 'CLUSTER_PROVIDED') {
+  if ((type === 'AGGREGATE' || type === 'FORWARD_PROXY') && balancer.policy !== 'CLUSTER_PROVIDED') {
     at.field('lb_policy').error(
       `cluster manager: cluster provided LB not specified but cluster '${message.name}' provided one. Check cluster documentation.`,
     );
   }
-  if (type !== 'ORIGINAL_DST' && type !== 'AGGREGATE' && balancer.policy === 'CLUSTER_PROVIDED') {
+  if (!makesOwnHosts(type) && type !== 'AGGREGATE' && balancer.policy === 'CLUSTER_PROVIDED') {
     at.field('lb_policy').error(
       `cluster provided LB specified but cluster '${message.name}' did not provide one. Check cluster documentation.`,
     );
@@ -54,9 +57,7 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
   // Envoy rounds the percentage to an integer.
   const panicThreshold = Math.round(common?.healthyPanicThreshold?.value ?? DEFAULT_CLUSTER.panicThreshold);
   const localities =
-    type === 'ORIGINAL_DST' || type === 'EDS' || type === 'AGGREGATE'
-      ? []
-      : compileLoadAssignment(message.loadAssignment, type, assignmentAt);
+    makesOwnHosts(type) || type === 'EDS' || type === 'AGGREGATE' ? [] : compileLoadAssignment(message.loadAssignment, type, assignmentAt);
   const fixedHosts = type === 'STATIC' ? localities.reduce((n, { endpoints }) => n + endpoints.length, 0) : 0;
   const settings: ClusterSettings = {
     name: message.name,
@@ -89,9 +90,13 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
     dns: compileDns(message, at),
     originalDst: compileOriginalDst(message, at),
     children: compileChildren(message, at),
+    forwardProxy: compileForwardProxy(message, at),
     metadata: compileMetadata(message.metadata),
-    tls:
+    tls: forwardProxyTls(
+      message,
       message.transportSocket === undefined ? null : compileTransportSocket(message.transportSocket, secrets, at.field('transport_socket')),
+      at,
+    ),
     transportSocketMatches: message.transportSocketMatches.map(({ name, match, transportSocket }, i) => ({
       name,
       match: (match ?? {}) as Record<string, unknown>,
@@ -107,6 +112,28 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
     here.warn(finding.message);
   }
   return settings;
+}
+
+/** A host that the request names has to prove that it is the one. */
+function forwardProxyTls(message: Cluster, tls: UpstreamTlsSettings | null, at: CompileContext): UpstreamTlsSettings | null {
+  const config = forwardProxyConfig(message, at);
+  if (config === null) return tls;
+  const sni = upstreamNameOptions(message, at);
+  if (!config.allowInsecureClusterOptions && !(sni.autoSni && sni.autoSanValidation))
+    at.error('dynamic_forward_proxy cluster must have auto_sni and auto_san_validation true unless allow_insecure_cluster_options is set.');
+  return tls === null ? null : { ...tls, autoSniSanValidation: tls.autoSniSanValidation || sni.autoSanValidation };
+}
+
+function compileForwardProxy(message: Cluster, at: CompileContext): ForwardProxySettings | null {
+  const config = forwardProxyConfig(message, at);
+  if (config === null) return null;
+  const here = at.field('cluster_type').field('typed_config');
+  const specifier = config.clusterImplementationSpecifier;
+  if (specifier.case !== 'dnsCacheConfig') {
+    if (specifier.case === undefined) here.error('a dns_cache_config must be set');
+    return null;
+  }
+  return { cache: compileDnsCache(specifier.value, here.field('dns_cache_config')) };
 }
 
 /** null = plain text, also when it was refused. What was to be encrypted is never sent in plain text: --allow-unsupported does not help. */

@@ -112,7 +112,8 @@ export class ControlGauges {
 
   /** Membership of a cluster whose hosts workers make from traffic. */
   refreshOwn(hosts: number): void {
-    if (hosts !== this.#ownHosts) this.membershipChange.inc();
+    // Each comes and goes by itself.
+    this.membershipChange.add(Math.abs(hosts - this.#ownHosts));
     this.#matches.add(Math.max(0, hosts - this.#ownHosts));
     this.#ownHosts = hosts;
     this.#total.set(hosts);
@@ -124,7 +125,8 @@ export class ControlGauges {
     let healthy = 0;
     let degraded = 0;
     let excluded = 0;
-    let maxWeight = 0;
+    // An answer without addresses leaves it at Envoy's start value.
+    let maxWeight = this.#settings.type === 'STRICT_DNS' ? 1 : 0;
     const cells = this.#slab.cells;
     for (const { hosts } of update.priorities) {
       for (const host of hosts) {

@@ -2,13 +2,14 @@
  * ORIGINAL_DST: the host is where the client wanted to go. The address comes from dynamic metadata, filter state, a header or the
  * restored local address of the connection, in that order; hosts are made on demand and dropped when unused for cleanup_interval.
  */
-import { HOST_CELLS, type Host, type HostAddress, hostCellsIdle, resetHostCells } from '../lb/host.ts';
-import type { BalanceContext, LoadBalancer } from '../lb/load-balancer.ts';
+import type { Host, HostAddress } from '../lb/host.ts';
+import type { BalanceContext } from '../lb/load-balancer.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import { ipAddress, parseIpPort } from '../net/address.ts';
 import { type Clock, Timer, type TimerTarget } from '../runtime/clock.ts';
 import type { LbContext } from './api.ts';
 import type { ClusterStats } from './cluster-stats.ts';
+import { OwnHostCells, type OwnHostsBalancer } from './own-hosts.ts';
 import type { OriginalDstSettings } from './settings.ts';
 
 /** Filter-state object that overrides the destination. */
@@ -23,17 +24,15 @@ class Entry {
   }
 }
 
-export class OriginalDstBalancer implements LoadBalancer, TimerTarget {
+export class OriginalDstBalancer implements OwnHostsBalancer, TimerTarget {
   readonly #settings: OriginalDstSettings;
   readonly #stats: ClusterStats;
   readonly #clock: Clock;
-  readonly #slab: SharedSlab;
   readonly #make: (address: HostAddress, cells: Int32Array, slot: number) => Host;
   readonly #drop: (host: Host) => void;
   readonly #hosts: Map<string, Entry>;
   readonly #timer: Timer;
-  /** Cells of dropped hosts, to be used again once nothing is in flight on them. */
-  readonly #freed: Host[];
+  readonly #cells: OwnHostCells;
 
   constructor(
     settings: OriginalDstSettings,
@@ -46,12 +45,11 @@ export class OriginalDstBalancer implements LoadBalancer, TimerTarget {
     this.#settings = settings;
     this.#stats = stats;
     this.#clock = clock;
-    this.#slab = slab;
     this.#make = make;
     this.#drop = drop;
     this.#hosts = new Map();
     this.#timer = new Timer(this, 0);
-    this.#freed = [];
+    this.#cells = new OwnHostCells(slab);
   }
 
   update(): void {}
@@ -61,7 +59,7 @@ export class OriginalDstBalancer implements LoadBalancer, TimerTarget {
     if (address === null) return null;
     let entry = this.#hosts.get(address.text);
     if (entry === undefined) {
-      entry = new Entry(this.#newHost(address));
+      entry = new Entry(this.#cells.newHost((cells, base) => this.#make(address, cells, base)));
       this.#hosts.set(address.text, entry);
       if (!this.#timer.armed) this.#clock.arm(this.#timer, this.#settings.cleanupIntervalMs);
     }
@@ -84,21 +82,10 @@ export class OriginalDstBalancer implements LoadBalancer, TimerTarget {
       else {
         this.#hosts.delete(key);
         this.#drop(entry.host);
-        this.#freed.push(entry.host);
+        this.#cells.free(entry.host);
       }
     }
     if (this.#hosts.size > 0) this.#clock.arm(this.#timer, this.#settings.cleanupIntervalMs);
-  }
-
-  #newHost(address: HostAddress): Host {
-    const old = this.#freed.findIndex((host) => hostCellsIdle(host.cells, host.base));
-    if (old >= 0) {
-      const { cells, base } = this.#freed.splice(old, 1)[0]!;
-      resetHostCells(cells, base);
-      return this.#make(address, cells, base);
-    }
-    const slot = this.#slab.allocate(HOST_CELLS);
-    return slot < 0 ? this.#make(address, new Int32Array(HOST_CELLS), 0) : this.#make(address, this.#slab.cells, slot);
   }
 
   #destination(context: LbContext): HostAddress | null {

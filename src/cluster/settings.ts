@@ -13,9 +13,16 @@ import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resili
 import type { ErrorMatchSettings } from '../resilience/outlier/error-matcher.ts';
 import type { OutlierSettings } from '../resilience/outlier/settings.ts';
 import type { TransportSocketMatchSettings, UpstreamTlsSettings } from '../tls/settings.ts';
+import type { ForwardProxySettings } from './dns-cache/settings.ts';
 import type { EndpointCheckSettings, HealthCheckSettings } from './health-check/settings.ts';
 
-export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'ORIGINAL_DST' | 'AGGREGATE';
+export type DiscoveryType = 'STATIC' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'EDS' | 'ORIGINAL_DST' | 'AGGREGATE' | 'FORWARD_PROXY';
+
+/** Workers make the hosts by themselves, from traffic. */
+export function makesOwnHosts(type: DiscoveryType): boolean {
+  return type === 'ORIGINAL_DST' || type === 'FORWARD_PROXY';
+}
+
 export type DnsLookupFamily = 'AUTO' | 'V4_ONLY' | 'V6_ONLY' | 'V4_PREFERRED' | 'ALL';
 
 export interface BalancerSettings extends LeastRequestSettings {
@@ -100,6 +107,8 @@ export interface DnsSettings {
   readonly failureRefreshMaxMs: number;
   readonly jitterMs: number;
   readonly respectTtl: boolean;
+  /** A shorter TTL counts as this; 0 = as the server says. */
+  readonly minRefreshMs: number;
   readonly lookupFamily: DnsLookupFamily;
   /** Servers as "ip:port"; empty = the system's. */
   readonly resolvers: readonly string[];
@@ -179,6 +188,8 @@ export interface ClusterSettings extends AssignmentPolicy {
   readonly originalDst: OriginalDstSettings;
   /** Clusters of an AGGREGATE, the preferred one first. */
   readonly children: readonly string[];
+  /** Of a FORWARD_PROXY; null. */
+  readonly forwardProxy: ForwardProxySettings | null;
   readonly metadata: Readonly<Record<string, unknown>> | null;
   /** null = plain text. */
   readonly tls: UpstreamTlsSettings | null;
@@ -237,6 +248,7 @@ export const DEFAULT_DNS: DnsSettings = Object.freeze({
   failureRefreshMaxMs: 5000,
   jitterMs: 0,
   respectTtl: false,
+  minRefreshMs: 0,
   lookupFamily: 'AUTO',
   resolvers: [],
   resolverOptions: null,
@@ -282,6 +294,7 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   dns: DEFAULT_DNS,
   originalDst: DEFAULT_ORIGINAL_DST,
   children: [],
+  forwardProxy: null,
   metadata: null,
   tls: null,
   transportSocketMatches: [],

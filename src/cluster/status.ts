@@ -78,7 +78,7 @@ function* hostViews(
   for (const host of own) {
     yield {
       address: parseIpPort(host.address) ?? pipeAddress(host.address),
-      hostname: cluster + host.address,
+      hostname: host.hostname === '' ? cluster + host.address : host.hostname,
       counts: host.counts,
       rqPendingActive: 0,
       healthFlags: host.counts.healthFlags,
@@ -92,13 +92,14 @@ function* hostViews(
   }
 }
 
-/** Hosts of one cluster over all workers: an address is one host, and its numbers add up. */
+/** Hosts of one cluster over all workers: an address is one host (of a forward proxy, a name with an address), and its numbers add up. */
 export function mergedHosts(own: readonly OwnHosts[], cluster: string): OwnHostSnapshot[] {
   const merged = new Map<string, OwnHostSnapshot>();
   for (const worker of own) {
     for (const host of worker[cluster] ?? []) {
-      const known = merged.get(host.address);
-      merged.set(host.address, known === undefined ? host : { address: host.address, counts: addCounts(known.counts, host.counts) });
+      const key = `${host.hostname} ${host.address}`;
+      const known = merged.get(key);
+      merged.set(key, known === undefined ? host : { ...host, counts: addCounts(known.counts, host.counts) });
     }
   }
   return [...merged.values()];

@@ -369,6 +369,25 @@ envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig
   + use_hostname_for_hashing hash_balance_factor
 envoy.extensions.load_balancing_policies.random.v3.Random
   + locality_lb_config
+envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig
+  + dns_cache_config allow_insecure_cluster_options
+envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig
+  + name dns_lookup_family dns_refresh_rate dns_min_refresh_rate host_ttl max_hosts dns_failure_refresh_rate dns_cache_circuit_breaker
+  + dns_resolution_config typed_dns_resolver_config preresolve_hostnames dns_query_timeout disable_dns_refresh_on_failure
+envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers
+  + *
+envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig
+  + dns_cache_config
+envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig
+  + *
+envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig
+  + dns_cache_config port_value
+envoy.extensions.clusters.dns.v3.DnsCluster
+  + *
+envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate
+  + *
+envoy.extensions.filters.network.sni_cluster.v3.SniCluster
+  + *
 envoy.extensions.clusters.aggregate.v3.ClusterConfig
   + *
 envoy.extensions.load_balancing_policies.subset.v3.Subset

@@ -103,6 +103,15 @@ export const HTTP_FILTERS: readonly HttpExtension[] = [
     filter: async () => (await import('../filters/http/rbac/filter.ts')).createRbac,
   },
   {
+    name: 'envoy.filters.http.dynamic_forward_proxy',
+    type: 'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig',
+    routeType: 'envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig',
+    terminal: false,
+    config: async () => (await import('../filters/http/dynamic-forward-proxy/config.ts')).compileForwardProxyFilter,
+    routeConfig: async () => (await import('../filters/http/dynamic-forward-proxy/config.ts')).compileForwardProxyOfRoute,
+    filter: async () => (await import('../filters/http/dynamic-forward-proxy/filter.ts')).createForwardProxy,
+  },
+  {
     name: 'envoy.filters.http.buffer',
     type: 'envoy.extensions.filters.http.buffer.v3.Buffer',
     routeType: 'envoy.extensions.filters.http.buffer.v3.BufferPerRoute',
@@ -190,6 +199,20 @@ export const NETWORK_FILTERS: readonly NetworkExtension[] = [
     terminal: true,
     config: async () => (await import('../filters/network/tcp-proxy/config.ts')).compileTcpProxy,
     filter: async () => (await import('../filters/network/tcp-proxy/filter.ts')).createTcpProxy,
+  },
+  {
+    name: 'envoy.filters.network.sni_cluster',
+    type: 'envoy.extensions.filters.network.sni_cluster.v3.SniCluster',
+    terminal: false,
+    config: async () => (await import('../filters/network/sni-cluster/config.ts')).compileSniCluster,
+    filter: async () => (await import('../filters/network/sni-cluster/filter.ts')).createSniCluster,
+  },
+  {
+    name: 'envoy.filters.network.sni_dynamic_forward_proxy',
+    type: 'envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig',
+    terminal: false,
+    config: async () => (await import('../filters/network/sni-dynamic-forward-proxy/config.ts')).compileSniForwardProxy,
+    filter: async () => (await import('../filters/network/sni-dynamic-forward-proxy/filter.ts')).createSniForwardProxy,
   },
   {
     name: 'envoy.filters.network.echo',

@@ -2,6 +2,7 @@
 import { AccessLogs } from '../access-log/access-logs.ts';
 import type { OutlierReports } from '../cluster/cluster.ts';
 import { WorkerClusterManager } from '../cluster/cluster-manager.ts';
+import { DnsCaches } from '../cluster/dns-cache/dns-caches.ts';
 import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterFactory } from '../filters/api.ts';
 import type { FormatEnvironment } from '../http/format/operator.ts';
 import { SharedBlocks } from '../lb/shared-blocks.ts';
@@ -203,6 +204,12 @@ export class WorkerServer {
     this.#clusters = new WorkerClusterManager(
       {
         ...{ clock, random, runtime, rootScope, overload: this.#overload, slab: this.#slab, secrets: this.#secrets, outliers },
+        dnsCaches: new DnsCaches({
+          clock,
+          random,
+          rootScope,
+          onException: (error) => this.#onBug('unexpected exception after a DNS answer', error, {}),
+        }),
         reportFailing: (cluster, clusterId, slot) => this.#post({ kind: 'host-failing', cluster, clusterId, slot }),
       },
       configuration.clusters,

@@ -1,6 +1,7 @@
 /** TLS towards one cluster's hosts: handshake, verification, and sessions for the next handshake. */
 import type { Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
+import { isIp } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
 import type { Certificate } from './certificate.ts';
 import { TlsConnectionInfo } from './connection-info.ts';
@@ -75,7 +76,8 @@ export class UpstreamTls {
         // Judged below, by the configuration's rules.
         rejectUnauthorized: false,
         checkServerIdentity: () => undefined,
-        ...(name === '' ? {} : { servername: name }),
+        // RFC 6066 §3: an address is no server name. It may be the name that the certificate has to have all the same.
+        ...(name === '' || isIp(name) ? {} : { servername: name }),
         ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
         ...(session === null ? {} : { session }),
       });

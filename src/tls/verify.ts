@@ -1,6 +1,8 @@
 /** Whether a peer's certificate is what the configuration asks for, beyond the chain that OpenSSL has verified. */
+
 import type { X509Certificate } from 'node:crypto';
 import { buildStringMatcher, type StringMatcher } from '../http/string-matcher.ts';
+import { isIp } from '../net/address.ts';
 import { nodeModule } from '../runtime/node-module.ts';
 import type { Certificate } from './certificate.ts';
 import type { SanType, ValidationSettings } from './settings.ts';
@@ -44,7 +46,7 @@ export class Validator {
     if (this.verifiesChain && chainError !== '' && !acceptUntrusted && !(allowExpired && EXPIRED.has(chainError)))
       return 'fail_verify_error';
     if (this.#rules.length > 0 && !this.#rules.some((rule) => matchesSan(rule, certificate))) return 'fail_verify_san';
-    if (sentName !== '' && !certificate.dnsSans.some((name) => dnsMatches(name, sentName.toLowerCase()))) return 'fail_verify_san';
+    if (sentName !== '' && !isOwnName(sentName, certificate)) return 'fail_verify_san';
     if (hashes.length + spki.length > 0 && !hashes.includes(certificate.fingerprint256) && !spki.includes(spkiHash(certificate.x509))) {
       return 'fail_verify_cert_hash';
     }
@@ -57,6 +59,11 @@ export class Validator {
       ? chainError === '' || !this.settings.acceptUntrusted
       : this.settings.hashes.length + this.settings.spki.length > 0;
   }
+}
+
+function isOwnName(sent: string, { dnsSans, ipSans }: Certificate): boolean {
+  if (isIp(sent)) return ipSans.includes(sent);
+  return dnsSans.some((name) => dnsMatches(name, sent.toLowerCase()));
 }
 
 function matchesSan(rule: SanRule, certificate: Certificate): boolean {

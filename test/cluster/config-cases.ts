@@ -19,7 +19,20 @@ const policy = (name: string, message: string, fields = '') =>
 const balanced = (name: string, message: string, fields = '') => `load_balancing_policy: ${policy(name, message, fields)}\n${ONE}`;
 const BY_NAME = 'common_lb_config: {consistent_hashing_lb_config: {use_hostname_for_hashing: true}}';
 
+const TYPES = 'type.googleapis.com/envoy.extensions';
+const forwardProxy = (more = '', cache = 'name: c') =>
+  `lb_policy: CLUSTER_PROVIDED\ncluster_type: {name: envoy.clusters.dynamic_forward_proxy, typed_config: {"@type": ${TYPES}.clusters.dynamic_forward_proxy.v3.ClusterConfig, dns_cache_config: {${cache}}${more}}}`;
+const httpOptions = (fields: string) =>
+  `\ntyped_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {"@type": ${TYPES}.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http_protocol_options: {}}${fields}}}`;
+const dnsCluster = (fields: string, hosts: string) =>
+  `cluster_type: {name: envoy.cluster.dns, typed_config: {"@type": ${TYPES}.clusters.dns.v3.DnsCluster, ${fields}}}\n${assignment(locality(hosts))}`;
+
 export const GOOD: readonly string[] = [
+  forwardProxy(),
+  forwardProxy(', allow_insecure_cluster_options: true') + httpOptions(''),
+  forwardProxy() + httpOptions(', upstream_http_protocol_options: {auto_sni: true, auto_san_validation: true}'),
+  dnsCluster('dns_lookup_family: ALL, dns_refresh_rate: 1s', `${NAME}, ${IP}`),
+  dnsCluster('all_addresses_in_single_endpoint: true', NAME),
   `lb_policy: RING_HASH\nring_hash_lb_config: {minimum_ring_size: 5, maximum_ring_size: 5, hash_function: MURMUR_HASH_2}\n${ONE}`,
   `lb_policy: MAGLEV\nmaglev_lb_config: {table_size: 5000011}\n${ONE}`,
   `lb_policy: MAGLEV\ncommon_lb_config: {consistent_hashing_lb_config: {hash_balance_factor: 100}}\n${ONE}`,
@@ -61,6 +74,11 @@ export const GOOD: readonly string[] = [
 ];
 
 export const BAD: readonly (readonly [string, string])[] = [
+  [forwardProxy().replace('lb_policy: CLUSTER_PROVIDED\n', ''), 'cluster provided LB not specified'],
+  [forwardProxy() + httpOptions(''), 'must have auto_sni and auto_san_validation true'],
+  [forwardProxy() + httpOptions(', upstream_http_protocol_options: {auto_sni: true}'), 'must have auto_sni and auto_san_validation true'],
+  [forwardProxy('', 'name: c, dns_failure_refresh_rate: {base_interval: 5s, max_interval: 1s}'), 'max_interval greater than or equal'],
+  [dnsCluster('all_addresses_in_single_endpoint: true', `${NAME}, ${IP}`), 'must have a single locality_lb_endpoint'],
   [
     `lb_policy: RING_HASH\nring_hash_lb_config: {minimum_ring_size: 2000, maximum_ring_size: 1000}\n${ONE}`,
     'ring hash: minimum_ring_size (2000) > maximum_ring_size (1000)',

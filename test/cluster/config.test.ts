@@ -208,6 +208,7 @@ typed_extension_protocol_options:
     );
     expect(s.dns).toEqual({
       refreshMs: 60_000,
+      minRefreshMs: 0,
       failureRefreshMs: 2000,
       failureRefreshMaxMs: 20_000,
       jitterMs: 0,

@@ -1,5 +1,6 @@
 /** Where a cluster's hosts come from. Source: Cluster.type, load_assignment, dns_* and original_dst_lb_config. */
-import type { Any } from '@bufbuild/protobuf/wkt';
+import type { Message } from '@bufbuild/protobuf';
+import type { Any, Duration } from '@bufbuild/protobuf/wkt';
 import { anyTypeName, type CompileContext } from '../../config/context.ts';
 import {
   type Cluster,
@@ -12,6 +13,8 @@ import { HealthStatus } from '../../config/gen/envoy/config/core/v3/health_check
 import type { LbEndpoint, LocalityLbEndpoints } from '../../config/gen/envoy/config/endpoint/v3/endpoint_components_pb.js';
 import type { ClusterLoadAssignment } from '../../config/gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { ClusterConfig } from '../../config/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js';
+import type { DnsCluster } from '../../config/gen/envoy/extensions/clusters/dns/v3/dns_pb.js';
+import type { ClusterConfig as ForwardProxyConfig } from '../../config/gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js';
 import type { CaresDnsResolverConfig } from '../../config/gen/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver_pb.js';
 import { durationMs } from '../../http/config.ts';
 import { HealthFlag } from '../../lb/host.ts';
@@ -33,18 +36,36 @@ import {
 } from '../settings.ts';
 
 const AGGREGATE = 'envoy.extensions.clusters.aggregate.v3.ClusterConfig';
+const FORWARD_PROXY = 'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig';
+const DNS_CLUSTER = 'envoy.extensions.clusters.dns.v3.DnsCluster';
 const CARES = 'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig';
 
 /** Types of `cluster_type` that are implemented. */
 export function isKnownClusterType(message: Cluster): boolean {
   const chosen = message.clusterDiscoveryType;
-  return chosen.case === 'clusterType' && anyTypeName(chosen.value.typedConfig) === AGGREGATE;
+  return chosen.case === 'clusterType' && TYPES.has(anyTypeName(chosen.value.typedConfig));
+}
+
+const TYPES = new Set([AGGREGATE, DNS_CLUSTER, FORWARD_PROXY]);
+
+/** The configuration of a cluster_type; null if it is not `type`. */
+function typedCluster<T extends Message>(message: Cluster, type: string, at: CompileContext): T | null {
+  const chosen = message.clusterDiscoveryType;
+  if (chosen.case !== 'clusterType' || anyTypeName(chosen.value.typedConfig) !== type) return null;
+  return at.field('cluster_type').field('typed_config').unpackAs<T>(chosen.value.typedConfig, type);
 }
 
 export function compileDiscoveryType(message: Cluster, at: CompileContext): DiscoveryType {
   const chosen = message.clusterDiscoveryType;
   if (chosen.case === 'clusterType') {
-    if (anyTypeName(chosen.value.typedConfig) === AGGREGATE) return 'AGGREGATE';
+    switch (anyTypeName(chosen.value.typedConfig)) {
+      case AGGREGATE:
+        return 'AGGREGATE';
+      case FORWARD_PROXY:
+        return 'FORWARD_PROXY';
+      case DNS_CLUSTER:
+        return typedCluster<DnsCluster>(message, DNS_CLUSTER, at)?.allAddressesInSingleEndpoint === true ? 'LOGICAL_DNS' : 'STRICT_DNS';
+    }
     at.unsupported('cluster_type', `cluster type '${chosen.value.name}' is not supported by Outrider yet`);
     return 'STATIC';
   }
@@ -56,12 +77,14 @@ export function compileDiscoveryType(message: Cluster, at: CompileContext): Disc
   return type;
 }
 
+/** null: it goes to hosts that are known beforehand. */
+export function forwardProxyConfig(message: Cluster, at: CompileContext): ForwardProxyConfig | null {
+  return typedCluster<ForwardProxyConfig>(message, FORWARD_PROXY, at);
+}
+
 /** The clusters that an aggregate is made of. */
 export function compileChildren(message: Cluster, at: CompileContext): string[] {
-  const chosen = message.clusterDiscoveryType;
-  if (chosen.case !== 'clusterType') return [];
-  const here = at.field('cluster_type').field('typed_config');
-  return here.unpackAs<ClusterConfig>(chosen.value.typedConfig, AGGREGATE)?.clusters ?? [];
+  return typedCluster<ClusterConfig>(message, AGGREGATE, at)?.clusters ?? [];
 }
 
 /** Parts of 100, 10,000 or a million, by FractionalPercent.DenominatorType. */
@@ -174,7 +197,37 @@ export function compileMetadata(message: Metadata | undefined): Readonly<Record<
   return Object.keys(metadata).length === 0 ? null : metadata;
 }
 
+/** Families by the numbers of envoy.extensions.clusters.common.dns.v3.DnsLookupFamily; the first one stands for the default. */
+const FAMILIES: readonly DnsSettings['lookupFamily'][] = ['AUTO', 'AUTO', 'V4_ONLY', 'V6_ONLY', 'V4_PREFERRED', 'ALL'];
+
 export function compileDns(message: Cluster, at: CompileContext): DnsSettings {
+  const own = typedCluster<DnsCluster>(message, DNS_CLUSTER, at);
+  if (own !== null) {
+    const settings = dnsSettings(own, at.field('cluster_type').field('typed_config'));
+    const waitForWarm = message.waitForWarmOnInit ?? true;
+    return {
+      ...settings,
+      lookupFamily: FAMILIES[own.dnsLookupFamily]!,
+      minRefreshMs: durationMs(own.dnsMinRefreshRate) ?? 0,
+      waitForWarm,
+    };
+  }
+  return { ...dnsSettings(message, at), waitForWarm: message.waitForWarmOnInit ?? true };
+}
+
+/** What the cluster itself says, or its DnsCluster. */
+interface DnsFields extends ResolverFields {
+  readonly dnsRefreshRate?: Duration | undefined;
+  readonly dnsFailureRefreshRate?:
+    | { readonly baseInterval?: Duration | undefined; readonly maxInterval?: Duration | undefined }
+    | undefined;
+  readonly dnsJitter?: Duration | undefined;
+  readonly respectDnsTtl: boolean;
+  readonly dnsLookupFamily: number;
+  readonly dnsResolvers?: readonly Address[];
+}
+
+function dnsSettings(message: DnsFields, at: CompileContext): DnsSettings {
   const refreshMs = durationMs(message.dnsRefreshRate) ?? DEFAULT_DNS.refreshMs;
   const failure = message.dnsFailureRefreshRate;
   const failureRefreshMs = durationMs(failure?.baseInterval) ?? refreshMs;
@@ -184,17 +237,18 @@ export function compileDns(message: Cluster, at: CompileContext): DnsSettings {
       'dns_failure_refresh_rate must have max_interval greater than or equal to the base_interval',
     );
   }
-  const resolver = compileResolver(message, message.dnsResolvers, at);
+  const resolver = compileResolver(message, message.dnsResolvers ?? [], at);
   return {
     refreshMs,
     failureRefreshMs,
     failureRefreshMaxMs,
     jitterMs: durationMs(message.dnsJitter) ?? 0,
     respectTtl: message.respectDnsTtl,
-    lookupFamily: LookupFamily[message.dnsLookupFamily] as DnsSettings['lookupFamily'],
+    lookupFamily: (LookupFamily[message.dnsLookupFamily] ?? 'AUTO') as DnsSettings['lookupFamily'],
     resolvers: resolver.servers,
     resolverOptions: resolver.options,
-    waitForWarm: message.waitForWarmOnInit ?? true,
+    minRefreshMs: 0,
+    waitForWarm: true,
   };
 }
 

@@ -89,12 +89,12 @@ export class DnsTarget implements TimerTarget {
   }
 
   #successDelay(addresses: readonly ResolvedAddress[]): number {
-    const { refreshMs, respectTtl, jitterMs } = this.#settings;
+    const { refreshMs, respectTtl, minRefreshMs, jitterMs } = this.#settings;
     let delay = refreshMs;
     if (respectTtl && addresses.length > 0) {
       const ttl = addresses.reduce((least, address) => Math.min(least, address.ttlS), Number.POSITIVE_INFINITY);
       // A TTL of 0 would ask without pause.
-      if (ttl > 0 && ttl !== Number.POSITIVE_INFINITY) delay = ttl * 1000;
+      if (ttl > 0 && ttl !== Number.POSITIVE_INFINITY) delay = Math.max(ttl * 1000, minRefreshMs);
     }
     return delay + (jitterMs >= 1 ? this.#deps.random.below(Math.floor(jitterMs)) : 0);
   }

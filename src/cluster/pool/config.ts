@@ -55,6 +55,17 @@ export function compileProtocolOptions(message: Cluster, at: CompileContext): Pr
   return { http, tcpIdleTimeoutMs, outlierErrors };
 }
 
+/** upstream_http_protocol_options; of the deprecated place, Envoy's forward proxies take both for granted. */
+export function upstreamNameOptions(
+  message: Cluster,
+  at: CompileContext,
+): { readonly autoSni: boolean; readonly autoSanValidation: boolean } {
+  const typed = Object.entries(message.typedExtensionProtocolOptions).find(([, any]) => anyTypeName(any) === HTTP_OPTIONS);
+  if (typed === undefined) return message.upstreamHttpProtocolOptions ?? { autoSni: true, autoSanValidation: true };
+  const options = at.key('typed_extension_protocol_options', typed[0]).unpackAs<HttpProtocolOptions>(typed[1], HTTP_OPTIONS);
+  return options?.upstreamHttpProtocolOptions ?? { autoSni: false, autoSanValidation: false };
+}
+
 /** Which protocols there are, and where they are configured. */
 interface Protocols {
   readonly http1: Http1ProtocolOptions | undefined;

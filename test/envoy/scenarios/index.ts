@@ -6,6 +6,7 @@ import { buffering } from './buffering.ts';
 import { compression } from './compression.ts';
 import { edge } from './edge.ts';
 import { fault } from './fault.ts';
+import { forwardProxy } from './forward-proxy.ts';
 import { framing } from './framing.ts';
 import { hashing } from './hashing.ts';
 import { headers } from './headers.ts';
@@ -60,6 +61,7 @@ export const areas: readonly Area[] = [
   paths,
   logs,
   tunnels,
+  forwardProxy,
   http2,
   http2Upstream,
   tcp,
