@@ -147,6 +147,16 @@ envoy.extensions.compression.zstd.compressor.v3.Zstd
   + *
 envoy.extensions.compression.zstd.decompressor.v3.Zstd
   + *
+envoy.extensions.filters.http.grpc_stats.v3.FilterConfig
+  + *
+envoy.config.core.v3.GrpcMethodList
+  + *
+envoy.config.core.v3.GrpcMethodList.Service
+  + *
+envoy.extensions.filters.http.grpc_web.v3.GrpcWeb
+  + *
+envoy.extensions.filters.http.grpc_http1_bridge.v3.Config
+  + *
 envoy.extensions.filters.http.buffer.v3.Buffer
   + *
 envoy.extensions.filters.http.buffer.v3.BufferPerRoute

@@ -111,10 +111,17 @@ abstract class Side<H extends HeaderMap> {
     }
   }
 
-  /** Body that `filter` has kept itself, and trailers that it adds, go on to the filters after it. Trailers that came wait for `continue`. */
+  /** Body that `filter` has kept itself, or made, and trailers that it adds, go on to the filters after it. Trailers that came wait for `continue`. */
   inject(filter: HttpFilter, chunk: Buffer, end: boolean, trailers: HeaderMap | null): void {
     if (this.over) return;
-    const next = this.filters.indexOf(filter) + 1;
+    const at = this.filters.indexOf(filter);
+    if (at === this.#stoppedAt) {
+      // Body does not overtake headers: it follows when the filter lets them go.
+      this.#keep(chunk, end);
+      if (trailers !== null) this.#trailers = trailers;
+      return;
+    }
+    const next = at + 1;
     if (chunk.length > 0 || end) this.#runData(next, chunk, end);
     if (trailers === null || this.over) return;
     this.#trailers = trailers;

@@ -78,6 +78,8 @@ export class StreamInfo {
   /** Stable for the life of the stream: route matching and splitting draw on it. Uniform in [0, 2^32). */
   readonly randomValue: number;
   isHealthCheck: boolean;
+  /** The client does not speak gRPC: a filter makes gRPC of its request, and the proxy's own replies are plain HTTP. */
+  translatesGrpc: boolean;
   traced: boolean;
   localReplyBody: string;
   dynamicMetadata: Map<string, Record<string, unknown>> | null;
@@ -141,6 +143,7 @@ export class StreamInfo {
     this.attemptCount = 0;
     this.randomValue = randomValue;
     this.isHealthCheck = false;
+    this.translatesGrpc = false;
     this.traced = false;
     this.localReplyBody = '';
     this.dynamicMetadata = null;

@@ -129,6 +129,11 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
 
   encodeTrailers(trailers: HeaderMap): void {
     if (this.detached || this.id === 0 || this.sendEnded) return;
+    if (trailers.size === 0) {
+      // A filter has taken them all: no field section is sent for nothing.
+      this.encodeData(NO_BYTES, true);
+      return;
+    }
     if (this.#pending === null) {
       this.#writeTrailers(trailers);
       return;

@@ -8,6 +8,7 @@ import { edge } from './edge.ts';
 import { fault } from './fault.ts';
 import { forwardProxy } from './forward-proxy.ts';
 import { framing } from './framing.ts';
+import { grpc } from './grpc.ts';
 import { hashing } from './hashing.ts';
 import { headers } from './headers.ts';
 import { health } from './health.ts';
@@ -71,6 +72,7 @@ export const areas: readonly Area[] = [
   buffering,
   browsers,
   compression,
+  grpc,
   mutation,
   rbac,
   health,

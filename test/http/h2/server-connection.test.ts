@@ -360,13 +360,24 @@ describe('flow control', () => {
     expect(socket.frames()).toEqual(['DATA 1 end 0']);
   });
 
+  test('no trailers at all end the body', () => {
+    const { socket, user, receive } = serverRig();
+    receive(PREFACE, frame(1, 5, 1, request()));
+    socket.take();
+    user.streams[0]!.encoder.encodeHeaders(answer(), false);
+    user.streams[0]!.encoder.encodeTrailers(new HeaderMap());
+    expect(socket.frames()).toEqual(['HEADERS 1', 'DATA 1 end 0']);
+  });
+
   test('trailers wait behind the body', () => {
     const { socket, user, receive } = serverRig();
     receive(PREFACE, smallWindow, frame(1, 5, 1, request()));
     socket.take();
     user.streams[0]!.encoder.encodeHeaders(answer(), false);
     user.streams[0]!.encoder.encodeText('a'.repeat(20), false);
-    user.streams[0]!.encoder.encodeTrailers(new HeaderMap());
+    const trailers = new HeaderMap();
+    trailers.add('x-t', '1');
+    user.streams[0]!.encoder.encodeTrailers(trailers);
     expect(socket.frames()).toEqual(['HEADERS 1', 'DATA 1 10']);
     receive(frame(8, 0, 1, word(10)));
     expect(socket.frames()).toEqual(['DATA 1 10', 'HEADERS 1 end']);

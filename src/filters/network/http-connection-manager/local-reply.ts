@@ -118,7 +118,7 @@ export function composeLocalReply(
     text = rewritten.body;
     contentType = rewritten.contentType;
   }
-  if (request !== null && isGrpcContentType(request.get('content-type'))) {
+  if (request !== null && !info.translatesGrpc && isGrpcContentType(request.get('content-type'))) {
     headers.set('content-type', 'application/grpc');
     headers.set('grpc-status', String(grpcStatus >= 0 ? grpcStatus : httpToGrpcStatus(headers.status)));
     if (text !== '') headers.set('grpc-message', percentEncodeGrpcMessage(text));

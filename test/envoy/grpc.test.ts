@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { grpc } from './scenarios/grpc.ts';
+
+testArea(grpc);
