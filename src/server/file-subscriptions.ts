@@ -131,6 +131,8 @@ export class FileSubscriptions {
     if (dynamic.cds !== null) await this.#add('clusters', 'clusters', dynamic.cds, this.#deps.root.scope('cluster_manager').scope('cds'));
     if (dynamic.lds !== null)
       await this.#add('listeners', 'listeners', dynamic.lds, this.#deps.root.scope('listener_manager').scope('lds'));
+    else await this.#drop('listeners');
+    if (dynamic.cds === null) await this.#drop('clusters');
     this.#starting = false;
   }
 
@@ -162,6 +164,15 @@ export class FileSubscriptions {
         this.#add('endpoints ' + name, 'endpoints', source, root.tagged('cluster', 'envoy.cluster_name', name)),
       ),
     ]);
+  }
+
+  /** A reloaded bootstrap has no such source any more: what it brought goes with it. */
+  async #drop(kind: 'listeners' | 'clusters'): Promise<void> {
+    const subscription = this.#subscriptions.get(kind);
+    if (subscription === undefined) return;
+    subscription.close();
+    this.#subscriptions.delete(kind);
+    await this.#apply(kind, []);
   }
 
   async #watchCertificate(name: string, settings: WatchedSecretSettings): Promise<void> {

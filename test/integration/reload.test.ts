@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HeldUpstream } from '../support/held-upstream.ts';
 import { accepts, call } from '../support/http-call.ts';
 import { until } from '../support/poll.ts';
-import { ADMIN, httpListener, ProxyProcess, routeTo, staticCluster } from '../support/proxy.ts';
+import { ADMIN, httpListener, newFolder, ProxyProcess, routeTo, staticCluster } from '../support/proxy.ts';
 
 let one: HeldUpstream;
 let two: HeldUpstream;
@@ -95,6 +95,28 @@ describe('SIGHUP', () => {
     expect(answers.filter((status) => status !== 200)).toEqual([]);
     expect((await call(port)).body).toBe('one');
     await until('the old clusters are gone', async () => (await proxy.stat('cluster_manager.active_clusters')) === 1);
+  });
+
+  test('what discovery files had brought goes when the bootstrap does not name them any more', async () => {
+    const folder = newFolder();
+    const file = (name: string, resources: readonly string[]) => {
+      const path = join(folder, name);
+      writeFileSync(path, `resources: [${resources.join(', ')}]\n`);
+      return `{path_config_source: {path: "${path}"}}`;
+    };
+    const typed = (type: string, resource: string) => `{"@type": type.googleapis.com/envoy.config.${type}, ${resource.slice(1)}`;
+    const lds = file('lds.yaml', [typed('listener.v3.Listener', httpListener('found', routeTo('found')))]);
+    const cds = file('cds.yaml', [typed('cluster.v3.Cluster', staticCluster('found', one.port))]);
+    const kept = httpListener('kept', routeTo('app'));
+    const app = staticCluster('app', two.port);
+    proxy = await ProxyProcess.start(bootstrap([kept], [app], `dynamic_resources: {lds_config: ${lds}, cds_config: ${cds}}\n`), { folder });
+    const found = await proxy.port('found');
+    expect((await call(found)).body).toBe('one');
+
+    await reload(bootstrap([kept], [app]));
+    expect(await accepts(found)).toBe(false);
+    expect(await proxy.stat('cluster_manager.active_clusters')).toBe(1);
+    expect((await call(await proxy.port('kept'))).body).toBe('two');
   });
 
   test('a bootstrap with errors is refused and logged; the old one serves on', async () => {
