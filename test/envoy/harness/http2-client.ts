@@ -31,7 +31,7 @@ export interface Http2Send {
 export interface Http2Frames {
   /** Written after the preface and SETTINGS, in pieces with a short pause between them. */
   readonly frames: readonly Buffer[];
-  /** Milliseconds between the pieces (15). */
+  /** Milliseconds between the pieces (30). */
   readonly pause?: number;
   /** Kinds of frames that are shown; "RST_STREAM", "HEADERS" and "DATA" by default: others depend on when something is flushed. */
   readonly shows?: RegExp;
@@ -123,9 +123,11 @@ export async function playFrames(port: number, send: Http2Frames): Promise<strin
   socket.write(Buffer.concat([PREFACE, frame(4, 0, 0)]));
   for (const piece of send.frames) {
     socket.write(piece);
-    await new Promise((resolve) => setTimeout(resolve, send.pause ?? 15));
+    await new Promise((resolve) => setTimeout(resolve, send.pause ?? 30));
   }
   await Promise.race([end, new Promise((resolve) => setTimeout(resolve, send.closes === true ? 3000 : 80))]);
+  // Upstreams learn of the end a little later.
+  if (send.closes === true) await new Promise((resolve) => setTimeout(resolve, 30));
   const shows = send.shows ?? /^(RST_STREAM|HEADERS|DATA)/;
   const frames = joinData(parseFrames(Buffer.concat(chunks))).map(describeFrame);
   socket.destroy();

@@ -66,7 +66,7 @@ export class Http2Upstream {
 
   /** Streams that somebody is about to end have ended, or a while has passed. */
   async settled(): Promise<void> {
-    for (let i = 0; i < 20 && this.#open.size > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let i = 0; i < 100 && this.#open.size > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
   report(): string {
@@ -129,10 +129,7 @@ export class Http2Upstream {
       else if (reply.tunnel !== true && !stream.writableEnded)
         stream.end(headers[':method'] === 'HEAD' ? '' : Buffer.from(reply.body ?? this.name, 'latin1'));
     };
-    if (reply.tunnel === true) {
-      answer();
-      stream.on('end', () => stream.end());
-    } else if (reply.early === true) answer();
+    if (reply.tunnel === true || reply.early === true) answer();
     else stream.on('end', answer);
     if (reply.early !== true && reply.tunnel !== true) stream.resume();
   }

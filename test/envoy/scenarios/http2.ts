@@ -210,7 +210,7 @@ export const http2: Area = {
         { name: 'a name with an underscore', http2: { requests: [{ headers: { a_b: 'x' } }, { headers: {} }] } },
         {
           name: 'streams over the limit',
-          http2: { frames: [Buffer.concat([post(1), post(3), post(5)])] },
+          http2: { frames: [post(1), post(3), post(5)] },
           upstream: { a: [silence, silence] },
         },
         { name: 'SETTINGS', http2: { frames: [], shows: /^SETTINGS 0$|^WINDOW/ } },
