@@ -41,8 +41,9 @@ import { Http1Pool } from './pool/h1-pool.ts';
 import { Http2Pool } from './pool/h2-pool.ts';
 import type { ClientCodecFactory, ClusterPool, Http2CodecFactory, PoolOwner } from './pool/pool-owner.ts';
 import { SecureAttempt } from './pool/secure-connect.ts';
+import { NO_NAMES, nameKey, namesFromRequest, type ServerNames } from './pool/server-names.ts';
 import { TcpConnecting } from './pool/tcp-connect.ts';
-import { PooledHost } from './pooled-host.ts';
+import { PooledHost, placeHost } from './pooled-host.ts';
 import { type ClusterSettings, makesOwnHosts, type UpstreamHttpSettings } from './settings.ts';
 import { TransportSockets, usesTls } from './transport-sockets.ts';
 
@@ -217,6 +218,10 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     const pooled = host as PooledHost;
     if (pooled.owner !== this) return pooled.owner.httpPool(host, priority, context);
     const http2 = this.http.asDownstream ? context.streamInfo.protocol === 'HTTP/2' : this.http.http2 !== null;
+    if (this.http.requestNames !== null && this.#transportSockets !== null) {
+      const names = namesFromRequest(this.http.requestNames, context);
+      return pooled.named?.get(nameKey(names, priority, http2)) ?? this.#newPool(pooled, priority, http2, names);
+    }
     // Of a cluster that speaks what its clients speak, a host has pools of both kinds.
     if (http2 && this.http.asDownstream) {
       const pool = priority === 0 ? pooled.defaultHttp2Pool : pooled.highHttp2Pool;
@@ -234,11 +239,12 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     return connecting;
   }
 
-  connectHost(host: Host, listener: ConnectListener): ConnectAttempt {
+  connectHost(host: Host, listener: ConnectListener, names: ServerNames): ConnectAttempt {
     const tls = this.#transportSockets?.of(host) ?? null;
     if (tls === null) return this.#connect(host.address, this.#connectOptions, listener);
-    const serverName = this.settings.forwardProxy !== null ? serverNameOf(host.hostname) : tls.settings.autoHostSni ? host.hostname : '';
-    return new SecureAttempt(this.#connect, host.address, this.#connectOptions, { tls, serverName, alpn: null }, listener);
+    const own = this.settings.forwardProxy !== null ? serverNameOf(host.hostname) : tls.settings.autoHostSni ? host.hostname : '';
+    const named = names.sni === '' && own !== '' ? { ...names, sni: own } : names;
+    return new SecureAttempt(this.#connect, host.address, this.#connectOptions, { tls, names: named, alpn: null }, listener);
   }
 
   /** Hosts by priority, as balancing sees them now. */
@@ -449,7 +455,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     host.eachPool((pool) => pool.drain());
   }
 
-  #newPool(host: PooledHost, priority: 0 | 1, http2: boolean): HttpPool | null {
+  #newPool(host: PooledHost, priority: 0 | 1, http2: boolean, names: ServerNames | null = null): HttpPool | null {
     const pools = this.circuitBreaker(priority).connectionPools;
     if (!pools.tryInc() && !(this.#reclaimPool() && pools.tryInc())) {
       this.stats.upstreamCxPoolOverflow.inc();
@@ -460,8 +466,14 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
       pools.dec();
       host.forgetPool(empty);
     };
-    const pool = http2 ? new Http2Pool(host, priority, this, onEmpty) : new Http1Pool(host, priority, this, onEmpty);
+    const asked = names ?? NO_NAMES;
+    const pool = http2 ? new Http2Pool(host, priority, this, onEmpty, asked) : new Http1Pool(host, priority, this, onEmpty, asked);
     this.#pools.add(pool);
+    if (names !== null) {
+      host.named ??= new Map();
+      host.named.set(nameKey(names, priority, http2), pool);
+      return pool;
+    }
     host.keepPool(pool, priority, http2 && this.http.asDownstream);
     return pool;
   }
@@ -475,20 +487,4 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     }
     return false;
   }
-}
-
-function placeHost(host: PooledHost, record: HostRecord, priority: number): PooledHost {
-  // A logical host (LOGICAL_DNS) keeps its identity while its address changes.
-  const { ip, port, path } = host.address;
-  if (ip !== record.ip || port !== record.port || path !== record.path) {
-    const address: Address = recordAddress(record);
-    if (host.address.text !== address.text) host.address = address;
-  }
-  host.weight = record.weight;
-  host.metadata = record.metadata;
-  host.locality = record.locality;
-  host.localityWeight = record.localityWeight;
-  host.endpointHealth = record.health;
-  host.priority = priority;
-  return host;
 }

@@ -2,6 +2,7 @@
 import { Host } from '../lb/host.ts';
 import type { Address } from '../net/address.ts';
 import type { WorkerCluster } from './cluster.ts';
+import { type HostRecord, recordAddress } from './host-update.ts';
 import type { ClusterPool } from './pool/pool-owner.ts';
 import type { TcpConnecting } from './pool/tcp-connect.ts';
 
@@ -13,6 +14,8 @@ export class PooledHost extends Host {
   /** With use_downstream_protocol_config, beside the HTTP/1 ones. */
   defaultHttp2Pool: ClusterPool | null;
   highHttp2Pool: ClusterPool | null;
+  /** Pools of servers that requests name, by `nameKey`; null = there has been none. */
+  named: Map<string, ClusterPool> | null;
   /** `failing` as it was last told. */
   wasFailing: boolean;
   /** Connections that end with the host's health (close_connections_on_host_health_failure); null = none. */
@@ -25,12 +28,14 @@ export class PooledHost extends Host {
     this.highPool = null;
     this.defaultHttp2Pool = null;
     this.highHttp2Pool = null;
+    this.named = null;
     this.wasFailing = false;
     this.tcp = null;
   }
 
   eachPool(visit: (pool: ClusterPool) => void): void {
     for (const pool of [this.defaultPool, this.highPool, this.defaultHttp2Pool, this.highHttp2Pool]) if (pool !== null) visit(pool);
+    if (this.named !== null) for (const pool of [...this.named.values()]) visit(pool);
   }
 
   /** @param second it is the HTTP/2 one of two kinds */
@@ -47,5 +52,23 @@ export class PooledHost extends Host {
     else if (this.highPool === pool) this.highPool = null;
     else if (this.defaultHttp2Pool === pool) this.defaultHttp2Pool = null;
     else if (this.highHttp2Pool === pool) this.highHttp2Pool = null;
+    else if (this.named !== null) for (const [key, named] of this.named) if (named === pool) this.named.delete(key);
   }
+}
+
+/** What a list of hosts tells of one that is here. */
+export function placeHost(host: PooledHost, record: HostRecord, priority: number): PooledHost {
+  // A logical host (LOGICAL_DNS) keeps its identity while its address changes.
+  const { ip, port, path } = host.address;
+  if (ip !== record.ip || port !== record.port || path !== record.path) {
+    const address: Address = recordAddress(record);
+    if (host.address.text !== address.text) host.address = address;
+  }
+  host.weight = record.weight;
+  host.metadata = record.metadata;
+  host.locality = record.locality;
+  host.localityWeight = record.localityWeight;
+  host.endpointHealth = record.health;
+  host.priority = priority;
+  return host;
 }

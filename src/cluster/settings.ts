@@ -76,6 +76,16 @@ export interface UpstreamHttpSettings {
   readonly http2: Http2Settings | null;
   /** Whatever the client speaks (use_downstream_protocol_config); without `http2`, HTTP/1.1 all the same. */
   readonly asDownstream: boolean;
+  /** null: the server's name has nothing to do with the request. */
+  readonly requestNames: RequestNamesSettings | null;
+}
+
+/** What of a TLS handshake follows from the request. Source: UpstreamHttpProtocolOptions. */
+export interface RequestNamesSettings {
+  readonly autoSni: boolean;
+  readonly autoSanValidation: boolean;
+  /** Lower case; '' = the host. */
+  readonly header: string;
 }
 
 export interface TcpKeepAliveSettings {
@@ -240,6 +250,7 @@ export const DEFAULT_UPSTREAM_HTTP: UpstreamHttpSettings = Object.freeze({
   http1: DEFAULT_HTTP1_CLIENT_SETTINGS,
   http2: null,
   asDownstream: false,
+  requestNames: null,
 });
 
 export const DEFAULT_DNS: DnsSettings = Object.freeze({

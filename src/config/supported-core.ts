@@ -291,7 +291,7 @@ envoy.config.cluster.v3.UpstreamConnectionOptions
   + tcp_keepalive
   ~ set_local_interface_name_on_upstream_connections
 envoy.config.core.v3.UpstreamHttpProtocolOptions
-  ~ auto_sni auto_san_validation override_auto_sni_header
+  + auto_sni auto_san_validation override_auto_sni_header
 envoy.config.endpoint.v3.ClusterLoadAssignment
   + cluster_name endpoints policy
 envoy.config.endpoint.v3.ClusterLoadAssignment.Policy

@@ -264,7 +264,7 @@ envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
   + disable_stateful_session_resumption session_timeout
   ~ full_scan_certs_on_sni_mismatch prefer_client_ciphers
 envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
-  + common_tls_context sni max_session_keys auto_sni_san_validation
+  + common_tls_context sni max_session_keys auto_host_sni auto_sni_san_validation
   ~ allow_renegotiation enforce_rsa_key_usage
 envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
   + tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config
@@ -283,7 +283,7 @@ envoy.extensions.transport_sockets.tls.v3.Secret
   + name tls_certificate validation_context
 envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
   + trusted_ca watched_directory system_root_certs verify_certificate_spki verify_certificate_hash match_typed_subject_alt_names
-  + match_subject_alt_names crl allow_expired_certificate trust_chain_verification
+  + match_subject_alt_names crl allow_expired_certificate trust_chain_verification max_verify_depth
   ~ suppress_client_ca_list
 envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts
   + *

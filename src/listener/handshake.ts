@@ -20,8 +20,7 @@ export class Handshake implements HandshakeListener, TimerTarget {
   onHandshakeDone(): void {
     this.#disarm();
     const { info } = this.#active;
-    const tls = info.tls!;
-    if (tls.serverName !== '') info.requestedServerName = tls.serverName.toLowerCase();
+    // The name that the client asks for is known to whoever asks tls_inspector to look for it, as in Envoy.
     info.transportProtocol = 'tls';
   }
 

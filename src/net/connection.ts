@@ -141,6 +141,7 @@ export class Connection {
   #aboveHigh: boolean;
   #error: string;
   /** Bytes handed back by `unread`, which come before whatever the socket reads next. */
+  #blamesPeer: boolean;
   #unread: Buffer | null;
   /** FIN came while there were such bytes. */
   #endAfterUnread: boolean;
@@ -148,6 +149,7 @@ export class Connection {
   #reads: ReadBuffer | null;
 
   constructor(socket: Socket, handler: ConnectionHandler, local: Address, remote: Address) {
+    this.#blamesPeer = false;
     this.id = nextConnectionId++;
     this.socket = socket;
     this.handler = handler;
@@ -326,6 +328,13 @@ export class Connection {
     this.socket.end();
   }
 
+  /** Closes now, and counts as the peer's doing: it has not shown what it had to. */
+  closeAsPeer(): void {
+    if (this.closed || this.closing) return;
+    this.#blamesPeer = true;
+    this.close('no-flush');
+  }
+
   /** See CloseType. `onClose` follows, not from inside this call. A close that waits can be followed by one that does not. */
   close(type: CloseType): void {
     if (this.closed) return;
@@ -422,7 +431,7 @@ export class Connection {
     this.handler.onBelowWriteBufferLowWatermark();
   }
   #signalClose(this: Connection): void {
-    this.handler.onClose({ origin: this.closing ? 'local' : 'remote', error: this.closing ? '' : this.#error });
+    this.handler.onClose({ origin: this.closing && !this.#blamesPeer ? 'local' : 'remote', error: this.closing ? '' : this.#error });
   }
 
   #queueUnread(): void {

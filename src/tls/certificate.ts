@@ -23,9 +23,9 @@ export class Certificate implements CertificateInfo {
   get emailSans(): readonly string[] {
     return this.#names('email');
   }
-  /** Subject alternative names of every kind, in the kinds' order. */
+  /** Subject alternative names of every kind, in the certificate's order. */
   get names(): readonly string[] {
-    return [...this.dnsSans, ...this.uriSans, ...this.emailSans, ...this.ipSans];
+    return [...altNames(this.x509.subjectAltName ?? '')].map(([, name]) => name);
   }
   get subject(): string {
     return rfc2253(this.x509.subject);
@@ -67,13 +67,19 @@ function hexadecimal(fingerprint: string): string {
 /** Node's `subjectAltName`: "DNS:a.test, URI:spiffe://x"; names with a comma or quote are JSON strings. */
 export function parseAltNames(text: string): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, string[]>();
-  for (const [, type, value] of text.matchAll(/(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)) {
-    const list = names.get(type!);
-    const name = value!.startsWith('"') ? (JSON.parse(value!) as string) : value!;
-    if (list === undefined) names.set(type!, [name]);
+  for (const [type, name] of altNames(text)) {
+    const list = names.get(type);
+    if (list === undefined) names.set(type, [name]);
     else list.push(name);
   }
   return names;
+}
+
+/** Kind and name of each, in order. */
+export function* altNames(text: string): Generator<readonly [string, string]> {
+  for (const [, type, value] of text.matchAll(/(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)) {
+    yield [type!, value!.startsWith('"') ? (JSON.parse(value!) as string) : value!];
+  }
 }
 
 /** Node gives one attribute a line, most general first, escaped; RFC 2253 §2.1 wants them the other way round. */

@@ -81,6 +81,15 @@ export function compileDownstreamTls(message: DownstreamTlsContext, secrets: Sec
   };
   if (common.certificates.length + common.certificateSecrets.length === 0 && at.list.errors === before)
     at.error('No TLS certificates found for server context');
+  if (
+    settings.requireClientCertificate &&
+    common.validationSecret === '' &&
+    !(common.validation !== null && verifiesAnything(common.validation))
+  ) {
+    at.field('require_client_certificate').warn(
+      'no client certificate is asked for: without trusted_ca or pinned certificates in a validation_context there is nothing to verify it with',
+    );
+  }
   if (at.list.errors > before) return null;
   if (!namesSecrets(common)) attempt(at, () => new ServerContexts(settings, Buffer.alloc(48)));
   return at.list.errors > before ? null : settings;
@@ -101,10 +110,7 @@ export function compileUpstreamTls(message: UpstreamTlsContext, secrets: Secrets
     maxSessionKeys: message.maxSessionKeys ?? 1,
   };
   const { validation } = common;
-  const verifies =
-    common.validationSecret !== '' ||
-    (validation !== null &&
-      (validation.trustedCa !== '' || validation.systemRoots || validation.hashes.length + validation.spki.length > 0));
+  const verifies = common.validationSecret !== '' || (validation !== null && verifiesAnything(validation));
   if (!verifies) at.warn('the server is not verified: without trusted_ca in a validation_context any certificate is accepted');
   else if (settings.sni !== '' && common.validationSecret === '' && validation?.sans.length === 0 && !settings.autoSniSanValidation) {
     at.warn(
@@ -114,6 +120,10 @@ export function compileUpstreamTls(message: UpstreamTlsContext, secrets: Secrets
   if (at.list.errors > before) return null;
   if (!namesSecrets(common)) attempt(at, () => clientContext(common));
   return at.list.errors > before ? null : settings;
+}
+
+function verifiesAnything({ trustedCa, systemRoots, hashes, spki }: ValidationSettings): boolean {
+  return trustedCa !== '' || systemRoots || hashes.length + spki.length > 0;
 }
 
 function attempt(at: CompileContext, make: () => unknown): void {

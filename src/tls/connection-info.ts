@@ -8,8 +8,9 @@ const UNKNOWN = Symbol('unknown');
 
 export class TlsConnectionInfo implements TlsInfo {
   readonly #socket: TLSSocket;
-  /** '' until the handshake is over. */
+  /** '' until the handshake is over, well or not. */
   version: string;
+  #established: boolean;
   alpn: string;
   peerValidated: boolean;
   #peer: Certificate | null | typeof UNKNOWN;
@@ -18,6 +19,7 @@ export class TlsConnectionInfo implements TlsInfo {
   constructor(socket: TLSSocket) {
     this.#socket = socket;
     this.version = '';
+    this.#established = false;
     this.alpn = '';
     this.peerValidated = false;
     this.#peer = UNKNOWN;
@@ -27,18 +29,36 @@ export class TlsConnectionInfo implements TlsInfo {
   /** The handshake is over. @param local the certificate that was shown; null = none */
   established(local: Certificate | null): void {
     this.version = this.#socket.getProtocol() ?? '';
+    this.#established = true;
     const { alpnProtocol } = this.#socket;
     this.alpn = typeof alpnProtocol === 'string' ? alpnProtocol : '';
     this.#local = local;
   }
 
+  /** The peer has shown its certificate when the session began. */
+  resumed(peer: Certificate | null, peerValidated: boolean): void {
+    this.#peer = peer;
+    this.peerValidated = peerValidated;
+  }
+
+  /** The handshake has failed: what it had come to is told. @param agreed on a version, which is TLS 1.2 before, to Envoy */
+  failed(agreed: boolean): void {
+    this.version = agreed ? (this.#socket.getProtocol() ?? '') : 'TLSv1.2';
+  }
+
   get cipher(): string {
-    return this.version === '' ? '' : (this.#socket.getCipher()?.name ?? '');
+    return !this.#established ? '' : (this.#socket.getCipher()?.name ?? '');
   }
 
   get sessionId(): string {
-    const session = this.version === '' ? undefined : this.#socket.getSession();
+    const session = !this.#established ? undefined : this.#socket.getSession();
     return session === undefined ? '' : sessionIdOf(session).toString('hex');
+  }
+
+  /** Key exchange, by the name that Envoy's statistics have; '' = of a kind that they do not name, or not told. */
+  get curve(): string {
+    const session = !this.#established ? undefined : this.#socket.getSession();
+    return session === undefined ? '' : (GROUPS[groupOf(session)] ?? '');
   }
 
   get serverName(): string {
@@ -52,7 +72,7 @@ export class TlsConnectionInfo implements TlsInfo {
 
   get peer(): Certificate | null {
     if (this.#peer !== UNKNOWN) return this.#peer;
-    if (this.version === '') return null;
+    if (!this.#established) return null;
     const x509 = this.#socket.getPeerX509Certificate();
     this.#peer = x509 === undefined ? null : new Certificate(x509);
     return this.#peer;
@@ -86,4 +106,15 @@ export function sessionIdOf(session: Buffer): Buffer {
     at += 2 + length;
   }
   return Buffer.alloc(0);
+}
+
+/** IANA's numbers of TLS groups. */
+const GROUPS: Readonly<Record<number, string>> = { 23: 'P-256', 24: 'P-384', 25: 'P-521', 29: 'X25519', 4588: 'X25519MLKEM768' };
+
+/** The last part of a session is kex_group [19] EXPLICIT INTEGER: Node tells a server's key exchange nowhere else. 0 = it is not there. */
+export function groupOf(session: Buffer): number {
+  const { length } = session;
+  if (length > 5 && session[length - 5] === 0xb3 && session[length - 4] === 3) return session[length - 1]!;
+  if (length > 6 && session[length - 6] === 0xb3 && session[length - 5] === 4) return session.readUInt16BE(length - 2);
+  return 0;
 }

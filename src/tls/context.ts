@@ -12,7 +12,7 @@ const DEFAULT_CIPHERS =
   'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384';
 /** Not configurable in Envoy; a list without them would switch TLS 1.3 off in Node. */
 const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256';
-const DEFAULT_CURVES = 'X25519:P-256';
+const DEFAULT_CURVES = 'X25519MLKEM768:X25519:P-256';
 
 /** SSL_OP_NO_TICKET (RFC 5077 tickets, and those of TLS 1.3). */
 const SSL_OP_NO_TICKET = 0x4000;
@@ -56,15 +56,33 @@ export function clientContext(common: CommonTlsSettings): SecureContext {
   return tls().createSecureContext(contextOptions(common, common.certificates.slice(0, 1)));
 }
 
-/** @param ticketKey 48 bytes that all threads share */
-function serverContext(settings: DownstreamTlsSettings, certificates: readonly CertificateSettings[], ticketKey: Buffer): SecureContext {
+/**
+ * @param ticketKey 48 bytes that all threads share
+ * @param sessionContext the same for all contexts that may resume each other's sessions
+ */
+function serverContext(
+  settings: DownstreamTlsSettings,
+  certificates: readonly CertificateSettings[],
+  ticketKey: Buffer,
+  sessionContext: string,
+): SecureContext {
   const options = contextOptions(settings.common, certificates);
   options.ticketKeys = ticketKey;
-  // Every context that may resume a session needs the same name.
-  options.sessionIdContext = 'outrider';
+  options.sessionIdContext = sessionContext;
   if (!settings.statelessResumption || !settings.statefulResumption) options.secureOptions = SSL_OP_NO_TICKET;
   if (settings.sessionTimeoutS > 0) options.sessionTimeout = settings.sessionTimeoutS;
   return tls().createSecureContext(options);
+}
+
+/**
+ * A session is resumed only where the same would be asked of the client: it stands for certificates that were verified when it began, or
+ * for there being none. Ticket keys are the same everywhere, so this is what keeps sessions of one listener out of another.
+ */
+function sessionContextOf({ common, requireClientCertificate, requireSni }: DownstreamTlsSettings): string {
+  const { validation, certificates } = common;
+  const what = JSON.stringify([requireClientCertificate, requireSni, validation, certificates.map(({ chain, pkcs12 }) => [chain, pkcs12])]);
+  // SSL_MAX_SID_CTX_LENGTH is 32.
+  return nodeModule<Crypto>('node:crypto').createHash('sha256').update(what).digest('hex').slice(0, 32);
 }
 
 interface NamedContext {
@@ -91,12 +109,17 @@ export class ServerContexts {
       if (group === undefined) groups.set(names, [certificate]);
       else group.push(certificate);
     }
+    const session = sessionContextOf(settings);
     this.#named = [...groups.values()].map((group) => {
       const certificate = parsed.get(group[0]!) ?? null;
-      return { names: certificate === null ? [] : namesOf(certificate), context: serverContext(settings, group, ticketKey), certificate };
+      return {
+        names: certificate === null ? [] : namesOf(certificate),
+        context: serverContext(settings, group, ticketKey, session),
+        certificate,
+      };
     });
     this.certificates = [...parsed.values()];
-    this.fallback = this.#named[0]?.context ?? serverContext(settings, [], ticketKey);
+    this.fallback = this.#named[0]?.context ?? serverContext(settings, [], ticketKey, session);
   }
 
   get single(): boolean {
@@ -115,7 +138,8 @@ export class ServerContexts {
 
   #find(serverName: string): NamedContext | undefined {
     if (serverName === '') return undefined;
-    const name = serverName.toLowerCase();
+    // As it was sent: Envoy compares bytes.
+    const name = serverName;
     const wildcard = `*${name.slice(Math.max(0, name.indexOf('.')))}`;
     return this.#named.find((entry) => entry.names.includes(name)) ?? this.#named.find((entry) => entry.names.includes(wildcard));
   }

@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Connection } from '../net/connection.ts';
 import { TlsConnectionInfo } from './connection-info.ts';
 import { ServerContexts, tls } from './context.ts';
-import { handshakeFailure, verificationFailure } from './failure.ts';
+import { agreedOnVersion, handshakeFailure, verificationFailure } from './failure.ts';
 import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
 import type { CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
 import type { TlsStats } from './stats.ts';
@@ -57,7 +57,7 @@ export class DownstreamTls {
   #prepare(common: CommonTlsSettings): Ready {
     return {
       contexts: new ServerContexts({ ...this.#settings, common }, this.#ticketKey),
-      validator: common.validation === null ? null : new Validator(common.validation),
+      validator: common.validation === null ? null : new Validator(common.validation, 'client'),
     };
   }
 
@@ -80,9 +80,10 @@ export class DownstreamTls {
       socket = new TLSSocket(inner, {
         isServer: true,
         secureContext: contexts.fallback,
-        requestCert: validator !== null || settings.requireClientCertificate,
+        // As in Envoy nothing is asked for where nothing says what to judge it by.
+        requestCert: validator?.judges === true,
         // What a client must show is judged here; OpenSSL would not ask the configuration.
-        rejectUnauthorized: settings.requireClientCertificate,
+        rejectUnauthorized: settings.requireClientCertificate && validator?.judges === true,
         ...(settings.common.alpn.length === 0 ? {} : { ALPNProtocols: [...settings.common.alpn] }),
         ...(contexts.single ? {} : { SNICallback: (name: string, done: SniDone) => done(null, contexts.select(name)) }),
       });
@@ -100,8 +101,9 @@ export class DownstreamTls {
       if (done) return;
       done = true;
       const reason = error === null ? '' : handshakeFailure(error);
+      info.failed(agreedOnVersion(reason));
       if (reason.includes('PEER_DID_NOT_RETURN_A_CERTIFICATE')) this.#stats.failVerifyNoCert.inc();
-      this.#stats.connectionError.inc();
+      else if (reason !== '') this.#stats.connectionError.inc();
       listener.onHandshakeFailed(reason);
     };
     socket.once('error', onFailed);
@@ -120,7 +122,7 @@ export class DownstreamTls {
     if (reason !== '') {
       // To Envoy the verdict is part of the handshake: it has not taken place.
       listener.onHandshakeFailed(reason);
-      connection.close('no-flush');
+      connection.closeAsPeer();
       return;
     }
     const stats = this.#stats;
@@ -128,6 +130,8 @@ export class DownstreamTls {
     if (socket.isSessionReused()) stats.sessionReused.inc();
     stats.agreed('ciphers', info.cipher);
     stats.agreed('versions', info.version);
+    const { curve } = info;
+    if (curve !== '') stats.agreed('curves', curve);
     if (!info.peerPresented) stats.noCertificate.inc();
     listener.onHandshakeDone();
   }
@@ -136,15 +140,21 @@ export class DownstreamTls {
   #judge(socket: TLSSocket, info: TlsConnectionInfo, validator: Validator | null): string {
     const peer = info.peer;
     if (this.#settings.requireSni && info.serverName === '') return verificationFailure('no_sni', '');
-    if (validator === null || peer === null) return '';
+    if (validator === null) return '';
+    if (peer === null) {
+      // OpenSSL has seen to it, but for sessions that were begun elsewhere: nobody gets in with one of those.
+      if (!this.#settings.requireClientCertificate || !validator.judges) return '';
+      this.#stats.refused('fail_verify_no_cert', '');
+      return verificationFailure('fail_verify_no_cert', '');
+    }
     const chainError = (socket as unknown as InnerTlsSocket)._handle?.verifyError?.()?.code ?? '';
-    const failure = validator.check(peer, chainError, '');
+    const failure = validator.check(peer, chainError, info, '');
     if (failure === null) {
       info.peerValidated = validator.validates(chainError);
       return '';
     }
-    this.#stats.refused(failure);
-    return verificationFailure(failure, chainError, peer.names);
+    this.#stats.refused(failure, chainError);
+    return verificationFailure(failure, chainError, info);
   }
 }
 

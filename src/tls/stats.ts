@@ -31,11 +31,11 @@ export class TlsStats {
     ssl.counter('ocsp_staple_omitted');
     ssl.counter('ocsp_staple_responses');
     ssl.counter('ocsp_staple_requests');
-    ssl.counter('was_key_usage_invalid');
   }
 
   /** The peer's certificate is not what is asked for. */
-  refused(failure: VerifyFailure): void {
+  /** @param chainError of a client's chain; '' */
+  refused(failure: VerifyFailure, chainError: string): void {
     const counter = {
       fail_verify_no_cert: this.failVerifyNoCert,
       fail_verify_error: this.failVerifyError,
@@ -43,6 +43,8 @@ export class TlsStats {
       fail_verify_cert_hash: this.failVerifyCertHash,
     }[failure];
     counter.inc();
+    // Of clients Envoy counts revoked certificates twice.
+    if (failure === 'fail_verify_error' && chainError === 'CERT_REVOKED') counter.inc();
   }
 
   /** Counts what was agreed on, e.g. `ssl.versions.TLSv1.3`. */

@@ -7,11 +7,11 @@ import type { Certificate } from './certificate.ts';
 import { TlsConnectionInfo } from './connection-info.ts';
 import { clientContext, leafOf, tls } from './context.ts';
 import type { HandshakeListener } from './downstream-tls.ts';
-import { handshakeFailure, verificationFailure } from './failure.ts';
+import { agreedOnVersion, handshakeFailure, verificationFailure } from './failure.ts';
 import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
 import type { CommonTlsSettings, UpstreamTlsSettings } from './settings.ts';
 import type { TlsStats } from './stats.ts';
-import { Validator } from './verify.ts';
+import { hasName, Validator } from './verify.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -23,8 +23,8 @@ export class UpstreamTls {
   #ready: Ready | null;
   /** Of the secrets that `#ready` was made of. */
   #version: number;
-  /** Sessions by the name that was sent, oldest first; `maxSessionKeys` of them in all. */
-  readonly #sessions: Map<string, Buffer[]>;
+  /** Sessions by the names that were sent and asked for, oldest first; `maxSessionKeys` of them in all. */
+  readonly #sessions: Map<string, KeptSession[]>;
   #sessionCount: number;
 
   /** @throws OpenSSL's error for bad certificates */
@@ -55,10 +55,17 @@ export class UpstreamTls {
 
   /**
    * @param serverName to send instead of the configured one; ''
+   * @param subjectName must be one of the certificate's names; ''
    * @param alpn to offer unless protocols are configured; null
    * @returns null when the connection is being closed, because a secret is missing
    */
-  start(connection: Connection, serverName: string, alpn: readonly string[] | null, listener: HandshakeListener): TlsConnectionInfo | null {
+  start(
+    connection: Connection,
+    serverName: string,
+    subjectName: string,
+    alpn: readonly string[] | null,
+    listener: HandshakeListener,
+  ): TlsConnectionInfo | null {
     const ready = this.#current();
     if (ready === null) {
       listener.onHandshakeFailed(SECRET_MISSING);
@@ -67,7 +74,9 @@ export class UpstreamTls {
     }
     const name = serverName === '' ? this.settings.sni : serverName;
     const protocols = this.settings.common.alpn.length > 0 ? this.settings.common.alpn : (alpn ?? []);
-    const session = this.#takeSession(name);
+    const mustHold = subjectName === '' && this.settings.autoSniSanValidation ? name : subjectName;
+    const sessionKey = `${name} ${mustHold}`;
+    const session = this.#takeSession(sessionKey);
     let socket!: TLSSocket;
     connection.wrapSocket(EMPTY, (inner: Socket) => {
       socket = tls().connect({
@@ -79,24 +88,37 @@ export class UpstreamTls {
         // RFC 6066 §3: an address is no server name. It may be the name that the certificate has to have all the same.
         ...(name === '' || isIp(name) ? {} : { servername: name }),
         ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
-        ...(session === null ? {} : { session }),
+        ...(session === null ? {} : { session: session.bytes }),
       });
       return socket;
     });
     const info = new TlsConnectionInfo(socket);
     let done = false;
-    socket.on('session', (fresh: Buffer) => this.#keepSession(name, fresh));
+    let accepted = false;
+    // With TLS 1.2 they come before the verdict, and count only after a good one.
+    const early: Buffer[] = [];
+    const keep = (bytes: Buffer) => this.#keepSession(sessionKey, { bytes, peer: info.peer, peerValidated: info.peerValidated, ready });
+    socket.on('session', (fresh: Buffer) => {
+      if (accepted) keep(fresh);
+      else early.push(fresh);
+    });
     socket.once('secureConnect', () => {
       if (done) return;
       done = true;
       info.established(ready.local);
-      connection.dispatch(() => this.#onSecure(connection, socket, info, name, ready.validator, listener));
+      if (session !== null && socket.isSessionReused()) info.resumed(session.peer, session.peerValidated);
+      connection.dispatch(() => {
+        accepted = this.#onSecure(connection, socket, info, mustHold, ready.validator, listener);
+        if (accepted) for (const bytes of early) keep(bytes);
+      });
     });
     const onFailed = (error: Error | null) => {
       if (done) return;
       done = true;
-      this.#stats.connectionError.inc();
-      listener.onHandshakeFailed(error === null ? '' : handshakeFailure(error));
+      const reason = error === null ? '' : handshakeFailure(error);
+      if (reason !== '') this.#stats.connectionError.inc();
+      info.failed(agreedOnVersion(reason));
+      listener.onHandshakeFailed(reason);
     };
     socket.once('error', onFailed);
     socket.once('close', () => onFailed(null));
@@ -107,16 +129,16 @@ export class UpstreamTls {
     connection: Connection,
     socket: TLSSocket,
     info: TlsConnectionInfo,
-    name: string,
+    mustHold: string,
     validator: Validator | null,
     listener: HandshakeListener,
-  ): void {
-    const reason = this.#judge(socket, info, name, validator);
+  ): boolean {
+    const reason = this.#judge(socket, info, mustHold, validator);
     if (reason !== '') {
       // To Envoy the verdict is part of the handshake: it has not taken place.
       listener.onHandshakeFailed(reason);
       connection.close('no-flush');
-      return;
+      return false;
     }
     const stats = this.#stats;
     stats.handshake.inc();
@@ -126,34 +148,38 @@ export class UpstreamTls {
     const curve = socket.getEphemeralKeyInfo() as { name?: string } | null;
     if (curve?.name !== undefined) stats.agreed('curves', CURVES[curve.name] ?? curve.name);
     listener.onHandshakeDone();
+    return true;
   }
 
   /** @returns '' if the connection may be used */
-  #judge(socket: TLSSocket, info: TlsConnectionInfo, name: string, validator: Validator | null): string {
-    if (validator === null) return '';
+  #judge(socket: TLSSocket, info: TlsConnectionInfo, mustHold: string, validator: Validator | null): string {
+    // A session is kept when its server has been found good.
+    if (validator === null || socket.isSessionReused()) return '';
     const { peer } = info;
     if (peer === null) {
-      this.#stats.refused('fail_verify_no_cert');
+      this.#stats.refused('fail_verify_no_cert', '');
       return verificationFailure('fail_verify_no_cert', '');
     }
     const chainError = socket.authorized ? '' : String(socket.authorizationError ?? '');
-    const failure = validator.check(peer, chainError, this.settings.autoSniSanValidation ? name : '');
+    const failure = validator.check(peer, chainError, info, mustHold);
     if (failure === null) {
       info.peerValidated = validator.validates(chainError);
       return '';
     }
-    this.#stats.refused(failure);
-    return verificationFailure(failure, chainError, peer.names);
+    this.#stats.refused(failure, '');
+    const missing = mustHold !== '' && !hasName(peer, mustHold) ? mustHold : '';
+    return verificationFailure(failure, chainError, info, missing);
   }
 
-  #takeSession(name: string): Buffer | null {
+  #takeSession(name: string): KeptSession | null {
     const list = this.#sessions.get(name);
     return list === undefined ? null : list[list.length - 1]!;
   }
 
-  #keepSession(name: string, session: Buffer): void {
+  #keepSession(name: string, session: KeptSession): void {
     const max = this.settings.maxSessionKeys;
-    if (max === 0) return;
+    // One that was begun with certificates that have been replaced meanwhile is of no use.
+    if (max === 0 || session.ready !== this.#ready) return;
     let list = this.#sessions.get(name);
     if (list === undefined) {
       list = [];
@@ -168,6 +194,14 @@ export class UpstreamTls {
   }
 }
 
+/** What a handshake that is resumed does not show again is kept beside its session. */
+interface KeptSession {
+  readonly bytes: Buffer;
+  readonly peer: Certificate | null;
+  readonly peerValidated: boolean;
+  readonly ready: Ready;
+}
+
 interface Ready {
   readonly context: SecureContext;
   readonly local: Certificate | null;
@@ -179,7 +213,7 @@ function prepare(common: CommonTlsSettings): Ready {
   return {
     context: clientContext(common),
     local: own === undefined ? null : leafOf(own),
-    validator: common.validation === null ? null : new Validator(common.validation),
+    validator: common.validation === null ? null : new Validator(common.validation, 'server'),
   };
 }
 

@@ -5,6 +5,8 @@ import { buildStringMatcher, type StringMatcher } from '../http/string-matcher.t
 import { isIp } from '../net/address.ts';
 import { nodeModule } from '../runtime/node-module.ts';
 import type { Certificate } from './certificate.ts';
+import { certificatesIn, depthToTrusted, mayBe } from './chain.ts';
+import { tls } from './context.ts';
 import type { SanType, ValidationSettings } from './settings.ts';
 
 export type VerifyFailure = 'fail_verify_no_cert' | 'fail_verify_error' | 'fail_verify_san' | 'fail_verify_cert_hash';
@@ -19,17 +21,33 @@ interface SanRule {
   readonly exactDns: string | null;
 }
 
+/** What a peer has shown. */
+export interface PeerCertificates {
+  /** The peer's own first. */
+  readonly peerChain: readonly Certificate[];
+}
+
 export class Validator {
   readonly settings: ValidationSettings;
+  readonly #peerRole: 'server' | 'client';
+  #trusted: readonly X509Certificate[] | null;
   readonly #rules: readonly SanRule[];
 
-  constructor(settings: ValidationSettings) {
+  /** @param peerRole what the other side is */
+  constructor(settings: ValidationSettings, peerRole: 'server' | 'client') {
     this.settings = settings;
+    this.#peerRole = peerRole;
+    this.#trusted = null;
     this.#rules = settings.sans.map(({ type, matcher }) => ({
       type,
       matcher: buildStringMatcher(matcher),
       exactDns: type === 'DNS' && matcher.kind === 'exact' ? matcher.value.toLowerCase() : null,
     }));
+  }
+
+  /** There is something to judge a certificate by: a context that says nothing asks for none. */
+  get judges(): boolean {
+    return this.verifiesChain || this.settings.hashes.length + this.settings.spki.length > 0;
   }
 
   /** The chain is to be verified: there is something to verify it with. */
@@ -39,18 +57,36 @@ export class Validator {
 
   /**
    * @param chainError OpenSSL's verdict on the chain, e.g. "CERT_HAS_EXPIRED"; '' = it is good
+   * @param shown looked at only where the chain's length or its way past an expired certificate matters
    * @param sentName a name that must be one of the certificate's besides; ''
    */
-  check(certificate: Certificate, chainError: string, sentName: string): VerifyFailure | null {
-    const { allowExpired, acceptUntrusted, hashes, spki } = this.settings;
-    if (this.verifiesChain && chainError !== '' && !acceptUntrusted && !(allowExpired && EXPIRED.has(chainError)))
-      return 'fail_verify_error';
+  check(certificate: Certificate, chainError: string, shown: PeerCertificates, sentName: string): VerifyFailure | null {
+    const { acceptUntrusted, hashes, spki } = this.settings;
+    if (this.verifiesChain && !acceptUntrusted && !this.#chainIsGood(chainError, shown)) return 'fail_verify_error';
+    if (sentName !== '' && !hasName(certificate, sentName)) return 'fail_verify_san';
     if (this.#rules.length > 0 && !this.#rules.some((rule) => matchesSan(rule, certificate))) return 'fail_verify_san';
-    if (sentName !== '' && !isOwnName(sentName, certificate)) return 'fail_verify_san';
     if (hashes.length + spki.length > 0 && !hashes.includes(certificate.fingerprint256) && !spki.includes(spkiHash(certificate.x509))) {
       return 'fail_verify_cert_hash';
     }
     return null;
+  }
+
+  #chainIsGood(chainError: string, shown: PeerCertificates): boolean {
+    const { allowExpired, maxVerifyDepth, crl } = this.settings;
+    if (chainError === '') return maxVerifyDepth < 0 || this.#depth(shown) <= maxVerifyDepth;
+    // Times are what OpenSSL looks at last: that one is over says nothing of the chain before it, nor of revocation.
+    if (!allowExpired || !EXPIRED.has(chainError) || crl !== '') return false;
+    const depth = this.#depth(shown);
+    const [leaf] = shown.peerChain;
+    return depth >= 0 && (maxVerifyDepth < 0 || depth <= maxVerifyDepth) && leaf !== undefined && mayBe(this.#peerRole, leaf.x509);
+  }
+
+  #depth(shown: PeerCertificates): number {
+    this.#trusted ??= certificatesIn([...(this.settings.systemRoots ? tls().rootCertificates : []), this.settings.trustedCa].join('\n'));
+    return depthToTrusted(
+      shown.peerChain.map(({ x509 }) => x509),
+      this.#trusted,
+    );
   }
 
   /** The peer counts as validated once `check` has passed: a chain that was accepted untrusted does not. */
@@ -61,15 +97,16 @@ export class Validator {
   }
 }
 
-function isOwnName(sent: string, { dnsSans, ipSans }: Certificate): boolean {
-  if (isIp(sent)) return ipSans.includes(sent);
-  return dnsSans.some((name) => dnsMatches(name, sent.toLowerCase()));
-}
-
 function matchesSan(rule: SanRule, certificate: Certificate): boolean {
   const { exactDns } = rule;
   const names = namesOf(rule.type, certificate);
   return names.some((name) => (exactDns === null ? rule.matcher.matches(name) : dnsMatches(name, exactDns)));
+}
+
+/** DNS names by their rules, all others as they are. */
+export function hasName(certificate: Certificate, name: string): boolean {
+  if (isIp(name)) return certificate.ipSans.includes(name);
+  return certificate.dnsSans.some((pattern) => dnsMatches(pattern, name.toLowerCase())) || certificate.names.includes(name);
 }
 
 function namesOf(type: SanType, certificate: Certificate): readonly string[] {

@@ -136,6 +136,7 @@ typed_extension_protocol_options:
       http1: { ...DEFAULT_UPSTREAM_HTTP.http1, enableTrailers: true, maxHeadersCount: 7 },
       http2: null,
       asDownstream: false,
+      requestNames: null,
     });
   });
 

@@ -1,6 +1,6 @@
 /** Certificates for tests, made by openssl: an authority, and what it signs. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requireTool } from './tool.ts';
@@ -14,6 +14,8 @@ export interface IssueOptions {
   readonly key?: 'EC' | 'RSA';
   /** Over for a day. */
   readonly expired?: boolean;
+  /** Path without `.pem` and `.key`; a number in the authority's directory by default. */
+  readonly as?: string;
 }
 
 export interface IssuedCertificate {
@@ -39,8 +41,8 @@ export class CertificateAuthority {
     writeFileSync(join(this.directory, 'ca.conf'), this.#configuration());
   }
 
-  issue({ sans = 'DNS:server.test', subject = '/CN=server', key = 'EC', expired = false }: IssueOptions = {}): IssuedCertificate {
-    const base = join(this.directory, `certificate-${this.#next++}`);
+  issue({ sans = 'DNS:server.test', subject = '/CN=server', key = 'EC', expired = false, as }: IssueOptions = {}): IssuedCertificate {
+    const base = as ?? join(this.directory, `certificate-${this.#next++}`);
     const kind = key === 'EC' ? ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['-newkey', 'rsa:2048'];
     openssl(['req', ...kind, '-nodes', '-keyout', `${base}.key`, '-out', `${base}.csr`, '-subj', subject]);
     writeFileSync(`${base}.ext`, `subjectAltName=${sans}\n`);
@@ -51,12 +53,15 @@ export class CertificateAuthority {
   }
 
   /** A revocation list with that certificate in it. */
-  revoke(certificate: IssuedCertificate): string {
+  revoke(certificate: IssuedCertificate, path = join(this.directory, `crl-${this.#next++}.pem`)): string {
     const config = join(this.directory, 'ca.conf');
     openssl(['ca', '-config', config, '-revoke', certificate.chain]);
-    const path = join(this.directory, `crl-${this.#next++}.pem`);
     openssl(['ca', '-config', config, '-gencrl', '-out', path]);
     return path;
+  }
+
+  copyTo(path: string): void {
+    copyFileSync(this.path, path);
   }
 
   remove(): void {

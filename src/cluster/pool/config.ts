@@ -6,6 +6,7 @@ import {
   type Http1ProtocolOptions,
   type Http2ProtocolOptions,
   HttpProtocolOptions_HeadersWithUnderscoresAction as UnderscoresAction,
+  type UpstreamHttpProtocolOptions,
 } from '../../config/gen/envoy/config/core/v3/protocol_pb.js';
 import type { HttpProtocolOptions } from '../../config/gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import type { TcpProtocolOptions } from '../../config/gen/envoy/extensions/upstreams/tcp/v3/tcp_protocol_options_pb.js';
@@ -15,7 +16,7 @@ import { DEFAULT_HTTP1_CLIENT_SETTINGS } from '../../http/h1/settings.ts';
 import { compileHttp2Options } from '../../http/h2/config.ts';
 import { compileErrorMatch } from '../../resilience/outlier/config.ts';
 import type { ErrorMatchSettings } from '../../resilience/outlier/error-matcher.ts';
-import { DEFAULT_CLUSTER, DEFAULT_UPSTREAM_HTTP, type UpstreamHttpSettings } from '../settings.ts';
+import { DEFAULT_CLUSTER, DEFAULT_UPSTREAM_HTTP, type RequestNamesSettings, type UpstreamHttpSettings } from '../settings.ts';
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 const TCP_OPTIONS = 'envoy.extensions.upstreams.tcp.v3.TcpProtocolOptions';
@@ -49,6 +50,7 @@ export function compileProtocolOptions(message: Cluster, at: CompileContext): Pr
     http2: message.http2ProtocolOptions,
     http2At: at.field('http2_protocol_options'),
     speaks: message.http2ProtocolOptions === undefined ? 'http1' : 'http2',
+    names: message.upstreamHttpProtocolOptions,
   });
   const perConnection = message.maxRequestsPerConnection;
   if (perConnection !== undefined && http.maxRequestsPerConnection === 0) http = { ...http, maxRequestsPerConnection: perConnection };
@@ -73,11 +75,19 @@ interface Protocols {
   readonly http2: Http2ProtocolOptions | undefined;
   readonly http2At: CompileContext;
   readonly speaks: 'http1' | 'http2' | 'downstream';
+  readonly names: UpstreamHttpProtocolOptions | undefined;
 }
 
 function compileTyped(options: HttpProtocolOptions, at: CompileContext): UpstreamHttpSettings {
   const chosen = options.upstreamProtocolOptions;
-  let protocols: Protocols = { http1: undefined, http1At: at, http2: undefined, http2At: at, speaks: 'http1' };
+  let protocols: Protocols = {
+    http1: undefined,
+    http1At: at,
+    http2: undefined,
+    http2At: at,
+    speaks: 'http1',
+    names: options.upstreamHttpProtocolOptions,
+  };
   if (chosen.case === 'explicitHttpConfig') {
     const protocol = chosen.value.protocolConfig;
     const here = at.field('explicit_http_config');
@@ -94,6 +104,7 @@ function compileTyped(options: HttpProtocolOptions, at: CompileContext): Upstrea
       http2: chosen.value.http2ProtocolOptions,
       http2At: here.field('http2_protocol_options'),
       speaks: 'downstream',
+      names: options.upstreamHttpProtocolOptions,
     };
   } else if (chosen.case === 'autoConfig') at.unsupported('auto_config');
   else at.error('one of explicit_http_config, use_downstream_protocol_config and auto_config is required');
@@ -114,7 +125,14 @@ function compileCommon(common: CommonOptions | undefined, protocols: Protocols):
     http1: compileHttp1Options(protocols.http1, limits, protocols.http1At),
     http2: protocols.speaks === 'http1' ? null : compileHttp2Options(protocols.http2, limits, protocols.http2At),
     asDownstream: protocols.speaks === 'downstream',
+    requestNames: compileNames(protocols.names),
   };
+}
+
+function compileNames(message: UpstreamHttpProtocolOptions | undefined): RequestNamesSettings | null {
+  if (message === undefined || !(message.autoSni || message.autoSanValidation)) return null;
+  const { autoSni, autoSanValidation, overrideAutoSniHeader } = message;
+  return { autoSni, autoSanValidation, header: overrideAutoSniHeader.toLowerCase() };
 }
 
 function underscores(action: UnderscoresAction | undefined): 'allow' | 'reject' | 'drop' {

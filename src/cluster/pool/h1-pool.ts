@@ -10,12 +10,14 @@ import { Overload } from '../../runtime/overload.ts';
 import type { HttpPool, PoolClient } from '../api.ts';
 import { Http1PoolConnection, State } from './h1-connection.ts';
 import type { PoolOwner } from './pool-owner.ts';
+import { NO_NAMES, type ServerNames } from './server-names.ts';
 
 /** Connections opened at most per event; Envoy's bound. */
 const MAX_CONNECTS_PER_TRIGGER = 3;
 
 export class Http1Pool implements HttpPool, TimerTarget {
   readonly host: Host;
+  readonly names: ServerNames;
   readonly owner: PoolOwner;
   readonly #breaker: CircuitBreaker;
   /** Told when nothing is left: no connection, no request. */
@@ -34,8 +36,9 @@ export class Http1Pool implements HttpPool, TimerTarget {
   #draining: boolean;
   #reportedEmpty: boolean;
 
-  constructor(host: Host, priority: 0 | 1, owner: PoolOwner, onEmpty: (pool: Http1Pool) => void) {
+  constructor(host: Host, priority: 0 | 1, owner: PoolOwner, onEmpty: (pool: Http1Pool) => void, names: ServerNames = NO_NAMES) {
     this.host = host;
+    this.names = names;
     this.owner = owner;
     this.#breaker = owner.circuitBreaker(priority);
     this.#onEmpty = onEmpty;

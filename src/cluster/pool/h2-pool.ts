@@ -9,9 +9,11 @@ import { Overload } from '../../runtime/overload.ts';
 import type { PoolClient } from '../api.ts';
 import { Http2PoolConnection } from './h2-connection.ts';
 import type { ClusterPool, PoolOwner } from './pool-owner.ts';
+import { NO_NAMES, type ServerNames } from './server-names.ts';
 
 export class Http2Pool implements ClusterPool {
   readonly host: Host;
+  readonly names: ServerNames;
   readonly owner: PoolOwner;
   readonly #breaker: CircuitBreaker;
   /** Told when nothing is left: no connection, no request. */
@@ -27,8 +29,9 @@ export class Http2Pool implements ClusterPool {
   #draining: boolean;
   #reportedEmpty: boolean;
 
-  constructor(host: Host, priority: 0 | 1, owner: PoolOwner, onEmpty: (pool: Http2Pool) => void) {
+  constructor(host: Host, priority: 0 | 1, owner: PoolOwner, onEmpty: (pool: Http2Pool) => void, names: ServerNames = NO_NAMES) {
     this.host = host;
+    this.names = names;
     this.owner = owner;
     this.#breaker = owner.circuitBreaker(priority);
     this.#onEmpty = onEmpty;

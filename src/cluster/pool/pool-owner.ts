@@ -11,6 +11,7 @@ import type { ClusterStats } from '../cluster-stats.ts';
 import type { UpstreamHttpSettings } from '../settings.ts';
 import type { ByteMeter } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
+import type { ServerNames } from './server-names.ts';
 
 export type ClientCodecFactory = (connection: Connection, callbacks: ClientCallbacks) => ClientConnection;
 
@@ -30,7 +31,7 @@ export interface PoolOwner {
   readonly stats: ClusterStats;
   readonly byteMeter: ByteMeter;
   /** Opens a connection to a host, with TLS where its transport socket says so. */
-  connectHost(host: Host, listener: ConnectListener): ConnectAttempt;
+  connectHost(host: Host, listener: ConnectListener, names: ServerNames): ConnectAttempt;
   readonly connectTimeoutMs: number;
   readonly perHostMaxConnections: number;
   readonly http: UpstreamHttpSettings;

@@ -5,11 +5,12 @@ import type { Connection } from '../../net/connection.ts';
 import type { HandshakeListener } from '../../tls/downstream-tls.ts';
 import type { UpstreamTls } from '../../tls/upstream-tls.ts';
 import type { ConnectAttempt, ConnectListener, ConnectOptions, Connector } from './connect.ts';
+import type { ServerNames } from './server-names.ts';
 
 export interface SecureOptions {
   readonly tls: UpstreamTls;
-  /** Sent instead of the configured name; ''. */
-  readonly serverName: string;
+  /** `sni` is sent instead of the configured name. */
+  readonly names: ServerNames;
   /** Offered unless the context names protocols. */
   readonly alpn: readonly string[] | null;
 }
@@ -37,8 +38,8 @@ export class SecureAttempt implements ConnectAttempt, ConnectListener, Handshake
 
   onConnected(connection: Connection): void {
     this.#connection = connection;
-    const { tls, serverName, alpn } = this.#secure;
-    connection.tls = tls.start(connection, serverName, alpn, this);
+    const { tls, names, alpn } = this.#secure;
+    connection.tls = tls.start(connection, names.sni, names.san, alpn, this);
   }
 
   onConnectFailed(reason: ResetReason, text: string): void {

@@ -8,6 +8,7 @@ import type { TcpClient, TcpConnect } from '../api.ts';
 import type { Metered } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
 import type { PoolOwner } from './pool-owner.ts';
+import { NO_NAMES } from './server-names.ts';
 
 /** The answer never comes from inside the constructor. */
 export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, Metered {
@@ -61,7 +62,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, 
     stats.upstreamCxTotal.inc();
     stats.upstreamCxActive.inc();
     if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
-    this.#attempt = owner.connectHost(host, this);
+    this.#attempt = owner.connectHost(host, this, NO_NAMES);
   }
 
   /** The connection ends with the host's health. */

@@ -7,6 +7,8 @@ export interface Names {
   readonly ports: ReadonlyMap<number, string>;
   /** Directory of this run's files. */
   readonly directory: string;
+  /** Directory of the certificates, if there are any. */
+  readonly certificates: string | null;
   /** What the client sent; ids that came from there are not random. */
   readonly sent: string;
 }
@@ -14,6 +16,7 @@ export interface Names {
 export function normalise(text: string, names: Names): string {
   return text
     .replaceAll(names.directory, '{dir}')
+    .replaceAll(names.certificates ?? names.directory, '{certs}')
     .replace(/^(date): \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/gim, '$1: {date}')
     .replace(UUID, (id, kind: string) => (names.sent.includes(id) ? id : `{uuid ${kind}}`))
     .replace(/^(x-envoy-upstream-service-time): \d+$/gim, '$1: {ms}')

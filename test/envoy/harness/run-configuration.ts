@@ -14,6 +14,9 @@ import { ProxyUnderTest } from './proxy-under-test.ts';
 import { announcesClose, RawClient } from './raw-client.ts';
 import { RecordingUpstream } from './recording-upstream.ts';
 import type { Case, Configuration, Parallel, Send } from './scenario.ts';
+import { playTls } from './tls-client.ts';
+import { pinTokens, tlsFixture } from './tls-fixture.ts';
+import { TlsUpstream } from './tls-upstream.ts';
 
 export interface Observation {
   /** One text for each case, in the order of the configuration. */
@@ -40,6 +43,7 @@ export class ConfigurationRun {
   readonly #configuration: Configuration;
   readonly #upstreams: ReadonlyMap<string, RecordingUpstream>;
   readonly #http2Upstreams: ReadonlyMap<string, Http2Upstream>;
+  readonly #tlsUpstreams = new Map<string, TlsUpstream>();
   readonly #tokens: Map<string, string>;
   readonly #directory: string;
   /** Asked by health checks: `{{hc}}`. */
@@ -86,7 +90,16 @@ export class ConfigurationRun {
     for (const name of ['listener', 'listener2', 'admin', 'dead']) tokens.set(name, String(await freePort()));
     tokens.set('log', join(directory, 'access.log'));
     tokens.set('dir', directory);
+    if (configuration.certificates === true) {
+      tokens.set('certs', tlsFixture().directory);
+      for (const [name, pin] of pinTokens()) tokens.set(name, pin);
+    }
     const run = new ConfigurationRun(configuration, upstreams, http2Upstreams, tokens, directory, checks);
+    for (const [name, kind] of Object.entries(configuration.tlsUpstreams ?? {})) {
+      const upstream = new TlsUpstream(name, kind, Number(tokens.get(kind.to)));
+      run.#tlsUpstreams.set(name, upstream);
+      tokens.set(name, String(await upstream.listen()));
+    }
     for (const [name, text] of Object.entries(configuration.files ?? {})) {
       await mkdir(dirname(join(directory, name)), { recursive: true });
       await writeFile(join(directory, name), fillTokens(text, tokens));
@@ -115,6 +128,7 @@ export class ConfigurationRun {
     if (one.checks !== undefined) this.#checks.state = one.checks;
     for (const [name, upstream] of this.#upstreams) upstream.prepare(one.upstream?.[name] ?? []);
     for (const [name, upstream] of this.#http2Upstreams) upstream.prepare(one.http2Upstream?.[name] ?? []);
+    for (const upstream of this.#tlsUpstreams.values()) upstream.prepare();
     for (const [name, text] of Object.entries(one.writes ?? {})) {
       const file = join(this.#directory, name);
       await writeFile(`${file}.new`, fillTokens(text, this.#tokens));
@@ -132,6 +146,9 @@ export class ConfigurationRun {
     else if (one.http2 !== undefined) {
       const port = Number(this.#token(one.to ?? 'listener'));
       seen.push(await ('frames' in one.http2 ? playFrames(port, one.http2) : playHttp2(port, one.http2)));
+    } else if (one.tls !== undefined) {
+      const port = Number(this.#token(one.to ?? 'listener'));
+      for (const send of [one.tls].flat()) seen.push(await playTls(port, send));
     } else if (one.send !== undefined) {
       const list = Array.isArray(one.send) ? (one.send as readonly Send[]) : [one.send as Send];
       seen.push(await this.#sequence(one, list, sent));
@@ -144,6 +161,10 @@ export class ConfigurationRun {
     }
     for (const upstream of this.#http2Upstreams.values()) {
       await upstream.settled();
+      const report = upstream.report();
+      if (report !== '') seen.push(report);
+    }
+    for (const upstream of this.#tlsUpstreams.values()) {
       const report = upstream.report();
       if (report !== '') seen.push(report);
     }
@@ -177,6 +198,7 @@ export class ConfigurationRun {
     await this.#proxy?.stop();
     for (const upstream of this.#upstreams.values()) await upstream.close();
     for (const upstream of this.#http2Upstreams.values()) await upstream.close();
+    for (const upstream of this.#tlsUpstreams.values()) await upstream.close();
     await this.#checks.close();
     await rm(this.#directory, { recursive: true, force: true });
   }
@@ -338,7 +360,7 @@ export class ConfigurationRun {
   #names(sent: string): Names {
     const ports = new Map<number, string>();
     for (const [name, value] of this.#tokens) if (/^\d+$/.test(value)) ports.set(Number(value), name);
-    return { ports, directory: this.#directory, sent };
+    return { ports, directory: this.#directory, certificates: this.#tokens.get('certs') ?? null, sent };
   }
 
   #token(name: string): string {

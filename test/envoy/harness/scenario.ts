@@ -2,6 +2,8 @@
 import type { Http2Frames, Http2Send } from './http2-client.ts';
 import type { Http2Reply } from './http2-upstream.ts';
 import type { Script, Step, UpstreamKind } from './recording-upstream.ts';
+import type { TlsSend } from './tls-client.ts';
+import type { TlsUpstreamKind } from './tls-upstream.ts';
 
 export interface Request {
   readonly method?: string;
@@ -59,6 +61,8 @@ export interface Case {
   readonly send?: Send | readonly Send[];
   /** A connection each, started in this order. Gates of the upstreams open after the last one was started. */
   readonly parallel?: readonly Parallel[];
+  /** A TLS connection each, one after the other. */
+  readonly tls?: TlsSend | readonly TlsSend[];
   /** One HTTP/2 connection. */
   readonly http2?: Http2Send | Http2Frames;
   /** Answers of upstreams that speak HTTP/2. */
@@ -113,6 +117,10 @@ export interface Configuration {
   readonly bootstrap?: string;
   /** Upstreams and what they speak; `a` and `b` speak HTTP by default. Each has a STATIC cluster of its name. */
   readonly upstreams?: Readonly<Record<string, UpstreamKind['speak'] | 'http2'>>;
+  /** TLS in front of upstreams, each a token of its name. */
+  readonly tlsUpstreams?: Readonly<Record<string, TlsUpstreamKind>>;
+  /** Certificates are in `{{certs}}`. */
+  readonly certificates?: boolean;
   /** Text format of the access log (one line, without line end). */
   readonly logFormat?: string;
   /** The `access_log` list instead of the default one. */

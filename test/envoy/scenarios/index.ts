@@ -35,6 +35,7 @@ import { sessions } from './sessions.ts';
 import { subset } from './subset.ts';
 import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
+import { tls } from './tls.ts';
 import { topology } from './topology.ts';
 import { tunnels } from './tunnels.ts';
 
@@ -79,4 +80,5 @@ export const areas: readonly Area[] = [
   ratelimit,
   hashing,
   sessions,
+  tls,
 ];

@@ -39,7 +39,7 @@ function describe(tls: TlsInfo, peer: CertificateInfo, details: ClientCertDetail
   parts.push(`Hash=${peer.fingerprint256}`);
   if (details.cert) parts.push(`Cert="${urlEncodedPem(peer.pem)}"`);
   if (details.chain) parts.push(`Chain="${urlEncodedPem(tls.peerChain.map((certificate) => certificate.pem).join(''))}"`);
-  if (details.subject) parts.push(`Subject="${peer.subject.replace(/["\\]/g, '\\$&')}"`);
+  if (details.subject) parts.push(`Subject="${peer.subject}"`);
   if (details.uri) parts.push(...(peer.uriSans.length === 0 ? ['URI='] : peer.uriSans.map((uri) => `URI=${uri}`)));
   if (details.dns) parts.push(...peer.dnsSans.map((dns) => `DNS=${dns}`));
   return parts.join(';');

@@ -3,17 +3,18 @@ import type { Counter, Gauge, Histogram, StatsScope } from '../../../stats/scope
 
 /** What nothing here moves: shown as 0, since dashboards ask for it. */
 const ALWAYS_ZERO: readonly string[] = [
-  ...['downstream_cx_http3_total', 'downstream_cx_ssl_total'],
+  ...['downstream_cx_http3_total'],
   ...['downstream_rq_http3_total'],
   ...['tracing.client_enabled', 'tracing.health_check', 'tracing.not_traceable', 'tracing.random_sampling', 'tracing.service_forced'],
 ];
 const ALWAYS_ZERO_GAUGES: readonly string[] = [
-  ...['downstream_cx_http1_soft_drain', 'downstream_cx_http3_active', 'downstream_cx_ssl_active'],
+  ...['downstream_cx_http1_soft_drain', 'downstream_cx_http3_active'],
   ...['downstream_cx_rx_bytes_buffered', 'downstream_cx_tx_bytes_buffered'],
 ];
 
 export class HcmStats {
   readonly cxTotal: Counter;
+  readonly cxSslTotal: Counter;
   readonly cxHttp1Total: Counter;
   readonly cxHttp2Total: Counter;
   readonly cxUpgradesTotal: Counter;
@@ -56,6 +57,7 @@ export class HcmStats {
   readonly rqRejectedViaIpDetection: Counter;
   readonly rsTooLarge: Counter;
   readonly cxActive: Gauge;
+  readonly cxSslActive: Gauge;
   readonly cxHttp1Active: Gauge;
   readonly cxHttp2Active: Gauge;
   readonly cxUpgradesActive: Gauge;
@@ -70,6 +72,7 @@ export class HcmStats {
     const cx = (name: string) => scope.counter('downstream_cx_' + name);
     const rq = (name: string) => scope.counter('downstream_rq_' + name);
     this.cxTotal = cx('total');
+    this.cxSslTotal = cx('ssl_total');
     this.cxHttp1Total = cx('http1_total');
     this.cxHttp2Total = cx('http2_total');
     this.cxUpgradesTotal = cx('upgrades_total');
@@ -112,6 +115,7 @@ export class HcmStats {
     this.rqRejectedViaIpDetection = rq('rejected_via_ip_detection');
     this.rsTooLarge = scope.counter('rs_too_large');
     this.cxActive = scope.gauge('downstream_cx_active');
+    this.cxSslActive = scope.gauge('downstream_cx_ssl_active');
     this.cxHttp1Active = scope.gauge('downstream_cx_http1_active');
     this.cxHttp2Active = scope.gauge('downstream_cx_http2_active');
     this.cxUpgradesActive = scope.gauge('downstream_cx_upgrades_active');

@@ -87,6 +87,9 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     // Counted here, as in Envoy: a connection that an earlier filter refuses has come to this one all the same.
     manager.stats.cxTotal.inc();
     manager.stats.cxActive.inc();
+    if (this.info.tls === null) return;
+    manager.stats.cxSslTotal.inc();
+    manager.stats.cxSslActive.inc();
   }
 
   // ── network filter ──
@@ -160,6 +163,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
       (remote ? stats.cxDestroyRemoteActiveRq : stats.cxDestroyLocalActiveRq).inc();
     }
     stats.cxActive.dec();
+    if (this.info.tls !== null) stats.cxSslActive.dec();
     if (this.#codec !== null) (this.http2 ? stats.cxHttp2Active : stats.cxHttp1Active).dec();
     stats.cxLengthMs.record(clock.nowMs() - this.#startMs);
     this.#codec?.onConnectionClosed();

@@ -1,0 +1,53 @@
+/** The certificates of the comparison: made once for a process, the same for both proxies. */
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { CertificateAuthority } from '../../support/certificates.ts';
+
+/** Names of what is in `{{certs}}`, each NAME.pem with NAME.key. */
+export type CertificateName = 'a' | 'b' | 'client' | 'stranger-client' | 'other-client' | 'revoked' | 'expired';
+
+export interface TlsFixture {
+  readonly directory: string;
+  path(name: string): string;
+}
+
+let made: TlsFixture | null = null;
+
+/** Besides the certificates: `ca.pem`, `stranger.pem` (an authority that signed only `stranger-client`), `crl.pem` (names `revoked`). */
+export function tlsFixture(): TlsFixture {
+  made ??= make();
+  return made;
+}
+
+function make(): TlsFixture {
+  const authority = new CertificateAuthority('authority');
+  const stranger = new CertificateAuthority('stranger');
+  process.once('exit', () => {
+    authority.remove();
+    stranger.remove();
+  });
+  const { directory } = authority;
+  const path = (name: string) => `${directory}/${name}`;
+  authority.issue({ as: path('a'), sans: 'DNS:a.test', subject: '/O=Acme/CN=a' });
+  authority.issue({ as: path('b'), sans: 'DNS:b.test,DNS:*.b.test,IP:127.0.0.1', subject: '/CN=b', key: 'RSA' });
+  authority.issue({ as: path('client'), sans: 'URI:spiffe://acme/client,DNS:client.test', subject: '/O=Acme, Inc/CN=client' });
+  stranger.issue({ as: path('stranger-client'), sans: 'URI:spiffe://acme/client', subject: '/CN=stranger' });
+  authority.issue({ as: path('other-client'), sans: 'URI:spiffe://other/client,email:x@other.test', subject: '/CN=other' });
+  const revoked = authority.issue({ as: path('revoked'), sans: 'URI:spiffe://acme/revoked', subject: '/CN=revoked' });
+  authority.issue({ as: path('expired'), sans: 'DNS:a.test,URI:spiffe://acme/expired', subject: '/CN=expired', expired: true });
+  authority.revoke(revoked, path('crl.pem'));
+  stranger.copyTo(path('stranger.pem'));
+  return { directory, path };
+}
+
+/** `hash-NAME` and `spki-NAME` of the clients' certificates, as a configuration pins them. */
+export function pinTokens(): Map<string, string> {
+  const tokens = new Map<string, string>();
+  for (const name of ['client', 'expired']) {
+    const x509 = new X509Certificate(readFileSync(tlsFixture().path(`${name}.pem`)));
+    tokens.set(`hash-${name}`, x509.fingerprint256);
+    const key = x509.publicKey.export({ type: 'spki', format: 'der' });
+    tokens.set(`spki-${name}`, createHash('sha256').update(key).digest('base64'));
+  }
+  return tokens;
+}
