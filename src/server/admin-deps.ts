@@ -44,6 +44,7 @@ export class ServerAdmin implements AdminDeps {
   /** Gauges that hold for all workers together are read from shared memory at this moment. */
   get stats() {
     this.#server.clusters?.refreshGauges(this.#server.ownHosts);
+    this.#server.certificates?.refresh(this.clock.wallMs());
     return this.#server.stats;
   }
 
@@ -117,7 +118,7 @@ export class ServerAdmin implements AdminDeps {
   }
 
   certificates(): readonly JsonObject[] {
-    return [];
+    return this.#server.certificates?.list(this.clock.wallMs()) ?? [];
   }
 
   unreadyTargets(): readonly { readonly name: string; readonly targets: readonly string[] }[] {

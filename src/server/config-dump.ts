@@ -39,7 +39,7 @@ export function dumpConfig(dump: DumpRequest): readonly JsonObject[] {
   });
   if (bootstrap === null) return [];
   const rendered = renderMessage(bootstrap) as Rendered;
-  const statics = (rendered['static_resources'] ?? {}) as { clusters?: Rendered[]; listeners?: Rendered[] };
+  const statics = (rendered['static_resources'] ?? {}) as { clusters?: Rendered[]; listeners?: Rendered[]; secrets?: Rendered[] };
   const listeners = statics.listeners ?? [];
   const dynamicListeners = dynamicEntries(dump, 'listeners');
   const inlineRoutes = [...listeners, ...dynamicListeners.map((entry) => entry.resource)].flatMap(routeConfigs);
@@ -71,7 +71,18 @@ export function dumpConfig(dump: DumpRequest): readonly JsonObject[] {
         ...errorOf(entry),
       })),
     }),
-    { '@type': ADMIN + 'SecretsConfigDump' },
+    section('SecretsConfigDump', {
+      static_secrets: (statics.secrets ?? []).map((secret) => ({
+        name: secret['name'],
+        secret: { '@type': API + 'envoy.extensions.transport_sockets.tls.v3.Secret', ...secret },
+      })),
+      dynamic_active_secrets: dynamicEntries(dump, 'secrets').map((entry) => ({
+        name: entry.name,
+        version_info: entry.version,
+        secret: entry.resource,
+        ...errorOf(entry),
+      })),
+    }),
   ];
 }
 

@@ -11,7 +11,7 @@ import type { ListenerSettings } from '../listener/settings.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
-import type { SecretSettings } from '../tls/secrets.ts';
+import type { SecretSettings, SecretSource } from '../tls/secrets.ts';
 import type { EndpointsSettings } from './compiled.ts';
 import type { WorkerCall } from './messages.ts';
 import type { Workers } from './workers.ts';
@@ -43,6 +43,8 @@ export class LiveResources {
   readonly #listeners = new Map<string, { readonly origin: Origin; readonly text: string }>();
   readonly #routeTables = new Map<string, { readonly text: string; readonly settings: RouteTableSettings }>();
   readonly #secrets = new Map<string, SecretSettings>();
+  /** Counts changes of listeners, clusters and secrets. */
+  version = 0;
   /** Last endpoints by EDS service name. */
   readonly #endpoints = new Map<string, EndpointsSettings>();
   readonly #clusterStats: ChangeStats;
@@ -109,6 +111,7 @@ export class LiveResources {
       changes.push({ packed: change.packed, ready: this.#warm(settings, change.ready) });
     }
     this.#clusterStats.active.set(this.#clusterOrigins.size);
+    this.version++;
     if (this.#logger.debugEnabled && changes.length > 0)
       this.#logger.debug('clusters added or updated', { origin, clusters: changes.map(({ packed }) => packed.name) });
     // Each replaces its predecessor when it is warm itself: a slow name does not hold up the others.
@@ -131,6 +134,7 @@ export class LiveResources {
       this.#clusterStats.removed.inc();
     }
     this.#clusterStats.active.set(this.#clusterOrigins.size);
+    this.version++;
     await this.#workers.tell({ kind: 'set-clusters', set: [], remove, hosts: [] });
     this.#logger.debug('clusters removed', { clusters: remove });
   }
@@ -161,11 +165,22 @@ export class LiveResources {
       }
     }
     this.#listenerStats.active.set(this.#listeners.size);
+    this.version++;
     await this.onListeners();
     return refusals;
   }
 
+  /** As a source that is as it is now. */
+  get secrets(): SecretSource {
+    return { version: this.version, get: (name) => this.#secrets.get(name) ?? null };
+  }
+
+  *listenerSettings(): Generator<ListenerSettings> {
+    for (const { text } of this.#listeners.values()) yield JSON.parse(text) as ListenerSettings;
+  }
+
   async setSecret(secret: SecretSettings): Promise<void> {
+    this.version++;
     this.#secrets.set(secret.name, secret);
     await this.#workers.tell({ kind: 'set-secret', secret });
     this.#logger.debug('secret set', { name: secret.name });

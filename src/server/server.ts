@@ -20,6 +20,7 @@ import { MutableRuntime } from '../runtime/runtime.ts';
 import { StatsAggregate } from '../stats/aggregate.ts';
 import type { AdminAccessLogs } from './admin-access-log.ts';
 import { ServerAdmin } from './admin-deps.ts';
+import { CertificateOverview } from './certificates.ts';
 import type { CompiledConfig } from './compiled.ts';
 import type { ConfigCompiler } from './config-compiler.ts';
 import { EventLogs } from './event-logs.ts';
@@ -58,6 +59,7 @@ export class Server {
   config: CompiledConfig | null = null;
   runtime: RuntimeLayers = new RuntimeLayers([], '');
   clusters: ClusterControl | null = null;
+  certificates: CertificateOverview | null = null;
   /** Hosts that only workers know, as last told. */
   ownHosts: readonly Readonly<Record<string, readonly OwnHostSnapshot[]>>[] = [];
   listenerStatus: readonly ListenerStatus[] = [];
@@ -166,6 +168,12 @@ export class Server {
       this.stats.local.root,
       this.#loggers.component('config'),
     );
+    this.certificates = new CertificateOverview({
+      resources,
+      catalog: this.#registry.catalog,
+      root: this.stats.local.root,
+      addressOf: (name) => this.listenerStatus.find((listener) => listener.name === name)?.addresses[0],
+    });
     resources.onListeners = async () => {
       this.listenerStatus = await this.workers.listenerStatus();
     };

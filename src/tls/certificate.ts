@@ -34,7 +34,7 @@ export class Certificate implements CertificateInfo {
     return rfc2253(this.x509.issuer);
   }
   get serial(): string {
-    return this.x509.serialNumber.toLowerCase().replace(/^0+(?=.)/, '');
+    return this.x509.serialNumber.toLowerCase();
   }
   get fingerprint256(): string {
     return hexadecimal(this.x509.fingerprint256);

@@ -147,7 +147,7 @@ function compileCommon(
   const certificateSecrets: string[] = [];
   (message?.tlsCertificates ?? []).forEach((certificate, i) => {
     const here = at.field('tls_certificates', i);
-    const settings = compileCertificate(certificate, here);
+    const settings = compileCertificate(certificate, '', here);
     if (settings === null) return;
     if (certificate.watchedDirectory === undefined) certificates.push(settings);
     else certificateSecrets.push(watchCertificate(certificate, certificate.watchedDirectory.path, settings, secrets, here));
@@ -157,7 +157,7 @@ function compileCommon(
     const secret = find(config, secrets, here);
     if (secret === 'later') certificateSecrets.push(config.name);
     else if (secret?.type.case === 'tlsCertificate') {
-      const settings = compileCertificate(secret.type.value, here);
+      const settings = compileCertificate(secret.type.value, secret.name, here);
       if (settings !== null) certificates.push(settings);
     } else if (secret !== null) here.error(`secret '${config.name}' is no certificate`);
   });
@@ -186,6 +186,9 @@ function watchCertificate(
   return name;
 }
 
+/** Where Envoy has no path to show. */
+const INLINE = '<inline>';
+
 function fileOf(source: DataSource | undefined): string {
   return source?.specifier.case === 'filename' ? source.specifier.value : '';
 }
@@ -196,13 +199,13 @@ export function compileSecret(message: Secret, at: CompileContext): SecretSettin
   const { name, type } = message;
   switch (type.case) {
     case 'tlsCertificate': {
-      const certificate = compileCertificate(type.value, at.field('tls_certificate'));
+      const certificate = compileCertificate(type.value, name, at.field('tls_certificate'));
       if (certificate === null) return null;
       attempt(at, () => checkKey(certificate));
       return at.list.errors > before ? null : { name, certificate, validation: null };
     }
     case 'validationContext': {
-      const validation = compileValidation(type.value, at.field('validation_context'));
+      const validation = compileValidation(type.value, name, at.field('validation_context'));
       return at.list.errors > before ? null : { name, certificate: null, validation };
     }
     default:
@@ -238,7 +241,8 @@ function parameters(message: TlsParameters | undefined, maxVersion: Version) {
   };
 }
 
-function compileCertificate(message: TlsCertificate, at: CompileContext): CertificateSettings | null {
+/** @param name of the secret that it is; '' */
+function compileCertificate(message: TlsCertificate, name: string, at: CompileContext): CertificateSettings | null {
   const before = at.list.errors;
   if (message.privateKeyProvider !== undefined) at.unsupported('private_key_provider');
   const certificate: CertificateSettings = {
@@ -247,6 +251,8 @@ function compileCertificate(message: TlsCertificate, at: CompileContext): Certif
     password: text(message.password, at.field('password')),
     pkcs12: base64(message.pkcs12, at.field('pkcs12')),
     ocspStaple: base64(message.ocspStaple, at.field('ocsp_staple')),
+    name,
+    path: fileOf(message.certificateChain) || INLINE,
   };
   if (certificate.pkcs12 === '' && message.certificateChain === undefined) at.error('certificate_chain is missing');
   else if (certificate.pkcs12 === '' && message.privateKey === undefined) at.error('private_key is missing');
@@ -269,7 +275,7 @@ function validationOf(type: CommonTlsContext['validationContextType'] | undefine
       return NO_VALIDATION;
     case 'validationContext': {
       const here = at.field('validation_context');
-      const validation = compileValidation(type.value, here);
+      const validation = compileValidation(type.value, '', here);
       const directory = type.value.watchedDirectory?.path ?? '';
       return directory === '' ? { validation, validationSecret: '' } : watchValidation(type.value, directory, validation, secrets, here);
     }
@@ -278,7 +284,7 @@ function validationOf(type: CommonTlsContext['validationContextType'] | undefine
     case 'combinedValidationContext': {
       const here = at.field('combined_validation_context');
       const { defaultValidationContext: own, validationContextSdsSecretConfig: config } = type.value;
-      const base = own === undefined ? null : compileValidation(own, here.field('default_validation_context'), true);
+      const base = own === undefined ? null : compileValidation(own, '', here.field('default_validation_context'), true);
       const more = secretValidation(config, secrets, here.field('validation_context_sds_secret_config'));
       if (base === null) return more;
       return {
@@ -311,7 +317,8 @@ function secretValidation(config: SdsSecretConfig | undefined, secrets: Secrets,
   const secret = find(config, secrets, at);
   if (secret === 'later') return { validation: null, validationSecret: config!.name };
   if (secret === null) return NO_VALIDATION;
-  if (secret.type.case === 'validationContext') return { validation: compileValidation(secret.type.value, at), validationSecret: '' };
+  if (secret.type.case === 'validationContext')
+    return { validation: compileValidation(secret.type.value, secret.name, at), validationSecret: '' };
   at.error(`secret '${secret.name}' is no validation context`);
   return NO_VALIDATION;
 }
@@ -323,8 +330,8 @@ const SAN_TYPES: Readonly<Record<number, SanType>> = {
   [SanTypes.IP_ADDRESS]: 'IP_ADDRESS',
 };
 
-/** @param partial the rest comes with a secret */
-function compileValidation(message: CertificateValidationContext, at: CompileContext, partial = false): ValidationSettings {
+/** @param name of the secret that it is; '' @param partial the rest comes with a secret */
+function compileValidation(message: CertificateValidationContext, name: string, at: CompileContext, partial = false): ValidationSettings {
   if (message.customValidatorConfig !== undefined) at.unsupported('custom_validator_config');
   if (message.caCertificateProviderInstance !== undefined) at.unsupported('ca_certificate_provider_instance');
   if (message.requireSignedCertificateTimestamp === true) at.unsupported('require_signed_certificate_timestamp');
@@ -353,6 +360,8 @@ function compileValidation(message: CertificateValidationContext, at: CompileCon
     allowExpired: message.allowExpiredCertificate,
     acceptUntrusted: message.trustChainVerification === TrustChain.ACCEPT_UNTRUSTED,
     maxVerifyDepth: message.maxVerifyDepth ?? -1,
+    name,
+    path: fileOf(message.trustedCa) || INLINE,
   };
 }
 

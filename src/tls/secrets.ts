@@ -65,6 +65,8 @@ export function resolveSecrets(common: CommonTlsSettings, secrets: SecretSource)
 export function mergeValidation(base: ValidationSettings, more: ValidationSettings): ValidationSettings {
   return {
     trustedCa: more.trustedCa === '' ? base.trustedCa : more.trustedCa,
+    name: more.name === '' ? base.name : more.name,
+    path: more.trustedCa === '' ? base.path : more.path,
     systemRoots: base.systemRoots || more.systemRoots,
     spki: [...base.spki, ...more.spki],
     hashes: [...base.hashes, ...more.hashes],

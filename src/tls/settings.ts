@@ -11,6 +11,10 @@ export interface CertificateSettings {
   readonly pkcs12: string;
   /** base64 of a DER-encoded OCSP response; ''. */
   readonly ocspStaple: string;
+  /** Of the secret that it is; ''. */
+  readonly name: string;
+  /** Of the chain's file, or "<inline>". */
+  readonly path: string;
 }
 
 export type SanType = 'EMAIL' | 'DNS' | 'URI' | 'IP_ADDRESS';
@@ -35,8 +39,12 @@ export interface ValidationSettings {
   readonly allowExpired: boolean;
   /** ACCEPT_UNTRUSTED: a chain that cannot be verified is accepted, and does not count as validated. */
   readonly acceptUntrusted: boolean;
-  /** Certificates between the peer's and the trusted one; -1 = no bound. */
+  /** Certificates after the peer's, the trusted one included; -1 = no bound. */
   readonly maxVerifyDepth: number;
+  /** Of the secret that it is; ''. */
+  readonly name: string;
+  /** Of trustedCa's file, or "<inline>". */
+  readonly path: string;
 }
 
 /** Source: CommonTlsContext. */

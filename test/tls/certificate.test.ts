@@ -41,6 +41,8 @@ const SETTINGS: ValidationSettings = {
   allowExpired: false,
   acceptUntrusted: false,
   maxVerifyDepth: -1,
+  name: '',
+  path: '',
 };
 
 describe.skipIf(OPENSSL === null)('a certificate', () => {
