@@ -190,6 +190,7 @@ envoy.extensions.filters.common.fault.v3.FaultRateLimit.HeaderLimit
 envoy.extensions.filters.http.router.v3.Router.UpstreamAccessLogOptions
   + *
 envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+  + tunneling_config
   + stat_prefix cluster weighted_clusters idle_timeout access_log max_connect_attempts hash_policy max_downstream_connection_duration
   + access_log_flush_interval flush_access_log_on_connected access_log_options metadata_match backoff_options
   + max_downstream_connection_duration_jitter_percentage
@@ -392,6 +393,8 @@ envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig
   + *
 envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig
   + dns_cache_config port_value
+envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig
+  + hostname use_post headers_to_add propagate_response_headers post_path propagate_response_trailers
 envoy.extensions.clusters.dns.v3.DnsCluster
   + *
 envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate

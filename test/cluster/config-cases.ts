@@ -77,7 +77,6 @@ export const BAD: readonly (readonly [string, string])[] = [
   [forwardProxy().replace('lb_policy: CLUSTER_PROVIDED\n', ''), 'cluster provided LB not specified'],
   [forwardProxy() + httpOptions(''), 'must have auto_sni and auto_san_validation true'],
   [forwardProxy() + httpOptions(', upstream_http_protocol_options: {auto_sni: true}'), 'must have auto_sni and auto_san_validation true'],
-  [forwardProxy('', 'name: c, dns_failure_refresh_rate: {base_interval: 5s, max_interval: 1s}'), 'max_interval greater than or equal'],
   [dnsCluster('all_addresses_in_single_endpoint: true', `${NAME}, ${IP}`), 'must have a single locality_lb_endpoint'],
   [
     `lb_policy: RING_HASH\nring_hash_lb_config: {minimum_ring_size: 2000, maximum_ring_size: 1000}\n${ONE}`,

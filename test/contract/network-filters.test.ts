@@ -26,6 +26,7 @@ const TCP_PROXY: TcpProxySettings = {
   backOff: null,
   maxConnectionDurationMs: 120_000,
   maxConnectionDurationJitter: 0,
+  tunneling: null,
   metadataMatch: null,
   hashPolicy: null,
   accessLogs: [],

@@ -18,10 +18,6 @@ export function compileDnsCache(message: DnsCacheConfig, at: CompileContext): Dn
   const failure = message.dnsFailureRefreshRate;
   const failureRefreshMs = durationMs(failure?.baseInterval) ?? refreshMs;
   const failureRefreshMaxMs = durationMs(failure?.maxInterval) ?? (failure === undefined ? failureRefreshMs : failureRefreshMs * 10);
-  if (failureRefreshMaxMs < failureRefreshMs)
-    at.field('dns_failure_refresh_rate').error(
-      'dns_failure_refresh_rate must have max_interval greater than or equal to the base_interval',
-    );
   const resolver = compileResolver(message, [], at);
   const settings: DnsCacheSettings = {
     name: message.name,
@@ -31,7 +27,8 @@ export function compileDnsCache(message: DnsCacheConfig, at: CompileContext): Dn
     hostTtlMs: durationMs(message.hostTtl) ?? DEFAULT_HOST_TTL_MS,
     maxHosts: message.maxHosts ?? DEFAULT_MAX,
     failureRefreshMs,
-    failureRefreshMaxMs,
+    // Envoy takes a maximum below the base for granted.
+    failureRefreshMaxMs: Math.max(failureRefreshMs, failureRefreshMaxMs),
     maxPendingRequests: message.dnsCacheCircuitBreaker?.maxPendingRequests ?? DEFAULT_MAX,
     queryTimeoutMs: durationMs(message.dnsQueryTimeout) ?? DEFAULT_QUERY_TIMEOUT_MS,
     forgetFailed: message.disableDnsRefreshOnFailure,

@@ -17,7 +17,8 @@ import type { AccessLogger, NetworkFilter, NetworkFilterCallbacks, NetworkFilter
 import { Status } from '../../api.ts';
 import type { TcpProxySettings } from './config.ts';
 import { TcpProxyStats } from './tcp-proxy-stats.ts';
-import { UpstreamSide } from './upstream-side.ts';
+import { Tunnel, TunnelRequest } from './tunnel.ts';
+import { type TcpUpstream, UpstreamSide } from './upstream-side.ts';
 
 /** Filter state that earlier filters may set. */
 const CLUSTER_STATE = 'envoy.tcp_proxy.cluster';
@@ -36,6 +37,8 @@ export class TcpProxy implements NetworkFilterFactory {
   readonly deps: NetworkFilterDeps;
   readonly stats: TcpProxyStats;
   readonly loggers: readonly AccessLogger[];
+  /** null: bytes go upstream as they are. */
+  readonly tunnel: TunnelRequest | null;
   readonly #totalWeight: number;
 
   constructor(settings: TcpProxySettings, deps: NetworkFilterDeps) {
@@ -43,6 +46,7 @@ export class TcpProxy implements NetworkFilterFactory {
     this.deps = deps;
     this.stats = new TcpProxyStats(deps.rootScope, settings.statPrefix);
     this.loggers = settings.accessLogs.map((log) => deps.newAccessLogger(log));
+    this.tunnel = settings.tunneling === null ? null : new TunnelRequest(settings.tunneling, deps.format);
     this.#totalWeight = settings.weightedClusters.reduce((sum, c) => sum + c.weight, 0);
   }
 
@@ -81,7 +85,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
   #cluster: Cluster | null;
   #host: Host | null;
   #connect: TcpConnect | null;
-  #upstream: UpstreamSide | null;
+  #upstream: TcpUpstream | null;
   #attempts: number;
   #txBuffered: number;
   /** What earlier filters passed on before there was an upstream; reading is paused, so it is what they held and no more. */
@@ -146,9 +150,9 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     if (chunk.length > 0) {
       this.streamInfo.bytesReceived += chunk.length;
       this.proxy.stats.rxBytesTotal.add(chunk.length);
-      upstream.connection.write(chunk);
+      upstream.write(chunk);
     }
-    if (end) upstream.connection.endWrite();
+    if (end) upstream.endWrite();
     return Status.Stop;
   }
 
@@ -176,7 +180,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
   onAboveWriteBufferHighWatermark(): void {
     const upstream = this.#upstream;
     if (upstream === null) return;
-    upstream.connection.readDisable(true);
+    upstream.readDisable(true);
     this.#cluster!.stats.upstreamFlowControlPausedReading.inc();
   }
 
@@ -184,7 +188,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     this.#countBuffered(0);
     const upstream = this.#upstream;
     if (upstream === null) return;
-    upstream.connection.readDisable(false);
+    upstream.readDisable(false);
     this.#cluster!.stats.upstreamFlowControlResumedReading.inc();
   }
 
@@ -213,10 +217,16 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
   }
 
   onTcpConnected(connection: Connection): ConnectionHandler {
+    const upstream = new UpstreamSide(this, connection);
+    this.onUpstreamReady(upstream, connection);
+    return upstream;
+  }
+
+  /** Bytes can flow. @param connection that carries them */
+  onUpstreamReady(upstream: TcpUpstream, connection: Connection): void {
     const { clock } = this.proxy.deps;
     this.#connect = null;
     this.#host!.monitor?.onConnectedFinally();
-    const upstream = new UpstreamSide(this, connection);
     this.#upstream = upstream;
     const nowMs = clock.nowMs();
     this.streamInfo.upstreamLocalAddress = connection.localAddress;
@@ -232,7 +242,6 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     const end = this.#earlyEnd;
     this.#early = null;
     if (early !== null || end) this.onData(early === null ? EMPTY : Buffer.concat(early), end);
-    return upstream;
   }
 
   onTcpFailure(reason: ResetReason, transportFailure: string): void {
@@ -308,7 +317,19 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     info.attemptCount = this.#attempts;
     info.upstreamHost = host;
     this.#host = host;
-    this.#connect = cluster.connectTcp(host, 0, this, this);
+    const { tunnel } = this.proxy;
+    if (tunnel === null) {
+      this.#connect = cluster.connectTcp(host, 0, this, this);
+      return;
+    }
+    const pool = cluster.httpPool(host, 0, this);
+    if (pool === null) {
+      this.#fail(Flag.UO);
+      return;
+    }
+    const connect = new Tunnel(this, tunnel, pool, cluster.settings.tls !== null);
+    this.#connect = connect;
+    connect.start();
   }
 
   #fail(flag: number): void {
@@ -337,7 +358,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     const info = this.streamInfo;
     info.downstreamBytes = wireBytes(this.connection.bytesReceived, this.connection.bytesSent);
     if (this.#upstream === null) return;
-    info.upstreamBytes = wireBytes(this.#upstream.connection.bytesReceived, this.#upstream.connection.bytesSent);
+    info.upstreamBytes = wireBytes(this.#upstream.bytesReceived, this.#upstream.bytesSent);
   }
 
   #disarmAll(): void {

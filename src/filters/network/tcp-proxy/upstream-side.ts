@@ -2,7 +2,24 @@
 import type { CloseEvent, CloseType, Connection, ConnectionHandler } from '../../../net/connection.ts';
 import type { TcpProxyFilter } from './filter.ts';
 
-export class UpstreamSide implements ConnectionHandler {
+/** Where the bytes of a connection go: a connection of their own, or a tunnel through HTTP. */
+export interface TcpUpstream {
+  /** Of the upstream connection. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  write(chunk: Buffer): void;
+  /** The client has no more to say. */
+  endWrite(): void;
+  /** Counted. */
+  readDisable(disable: boolean): void;
+  /**
+   * Downstream is gone.
+   * @param type 'flush': what it had sent before still goes upstream
+   */
+  detach(type: CloseType): void;
+}
+
+export class UpstreamSide implements ConnectionHandler, TcpUpstream {
   readonly connection: Connection;
   /** null once downstream is gone. */
   #filter: TcpProxyFilter | null;
@@ -16,10 +33,26 @@ export class UpstreamSide implements ConnectionHandler {
     this.#flushing = false;
   }
 
-  /**
-   * Downstream is gone.
-   * @param type 'flush': what it had sent before still goes upstream
-   */
+  get bytesReceived(): number {
+    return this.connection.bytesReceived;
+  }
+
+  get bytesSent(): number {
+    return this.connection.bytesSent;
+  }
+
+  write(chunk: Buffer): void {
+    this.connection.write(chunk);
+  }
+
+  endWrite(): void {
+    this.connection.endWrite();
+  }
+
+  readDisable(disable: boolean): void {
+    this.connection.readDisable(disable);
+  }
+
   detach(type: CloseType): void {
     this.#filter = null;
     if (this.connection.closed) return;

@@ -25,6 +25,7 @@ const DEFAULTS: TcpProxySettings = {
   backOff: null,
   maxConnectionDurationMs: 0,
   maxConnectionDurationJitter: 0,
+  tunneling: null,
   metadataMatch: null,
   hashPolicy: null,
   accessLogs: ['log'],
@@ -317,5 +318,58 @@ describe('tcp_proxy', () => {
     await p.untilEnd();
     expect(received).toBe(total);
     expect(rig.stats.value('cluster.c.upstream_flow_control_backed_up_total')).toBeGreaterThan(0);
+  });
+});
+
+describe('tunneling_config', () => {
+  const TUNNEL = {
+    hostname: 'target.test:443',
+    usePost: false,
+    postPath: '/',
+    headers: { add: [], remove: [] },
+    propagateResponseHeaders: false,
+    propagateResponseTrailers: false,
+  };
+
+  test('bytes wait until the upstream accepts, and pass as they are from then on', async () => {
+    const client = await start({ proxy: { tunneling: TUNNEL } });
+    client.send('secret');
+    const p = await peer();
+    expect(await p.untilText('\r\n\r\n')).toBe('CONNECT target.test:443 HTTP/1.1\r\nhost: target.test:443\r\n\r\n');
+    p.send('HTTP/1.1 200 OK\r\n\r\nhi');
+    expect(await client.untilText('hi')).toBe('hi');
+    expect(await p.untilText('secret')).toContain('\r\n\r\nsecret');
+    client.socket.end();
+    await p.untilEnd();
+    await client.untilEnd();
+    expect(await logged()).toBe('');
+    expect(rig.log.at(-1)!.info).toMatchObject({ bytesReceived: 6, bytesSent: 2 });
+  });
+
+  test('a refusal is a failed connection: nothing of the client has left, and the next attempt may do better', async () => {
+    const client = await start({
+      proxy: { tunneling: TUNNEL, maxConnectAttempts: 2 },
+      onPeer: (socket) => {
+        const answer = peers.length === 0 ? '403 No\r\nContent-Length: 0' : '200 OK';
+        socket.once('data', () => socket.write(`HTTP/1.1 ${answer}\r\n\r\n`));
+      },
+    });
+    client.send('secret');
+    await eventually(() => peers.length === 2);
+    expect(await peers[1]!.untilText('secret')).toContain('secret');
+    expect(await peers[0]!.untilEnd()).not.toContain('secret');
+    client.socket.destroy();
+    expect(await logged()).toBe('UF');
+    expect(rig.log.at(-1)!.info.attemptCount).toBe(2);
+  });
+
+  test('a POST carries the bytes as its body, framed', async () => {
+    const client = await start({ proxy: { tunneling: { ...TUNNEL, usePost: true, postPath: '/t' } } });
+    const p = await peer();
+    expect(await p.untilText('\r\n\r\n')).toContain('POST /t HTTP/1.1\r\nhost: target.test:443\r\ntransfer-encoding: chunked');
+    p.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
+    expect(await client.untilText('abc')).toBe('abc');
+    client.send('hello');
+    expect(await p.untilText('5\r\nhello\r\n')).toContain('5\r\nhello\r\n');
   });
 });
