@@ -20,7 +20,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   lb: ['runtime', 'stats', 'http'],
   resilience: ['runtime', 'stats', 'http', 'lb'],
   cluster: ['runtime', 'stats', 'net', 'http', 'tls', 'lb', 'resilience'],
-  route: ['runtime', 'http', 'lb', 'resilience', 'cluster'],
+  route: ['runtime', 'http', 'tracing', 'lb', 'resilience', 'cluster'],
   filters: ['runtime', 'stats', 'net', 'http', 'tls', 'tracing', 'access-log', 'lb', 'resilience', 'cluster', 'route'],
   listener: ['runtime', 'stats', 'net', 'http', 'tls'],
   xds: ['runtime', 'stats', 'config'],

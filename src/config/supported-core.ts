@@ -239,6 +239,18 @@ envoy.config.cluster.v3.Cluster.RefreshRate
   + *
 envoy.config.cluster.v3.Cluster.OriginalDstLbConfig
   + use_http_header http_header_name upstream_port_override metadata_key
+envoy.config.core.v3.HttpUri
+  + *
+envoy.config.core.v3.GrpcService
+  + envoy_grpc timeout initial_metadata
+envoy.config.core.v3.GrpcService.EnvoyGrpc
+  + cluster_name authority
+envoy.type.metadata.v3.MetadataKind
+  + *
+envoy.type.metadata.v3.MetadataKind.Request
+envoy.type.metadata.v3.MetadataKind.Route
+envoy.type.metadata.v3.MetadataKind.Cluster
+envoy.type.metadata.v3.MetadataKind.Host
 envoy.type.metadata.v3.MetadataKey
   + *
 envoy.type.metadata.v3.MetadataKey.PathSegment

@@ -28,7 +28,28 @@ envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManage
   + represent_ipv4_remote_address_as_ipv4_mapped_ipv6 upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action
   + request_id_extension local_reply_config strip_matching_host_port strip_any_host_port stream_error_on_invalid_http_message
   + strip_trailing_host_dot append_x_forwarded_port forward_client_cert_details append_local_overload
-  + set_current_client_cert_details
+  + set_current_client_cert_details tracing
+envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing
+  + client_sampling random_sampling overall_sampling verbose max_path_tag_length custom_tags provider spawn_upstream_span no_context_propagation
+envoy.config.trace.v3.Tracing.Http
+  + *
+envoy.config.trace.v3.ZipkinConfig
+  + *
+envoy.config.core.v3.HttpService
+  + http_uri request_headers_to_add
+envoy.config.trace.v3.OpenTelemetryConfig
+  + grpc_service http_service service_name resource_detectors sampler max_cache_size set_telemetry_sdk_resource_attributes
+  + set_service_name_resource_attribute set_instrumentation_scope
+envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig
+  + *
+envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig
+  + *
+envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig
+  + *
+envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig
+  + *
+envoy.extensions.tracers.opentelemetry.samplers.v3.TraceIdRatioBasedSamplerConfig
+  + *
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.HcmAccessLogOptions
   + *
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
@@ -63,7 +84,7 @@ envoy.type.http.v3.CookieAttribute
   + *
 envoy.extensions.filters.http.router.v3.Router
   + suppress_envoy_headers strict_check_headers respect_expected_rq_timeout suppress_grpc_request_failure_code_stats
-  + reject_connect_request_early_data upstream_log upstream_log_options
+  + reject_connect_request_early_data upstream_log upstream_log_options start_child_span
   ~ dynamic_stats
 envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
   + *
@@ -327,8 +348,7 @@ envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig
 envoy.type.v3.HttpStatus
   + *
 envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig
-  + pack_trace_reason
-  ~ use_request_id_for_trace_sampling
+  + pack_trace_reason use_request_id_for_trace_sampling
 envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
 envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig
   + *

@@ -45,7 +45,21 @@ envoy.config.route.v3.VirtualCluster
 envoy.config.route.v3.Route
   + name match route redirect direct_response metadata typed_per_filter_config request_headers_to_add request_headers_to_remove
   + response_headers_to_add response_headers_to_remove per_request_buffer_limit_bytes request_body_buffer_limit stat_prefix
-  ~ decorator
+  + decorator tracing
+envoy.config.route.v3.Decorator
+  + *
+envoy.config.route.v3.Tracing
+  + client_sampling random_sampling overall_sampling custom_tags
+envoy.type.tracing.v3.CustomTag
+  + *
+envoy.type.tracing.v3.CustomTag.Literal
+  + *
+envoy.type.tracing.v3.CustomTag.Environment
+  + *
+envoy.type.tracing.v3.CustomTag.Header
+  + *
+envoy.type.tracing.v3.CustomTag.Metadata
+  + *
 envoy.config.route.v3.RouteMatch
   + prefix path safe_regex connect_matcher path_separated_prefix path_match_policy case_sensitive runtime_fraction headers
   + query_parameters grpc tls_context dynamic_metadata cookies filter_state

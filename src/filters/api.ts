@@ -14,6 +14,8 @@ import type { OverloadState } from '../runtime/overload.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
+import type { RequestTracing } from '../tracing/request-tracing.ts';
+import type { TracingSettings } from '../tracing/settings.ts';
 
 /** What a filter wants done after it has seen a piece of the message. */
 export const Status = {
@@ -157,6 +159,8 @@ export interface FilterDeps {
   readonly shared: SharedBlocks;
   /** Absent: never failed. */
   readonly serverHealth?: ServerHealth;
+  /** Absent: nothing can be traced. @param scope `http.<stat_prefix>.` @param packs the request id carries the decision */
+  newRequestTracing?(settings: TracingSettings, scope: StatsScope, packs: boolean): RequestTracing;
   /** For filters that write logs of their own. @param settings as compiled from one AccessLog message */
   newAccessLogger?(settings: unknown): AccessLogger;
 }

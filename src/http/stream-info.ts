@@ -1,6 +1,7 @@
 /** What is known of one request or connection while it lives and when its log line is written. Times are Clock.nowMs() values; -1 = has not happened. */
 import type { Address } from '../net/address.ts';
 import type { TlsInfo } from '../net/tls-info.ts';
+import type { ActiveTrace } from './active-trace.ts';
 import type { ByteMeter } from './byte-meter.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from './header-map.ts';
 import { appendFlagOrder } from './response-flags.ts';
@@ -81,6 +82,8 @@ export class StreamInfo {
   /** The client does not speak gRPC: a filter makes gRPC of its request, and the proxy's own replies are plain HTTP. */
   translatesGrpc: boolean;
   traced: boolean;
+  /** null: the request has no span. */
+  trace: ActiveTrace | null;
   localReplyBody: string;
   dynamicMetadata: Map<string, Record<string, unknown>> | null;
   filterState: Map<string, unknown> | null;
@@ -145,6 +148,7 @@ export class StreamInfo {
     this.isHealthCheck = false;
     this.translatesGrpc = false;
     this.traced = false;
+    this.trace = null;
     this.localReplyBody = '';
     this.dynamicMetadata = null;
     this.filterState = null;

@@ -10,6 +10,7 @@ import type { RouteConfiguration } from '../config/gen/envoy/config/route/v3/rou
 import { compileHeaderMatchers } from '../http/config.ts';
 import { wireText } from '../http/wire-text.ts';
 import { compileRetryPolicy } from '../resilience/config.ts';
+import { compileRouteTracing } from '../tracing/config.ts';
 import { type ActionScope, compileAction } from './action/config.ts';
 import { compileMirrors } from './action/mirror/config.ts';
 import { compileHeaderFields } from './headers/config.ts';
@@ -125,6 +126,9 @@ function compileRoute(route: Route, scope: ActionScope, at: CompileContext): Rou
     statPrefix: route.statPrefix,
     match: match ?? NOTHING,
     metadata: filterMetadata(route.metadata),
+    ...(route.tracing === undefined && route.decorator === undefined
+      ? {}
+      : { tracing: compileRouteTracing(route.tracing, route.decorator, at) }),
     action: compileAction(route, (match ?? NOTHING).path, scope, at),
     ...compileHeaderFields(route, at),
     perFilter: compilePerFilter(route.typedPerFilterConfig, at, scope.deps),

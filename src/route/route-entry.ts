@@ -2,6 +2,7 @@
 import type { FormatContext, FormatEnvironment } from '../http/format/operator.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
+import type { RouteTracingSettings } from '../tracing/settings.ts';
 import {
   buildHostRewrite,
   buildPathRewrite,
@@ -48,6 +49,7 @@ export class RouteEntry implements Route {
   readonly virtualHost: VirtualHost;
   readonly statPrefix: string;
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  readonly tracing: RouteTracingSettings | null;
   readonly direct: DirectAction | null;
   readonly action: RouteAction | null;
   readonly #perFilter: PerFilterConfig | null;
@@ -75,6 +77,7 @@ export class RouteEntry implements Route {
     this.virtualHost = around.virtualHost;
     this.statPrefix = settings.statPrefix;
     this.metadata = settings.metadata;
+    this.tracing = settings.tracing ?? null;
     this.direct = direct;
     this.action = action;
     const own = entry === null ? [route] : [route, entry.level];

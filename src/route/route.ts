@@ -3,6 +3,7 @@ import type { RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
 import type { RetryPolicySettings } from '../resilience/retry-policy.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
+import type { RouteTracingSettings } from '../tracing/settings.ts';
 import type { RateLimitSettings } from './rate-limit/settings.ts';
 
 export interface RouteTable {
@@ -29,6 +30,8 @@ export interface Route {
   /** Stat prefix of the route; '' for none. */
   readonly statPrefix: string;
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** Its own sampling, tags and operation; absent or null = none. */
+  readonly tracing?: RouteTracingSettings | null;
   /** Exactly one of `direct` and `action` is set. Redirects are direct, too. */
   readonly direct: DirectAction | null;
   readonly action: RouteAction | null;

@@ -6,6 +6,7 @@ import type { RegexRewriteSettings } from '../http/regex.ts';
 import type { StringMatcherSettings } from '../http/string-matcher.ts';
 import type { RetryPolicySettings } from '../resilience/retry-policy.ts';
 import type { FractionSettings } from '../runtime/runtime.ts';
+import type { RouteTracingSettings } from '../tracing/settings.ts';
 import type { ClusterMatcherSettings } from './action/cluster/cluster-matcher.ts';
 import type { HeaderStepSettings } from './headers/header-steps.ts';
 import type { RateLimitSettings } from './rate-limit/settings.ts';
@@ -63,6 +64,8 @@ export interface RouteSettings extends LevelSettings {
   readonly statPrefix: string;
   readonly match: RouteMatchSettings;
   readonly metadata: Metadata | null;
+  /** Absent or null = none. */
+  readonly tracing?: RouteTracingSettings | null;
   readonly action: ActionSettings;
 }
 

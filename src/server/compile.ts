@@ -230,11 +230,15 @@ export class Compiler implements NetworkCompilers {
     return compileScopedRoutes(message, at, this.#routeDeps(filterNames));
   }
 
+  clusterExists(name: string): boolean | null {
+    return this.#clusterNames.has(name) ? true : this.#clustersMayCome ? null : false;
+  }
+
   #routeDeps(filterNames: readonly string[] | null): RouteCompileDeps {
     return {
       perFilterConfig: (name, any, here) => this.#perFilterConfig(name, any, here),
       httpFilterNames: filterNames,
-      clusterExists: (name) => (this.#clusterNames.has(name) ? true : this.#clustersMayCome ? null : false),
+      clusterExists: (name) => this.clusterExists(name),
       clusterNames: this.#clusterNames,
       validateClustersByDefault: filterNames !== null,
     };

@@ -32,6 +32,7 @@ import type { FromWorker, ToWorker, WorkerConfiguration, WorkerData } from './me
 import { configureOverload, globalConnections } from './overload/worker-side.ts';
 import { RouteTables } from './route-tables.ts';
 import type { WorkerParts } from './worker-parts.ts';
+import type { WorkerTracing } from './worker-tracing.ts';
 
 type Create<Deps, Factory> = (settings: unknown, deps: Deps, parts: WorkerParts) => Factory;
 
@@ -64,6 +65,8 @@ export class WorkerServer {
   #listeners: ListenerManager | null = null;
   #accessLogs: AccessLogs | null = null;
   #overloadResets: Counter | null = null;
+  /** Made for the first listener that traces. */
+  #tracing: WorkerTracing | null = null;
 
   constructor(data: WorkerData, post: (message: FromWorker) => void) {
     this.#data = data;
@@ -167,6 +170,7 @@ export class WorkerServer {
         this.#listeners?.shutdown();
         // Connections report their end, and write their log lines, in the turns that follow.
         for (let turn = 0; turn < CLOSING_TURNS && (this.#listeners?.connectionCount ?? 0) > 0; turn++) await nextTurn();
+        await this.#tracing?.close();
         await this.#accessLogs?.close();
         this.#store.flush();
         return null;
@@ -232,6 +236,7 @@ export class WorkerServer {
         format,
         shared,
         serverHealth: this.#health,
+        newRequestTracing: (settings, scope, packs) => this.#tracing!.requestTracing(settings, scope, packs),
       },
     };
     this.#deps = deps;
@@ -276,6 +281,11 @@ export class WorkerServer {
     return buildRouteTable(settings, { runtime, format });
   }
 
+  async #loadTracing(): Promise<void> {
+    const { WorkerTracing } = await import('./worker-tracing.ts');
+    this.#tracing ??= new WorkerTracing(this.#deps!);
+  }
+
   /** Loads what the listener's filters need, so that making them is synchronous. */
   async #loadExtensions(listener: ListenerSettings): Promise<void> {
     const chains = listener.defaultFilterChain === null ? listener.filterChains : [...listener.filterChains, listener.defaultFilterChain];
@@ -291,8 +301,9 @@ export class WorkerServer {
     for (const chain of chains) {
       for (const filter of chain.filters) {
         want(this.#network, NETWORK_FILTERS, filter.type);
-        const http = (filter.settings as { httpFilters?: readonly { type: string }[] } | null)?.httpFilters ?? [];
-        for (const entry of http) want(this.#http, HTTP_FILTERS, entry.type);
+        const manager = filter.settings as { httpFilters?: readonly { type: string }[]; tracing?: unknown } | null;
+        if ((manager?.tracing ?? null) !== null && this.#tracing === null) loads.push(this.#loadTracing());
+        for (const entry of manager?.httpFilters ?? []) want(this.#http, HTTP_FILTERS, entry.type);
       }
     }
     await Promise.all(loads);

@@ -52,6 +52,7 @@ export const HCM_SETTINGS: HcmSettings = {
   preserveExternalRequestId: false,
   alwaysSetRequestIdInResponse: false,
   packTraceReason: true,
+  tracing: null,
   normalizePath: false,
   normalizePathUnset: true,
   mergeSlashes: false,
@@ -207,6 +208,7 @@ export class HcmRig {
       http1Stats: new Http1Stats(this.stats),
       http2Stats: () => new Http2Stats(this.stats),
       stats: new HcmStats(this.stats.scope('http.p'), this.stats.scope('listener.l.http.p')),
+      tracing: null,
     });
   }
 

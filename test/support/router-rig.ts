@@ -45,6 +45,7 @@ export function retryPolicy(retryOn: string, more: Partial<RetryPolicySettings> 
 export const ROUTER_SETTINGS: RouterSettings = {
   dynamicStats: true,
   suppressEnvoyHeaders: false,
+  startChildSpan: false,
   respectExpectedRqTimeout: false,
   strictCheckHeaders: [],
   suppressGrpcRequestFailureCodeStats: false,

@@ -218,6 +218,7 @@ export function dryRun(
     http1Stats: new Http1Stats(rootScope),
     http2Stats: () => new Http2Stats(rootScope),
     stats: new HcmStats(rootScope, rootScope),
+    tracing: null,
   });
   const connection = new DryConnection(facts.localAddress, facts.remoteAddress);
   const http = new WatchedConnection(manager, {

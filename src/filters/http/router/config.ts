@@ -12,6 +12,7 @@ export function compileRouter(router: Router, at: CompileContext): RouterSetting
   return {
     dynamicStats: router.dynamicStats ?? true,
     suppressEnvoyHeaders: router.suppressEnvoyHeaders,
+    startChildSpan: router.startChildSpan,
     respectExpectedRqTimeout: router.respectExpectedRqTimeout,
     strictCheckHeaders: router.strictCheckHeaders.map((name) => name.toLowerCase()),
     suppressGrpcRequestFailureCodeStats: router.suppressGrpcRequestFailureCodeStats,

@@ -4,11 +4,11 @@ import type { Route, RouteAction } from '../../../route/route.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import { NEVER_OVERLOADED, type OverloadState } from '../../../runtime/overload.ts';
 import type { AccessLogger, FilterDeps, HttpFilter, HttpFilterFactory } from '../../api.ts';
+import { makeDetachedRoute } from './detached-stream.ts';
 import { RouteStatsTable } from './route-stats.ts';
 import { RouterFilter } from './router-filter.ts';
 import { RouterStats } from './router-stats.ts';
 import type { RouterSettings } from './settings.ts';
-import { makeShadowRoute } from './shadow.ts';
 
 export class RouterFilterFactory implements HttpFilterFactory {
   readonly settings: RouterSettings;
@@ -19,7 +19,7 @@ export class RouterFilterFactory implements HttpFilterFactory {
   readonly routeStats: RouteStatsTable;
   readonly upstreamLoggers: readonly AccessLogger[];
   #shadows: RouterFilterFactory | null;
-  #shadowRoute: (Route & { readonly action: RouteAction }) | null;
+  #detachedRoute: (Route & { readonly action: RouteAction }) | null;
 
   constructor(settings: RouterSettings, deps: FilterDeps) {
     this.settings = settings;
@@ -30,7 +30,7 @@ export class RouterFilterFactory implements HttpFilterFactory {
     this.routeStats = new RouteStatsTable(deps.rootScope);
     this.upstreamLoggers = settings.upstreamLogs.map((log) => deps.newAccessLogger!(log));
     this.#shadows = null;
-    this.#shadowRoute = null;
+    this.#detachedRoute = null;
   }
 
   /** Makes the filters of mirrored requests: they are counted apart from those of clients. */
@@ -42,10 +42,11 @@ export class RouterFilterFactory implements HttpFilterFactory {
     return this.#shadows;
   }
 
-  /** The route of mirrored requests; its timeout is nearly always the one that was asked for last. */
-  shadowRoute(timeoutMs: number): Route {
-    if (this.#shadowRoute === null || this.#shadowRoute.action.timeoutMs !== timeoutMs) this.#shadowRoute = makeShadowRoute(timeoutMs);
-    return this.#shadowRoute;
+  /** The route of requests that no client waits for; its timeout is nearly always the one that was asked for last. */
+  detachedRoute(timeoutMs: number): Route {
+    if (this.#detachedRoute === null || this.#detachedRoute.action.timeoutMs !== timeoutMs)
+      this.#detachedRoute = makeDetachedRoute(timeoutMs);
+    return this.#detachedRoute;
   }
 
   newFilter(): HttpFilter {

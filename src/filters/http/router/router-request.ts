@@ -1,5 +1,6 @@
 /** What the router knows of a request: where it goes, how long it may take, and what balancing may look at. */
 import type { Cluster, HttpPool, LbContext } from '../../../cluster/api.ts';
+import type { AttemptTrace } from '../../../http/active-trace.ts';
 import type { RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import type { ConnectionInfo, StreamInfo } from '../../../http/stream-info.ts';
@@ -118,6 +119,13 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
   /** null: tries are not logged. */
   openLog(picked: Host): UpstreamLog | null {
     return this.factory.upstreamLoggers.length === 0 ? null : new UpstreamLog(this.factory, this.stream, picked);
+  }
+
+  /** null: tries have no spans of their own. */
+  openTrace(): AttemptTrace | null {
+    const info = this.stream.info;
+    if (info.trace === null) return null;
+    return info.trace.startAttempt(info, info.attemptCount, this.factory.settings.startChildSpan);
   }
 
   /** suppress_grpc_request_failure_code_stats. */

@@ -3,6 +3,8 @@ export interface RouterSettings {
   /** Response codes and times are counted per cluster. */
   readonly dynamicStats: boolean;
   readonly suppressEnvoyHeaders: boolean;
+  /** Tries have spans of their own, whatever the connection manager says. */
+  readonly startChildSpan: boolean;
   /** `x-envoy-expected-rq-timeout-ms` of the request is its timeout, and is kept. */
   readonly respectExpectedRqTimeout: boolean;
   /** Lower-case names of x-envoy headers that have to be well formed. */

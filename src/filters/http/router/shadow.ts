@@ -2,13 +2,10 @@
  * Copies of a request for the clusters of its mirror policies. Each goes through a router filter of its own, which counts and times it
  * out like any request, and whose answer nobody gets. A mirror that cannot keep up loses its copy: the request itself never waits for it.
  */
-import type { ClusterManager } from '../../../cluster/api.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { StreamInfo } from '../../../http/stream-info.ts';
-import type { Route, RouteAction } from '../../../route/route.ts';
-import type { Clock } from '../../../runtime/clock.ts';
-import type { Random } from '../../../runtime/random.ts';
-import type { HttpFilter, TerminalHttpStream } from '../../api.ts';
+import type { TerminalHttpStream } from '../../api.ts';
+import { DetachedStream } from './detached-stream.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
 import type { RouterRequest } from './router-request.ts';
 
@@ -56,47 +53,17 @@ export function prepareShadows(router: RouterRequest): Shadows | null {
   return streams.length === 0 ? null : new Shadows(streams);
 }
 
-class ShadowStream implements TerminalHttpStream {
-  readonly info: StreamInfo;
-  readonly random: Random;
-  readonly clock: Clock;
-  readonly clusters: ClusterManager;
-  readonly requestHeaders: RequestHeaders;
-  readonly route: Route;
-  readonly clusterName: string;
-  readonly bufferLimit: number;
-  readonly responseHeaders = null;
-  readonly isTunnel = false;
-  requestEnded: boolean;
-  responseStarted: boolean;
-  ended: boolean;
-  readonly #router: HttpFilter;
+class ShadowStream extends DetachedStream {
   #pauses: number;
   /** What came while the mirror could take no more. */
   #excess: number;
 
   constructor(main: TerminalHttpStream, headers: RequestHeaders, cluster: string, factory: RouterFilterFactory, timeoutMs: number) {
     const { clock, info } = main;
-    this.info = new StreamInfo(info.connection, clock.nowMs(), clock.wallMs(), info.randomValue);
-    this.info.requestHeaders = headers;
-    this.random = main.random;
-    this.clock = clock;
-    this.clusters = main.clusters;
-    this.requestHeaders = headers;
-    this.route = factory.shadowRoute(timeoutMs);
-    this.clusterName = cluster;
-    this.bufferLimit = main.bufferLimit;
-    this.requestEnded = false;
-    this.responseStarted = false;
-    this.ended = false;
-    this.#router = factory.newFilter();
+    const own = new StreamInfo(info.connection, clock.nowMs(), clock.wallMs(), info.randomValue);
+    super(main, own, headers, cluster, factory.detachedRoute(timeoutMs), factory.newFilter(), main.bufferLimit);
     this.#pauses = 0;
     this.#excess = 0;
-  }
-
-  start(end: boolean): void {
-    this.requestEnded = end;
-    this.#router.onRequestHeaders(this, this.requestHeaders, end);
   }
 
   data(chunk: Buffer, end: boolean): void {
@@ -110,13 +77,13 @@ class ShadowStream implements TerminalHttpStream {
       }
     }
     this.requestEnded = end;
-    this.#router.onRequestData(this, chunk, end);
+    this.router.onRequestData(this, chunk, end);
   }
 
   trailers(trailers: HeaderMap): void {
     if (this.ended) return;
     this.requestEnded = true;
-    this.#router.onRequestTrailers(this, trailers);
+    this.router.onRequestTrailers(this, trailers);
   }
 
   cancel(): void {
@@ -125,94 +92,25 @@ class ShadowStream implements TerminalHttpStream {
 
   // ── for the router filter ──
 
-  pauseRequest(pause: boolean): void {
+  override pauseRequest(pause: boolean): void {
     this.#pauses += pause ? 1 : -1;
     if (this.#pauses === 0) this.#excess = 0;
   }
 
-  respondHeaders(_headers: ResponseHeaders, end: boolean): void {
+  override respondHeaders(_headers: ResponseHeaders, end: boolean): void {
     this.responseStarted = true;
     if (end) this.reset();
   }
 
-  respondData(_chunk: Buffer, end: boolean): void {
+  override respondData(_chunk: Buffer, end: boolean): void {
     if (end) this.reset();
   }
 
-  respondTrailers(): void {
+  override respondTrailers(): void {
     this.reset();
   }
 
-  localReply(): void {
+  override localReply(): void {
     this.reset();
   }
-
-  reset(): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.#router.onStreamEnd(this);
-  }
-
-  respond1xx(): void {}
-  setWatermarkListener(): void {}
-  clearRouteCache(): void {}
-  routeSettings<T>(): T | null {
-    return null;
-  }
-  continueRequest(): void {}
-  continueResponse(): void {}
-  injectRequestData(): void {}
-  injectResponseData(): void {}
-  holdRequest(): void {}
-  holdResponse(): void {}
-  recreate(): boolean {
-    return false;
-  }
-}
-
-const NOTHING = () => undefined;
-
-/** What a copy is told by its route: the time that the request itself may take, and else nothing. */
-export function makeShadowRoute(timeoutMs: number): Route & { readonly action: RouteAction } {
-  return {
-    name: '',
-    virtualHost: {
-      name: '',
-      includeRequestAttemptCount: false,
-      includeAttemptCountInResponse: false,
-      includeIsTimeoutRetryHeader: false,
-      virtualCluster: () => '',
-    },
-    statPrefix: '',
-    metadata: null,
-    direct: null,
-    action: {
-      clusterName: () => '',
-      clusterNotFoundStatus: 503,
-      timeoutMs,
-      idleTimeoutMs: null,
-      maxStreamDurationMs: null,
-      grpcTimeoutHeaderMaxMs: null,
-      grpcTimeoutHeaderOffsetMs: 0,
-      maxGrpcTimeoutMs: null,
-      grpcTimeoutOffsetMs: 0,
-      retryPolicy: null,
-      hedgeOnPerTryTimeout: false,
-      priority: 0,
-      autoHostRewrite: false,
-      appendXForwardedHost: false,
-      upgrades: null,
-      connectTerminates: false,
-      internalRedirect: null,
-      requestBufferLimit: null,
-      mirrors: [],
-      hash: () => null,
-      metadataMatch: null,
-    },
-    filterSettings: NOTHING,
-    filterDisabled: NOTHING,
-    allFilterSettings: () => [],
-    finalizeRequestHeaders: NOTHING,
-    finalizeResponseHeaders: NOTHING,
-  };
 }

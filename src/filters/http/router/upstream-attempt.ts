@@ -3,9 +3,10 @@
  * comes before the connection is there, holds the downstream back while upstream cannot take more, and owns the timers of the try.
  */
 import type { ConnectionTimes, HttpPool, PoolClient } from '../../../cluster/api.ts';
+import type { ActiveTrace, AttemptTrace } from '../../../http/active-trace.ts';
 import type { RequestEncoder } from '../../../http/codec.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
-import { ResetReason } from '../../../http/reset-reason.ts';
+import { RESET_REASON_TEXT, ResetReason } from '../../../http/reset-reason.ts';
 import { Flag } from '../../../http/response-flags.ts';
 import type { Host, HostResult } from '../../../lb/host.ts';
 import { keepChunk } from '../../../net/connection.ts';
@@ -32,6 +33,8 @@ export interface AttemptParent {
   maxStreamDurationMs(): number;
   /** null: this try is not logged. */
   openLog(picked: Host): UpstreamLog | null;
+  /** null: it has no span of its own. */
+  openTrace(): AttemptTrace | null;
   onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder, opened: ConnectionTimes | null): void;
   /** A WebSocket handshake got neither 101 nor an error. */
   onAttemptRefusesUpgrade(attempt: UpstreamAttempt, headers: ResponseHeaders): void;
@@ -75,6 +78,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
   /** It was slow, and another try was made beside it. */
   hedged: boolean;
   readonly #log: UpstreamLog | null;
+  readonly #trace: AttemptTrace | null;
   #encoder: RequestEncoder | null;
   #inPool: boolean;
   #over: boolean;
@@ -113,6 +117,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.idleSinceMs = -1;
     this.hedged = false;
     this.#log = parent.openLog(host);
+    this.#trace = stream.info.trace === null ? null : parent.openTrace();
     this.#encoder = null;
     this.#inPool = false;
     this.#over = false;
@@ -216,6 +221,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     const encoder = this.#encoder;
     const inPool = this.#inPool;
     const complete = this.complete;
+    if (this.#trace !== null && !complete) this.#trace.onCanceled();
     this.finish();
     if (inPool) this.#pool.cancel(this);
     else if (encoder !== null && !complete) encoder.reset(ResetReason.LocalReset);
@@ -227,6 +233,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.#over = true;
     this.#inPool = false;
     if (this.#log !== null) this.#log.onEnd();
+    if (this.#trace !== null) this.#trace.finish();
     const encoder = this.#encoder;
     this.#encoder = null;
     this.#held = null;
@@ -248,6 +255,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     if (host.monitor !== null) host.monitor.onConnected();
     this.#parent.onAttemptReady(this, encoder, opened);
     if (this.#log !== null) this.#log.onReady(encoder, host, opened);
+    if (this.#stream.info.trace !== null) this.#propagate(this.#stream.info.trace, encoder, host);
     if (this.#perTryTimer === null && this.#perTryIdleTimer === null) {
       if (this.#parent.requestComplete) this.#armPerTry();
       else this.#timersAtRequestEnd = true;
@@ -290,6 +298,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.awaitingHeaders = false;
     this.#responseEnd = end;
     if (this.#log !== null) this.#log.onHeaders(headers);
+    if (this.#trace !== null) this.#trace.onHeaders(headers);
     const host = this.host;
     if (host !== null && host.failureReporter !== null && headers.has('x-envoy-immediate-health-check-fail'))
       host.failureReporter.reportFailing(host);
@@ -316,6 +325,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     if (this.#over) return;
     this.#responseEnd = true;
     if (this.#log !== null) this.#log.onTrailers(trailers);
+    if (this.#trace !== null) this.#trace.onTrailers(trailers);
     this.#parent.onAttemptTrailers(this, trailers);
   }
 
@@ -355,8 +365,19 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.#parent.onAttemptTimeout(this, true);
   }
 
+  /** What goes upstream names the span that it belongs to. */
+  #propagate(trace: ActiveTrace, encoder: RequestEncoder, host: Host): void {
+    if (this.#trace === null) {
+      trace.inject(this.#headers);
+      return;
+    }
+    this.#trace.onReady(host.address, encoder.protocol);
+    this.#trace.inject(this.#headers);
+  }
+
   #flag(flag: number): void {
     if (this.#log !== null) this.#log.info.flags |= flag;
+    if (this.#trace !== null) this.#trace.onFlag(flag);
   }
 
   #end(reason: ResetReason, transportFailure: string): void {
@@ -364,6 +385,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     // The stream is gone already: nothing is left to be reset or resumed.
     this.#encoder = null;
     this.#flag(resetFlag(reason));
+    if (this.#trace !== null) this.#trace.onReset(RESET_REASON_TEXT[reason]!);
     this.finish();
     // A full circuit breaker is the cluster's doing, not the host's; and hosts may close connections that are idle.
     const innocent = reason === ResetReason.Overflow || reason === ResetReason.ConnectionTerminationUnread;

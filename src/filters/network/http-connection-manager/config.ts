@@ -29,6 +29,7 @@ import { parseCidr } from '../../../net/cidr.ts';
 import { compileHeaderAdds } from '../../../route/config.ts';
 import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
+import { compileTracing } from '../../../tracing/config.ts';
 import type { LocalReplySettings } from './local-reply.ts';
 import type { HcmSettings, HttpFilterSettings, OriginalIpDetectionSettings } from './settings.ts';
 
@@ -43,6 +44,8 @@ export interface HcmCompilers {
   /** Notes the subscription. */
   rds(message: Rds, statPrefix: string, at: CompileContext): void;
   readonly strictHttp1: boolean;
+  /** null: it may come later (CDS). */
+  clusterExists(name: string): boolean | null;
 }
 
 const XFF_TYPE = 'envoy.extensions.http.original_ip_detection.xff.v3.XffConfig';
@@ -61,6 +64,7 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
   const common = message.commonHttpProtocolOptions;
   const specifier = message.routeSpecifier;
   const accessLogOptions = message.accessLogOptions;
+  const requestId = compileRequestIdExtension(message, at);
   const streamError = message.streamErrorOnInvalidHttpMessage ?? false;
 
   if (specifier.case === undefined) at.error('one of route_config, rds and scoped_routes must be set');
@@ -116,7 +120,13 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
     generateRequestId: message.generateRequestId ?? true,
     preserveExternalRequestId: message.preserveExternalRequestId,
     alwaysSetRequestIdInResponse: message.alwaysSetRequestIdInResponse,
-    packTraceReason: compileRequestIdExtension(message, at),
+    packTraceReason: requestId?.packTraceReason ?? true,
+    tracing:
+      message.tracing === undefined
+        ? null
+        : compileTracing(message.tracing, requestId?.useRequestIdForTraceSampling ?? true, at.field('tracing'), (name) =>
+            compilers.clusterExists(name),
+          ),
     normalizePath: message.normalizePath ?? false,
     normalizePathUnset: message.normalizePath === undefined,
     mergeSlashes: message.mergeSlashes,
@@ -232,12 +242,11 @@ function compileIpDetection(message: HttpConnectionManager, at: CompileContext):
   return null;
 }
 
-/** @returns pack_trace_reason */
-function compileRequestIdExtension(message: HttpConnectionManager, at: CompileContext): boolean {
+/** null: the defaults. */
+function compileRequestIdExtension(message: HttpConnectionManager, at: CompileContext): UuidRequestIdConfig | null {
   const any = message.requestIdExtension?.typedConfig;
-  if (any === undefined) return true;
-  const config = at.field('request_id_extension').field('typed_config').unpackAs<UuidRequestIdConfig>(any, UUID_TYPE);
-  return config?.packTraceReason ?? true;
+  if (any === undefined) return null;
+  return at.field('request_id_extension').field('typed_config').unpackAs<UuidRequestIdConfig>(any, UUID_TYPE);
 }
 
 function compileLocalReply(message: LocalReplyConfig, at: CompileContext): LocalReplySettings {

@@ -43,6 +43,7 @@ export function createHttpConnectionManager(settings: HcmSettings, deps: Network
     http1Stats: new Http1Stats(deps.rootScope),
     http2Stats: () => (http2Stats ??= new Http2Stats(deps.rootScope)),
     stats: new HcmStats(scope, listenerScope),
+    tracing: settings.tracing === null ? null : (deps.newRequestTracing?.(settings.tracing, scope, settings.packTraceReason) ?? null),
   });
   if (settings.routeConfig !== null) prepareRoutes(settings.routeConfig, filters);
   return { manager, newFilter: (callbacks) => manager.newConnection(callbacks) };

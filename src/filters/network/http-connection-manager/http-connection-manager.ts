@@ -8,6 +8,7 @@ import type { Route, RouteTable } from '../../../route/route.ts';
 import { HttpDate } from '../../../runtime/http-date.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import { NEVER_OVERLOADED, type OverloadState } from '../../../runtime/overload.ts';
+import type { RequestTracing } from '../../../tracing/request-tracing.ts';
 import type { AccessLogger, FilterDeps, HttpFilter, HttpFilterFactory, NetworkFilter, NetworkFilterCallbacks } from '../../api.ts';
 import { looksAtResponses, ResponseSide, type ResponseSink } from '../../chain.ts';
 import type { HcmStats } from './hcm-stats.ts';
@@ -37,6 +38,7 @@ export interface HcmParts {
   /** Asked when the first HTTP/2 connection comes. */
   readonly http2Stats: () => Http2Stats;
   readonly stats: HcmStats;
+  readonly tracing: RequestTracing | null;
 }
 
 export class HttpConnectionManager {
@@ -51,6 +53,7 @@ export class HttpConnectionManager {
   readonly requestMutation: RequestMutation;
   readonly responseMutation: ResponseMutation;
   readonly overload: OverloadState;
+  readonly tracing: RequestTracing | null;
   readonly leavesPathAlone: boolean;
   readonly leavesHostAlone: boolean;
   readonly #filters: readonly ConfiguredFilter[];
@@ -69,6 +72,7 @@ export class HttpConnectionManager {
     this.requestMutation = new RequestMutation(settings, deps.localInfo, deps.random);
     this.responseMutation = new ResponseMutation(settings, new HttpDate(deps.clock));
     this.overload = deps.overload ?? NEVER_OVERLOADED;
+    this.tracing = parts.tracing;
     this.leavesPathAlone = leavesPathAlone(settings);
     this.leavesHostAlone = leavesHostAlone(settings);
     this.#filters = parts.filters;
@@ -113,9 +117,14 @@ export class HttpConnectionManager {
   onRedirected(info: StreamInfo, nowMs: number): void {
     info.endMs = nowMs;
     this.stats.rqTime.record(nowMs - info.startMs);
-    this.log(info, 'DownstreamEnd');
+    this.onEnded(info);
     this.stats.rqTotal.inc();
     (info.protocol === 'HTTP/2' ? this.stats.rqHttp2Total : this.stats.rqHttp1Total).inc();
+  }
+
+  onEnded(info: StreamInfo): void {
+    if (info.trace !== null) info.trace.finish(info);
+    this.log(info, 'DownstreamEnd');
   }
 
   log(info: StreamInfo, type: string): void {

@@ -337,6 +337,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     const info = this.info;
     const now = this.clock.nowMs();
     const switching = this.isTunnel && (headers.status === 101 || (this.#headers!.method === 'CONNECT' && headers.status < 300));
+    if (info.trace !== null) info.trace.onResponseHeaders(headers);
     manager.responseMutation.mutate(headers, this.#headers, switching, this.isTunnel);
     this.#responseHeaders = headers;
     this.responseStarted = true;
@@ -444,6 +445,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
         return false;
       }
     }
+    if (manager.tracing !== null) manager.tracing.begin(headers, this.info, route?.tracing ?? null);
     this.#filters = manager.newFilters(route);
     this.#request = new RequestSide(this, this.#filters, this);
     this.#response = manager.newResponseSide(this, this.#filters);
@@ -480,9 +482,8 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   #finish(): void {
     if (this.ended) return;
     const info = this.info;
-    const clock = this.clock;
     const stats = this.manager.stats;
-    info.endMs = info.lastDownstreamTxMs >= 0 ? info.lastDownstreamTxMs : clock.nowMs();
+    info.endMs = info.lastDownstreamTxMs >= 0 ? info.lastDownstreamTxMs : this.clock.nowMs();
     if (this.#isLocalReply && info.responseCodeDetails === '') info.responseCodeDetails = 'direct_response';
     this.ended = true;
     for (let i = 0; i < this.#filters.length; i++) this.#filters[i]!.onStreamEnd(this);
@@ -490,7 +491,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     stats.rqActive.dec();
     stats.rqTime.record(info.endMs - info.startMs);
     if (this.isTunnel) stats.cxUpgradesActive.dec();
-    this.manager.log(info, 'DownstreamEnd');
+    this.manager.onEnded(info);
     this.connection.onStreamEnd(this);
   }
 }

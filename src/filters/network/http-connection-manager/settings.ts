@@ -5,6 +5,7 @@ import type { Http1Settings } from '../../../http/h1/settings.ts';
 import type { Http2Settings } from '../../../http/h2/settings.ts';
 import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
+import type { TracingSettings } from '../../../tracing/settings.ts';
 import type { ClientCertDetails, ForwardClientCert } from './client-certificate.ts';
 import type { LocalReplySettings } from './local-reply.ts';
 
@@ -42,6 +43,8 @@ export interface HcmSettings {
   readonly alwaysSetRequestIdInResponse: boolean;
   /** uuid extension's pack_trace_reason. */
   readonly packTraceReason: boolean;
+  /** null = nothing is traced. */
+  readonly tracing: TracingSettings | null;
   readonly normalizePath: boolean;
   /** The configuration does not say: the runtime key http_connection_manager.normalize_path does. */
   readonly normalizePathUnset: boolean;

@@ -1,0 +1,94 @@
+/** Tracing as compiled: of a connection manager, of its provider, of a route. Source: HttpConnectionManager.Tracing, envoy.config.trace.v3, envoy.config.route.v3.Tracing and Decorator. */
+import type { FractionSettings } from '../runtime/runtime.ts';
+
+/** With the runtime keys tracing.client_enabled, tracing.random_sampling and tracing.global_enabled. */
+export interface SamplingSettings {
+  readonly client: FractionSettings;
+  readonly random: FractionSettings;
+  readonly overall: FractionSettings;
+}
+
+/** A tag that the configuration asks for. Text is wire text (one char a byte); '' as default = the tag is left out. */
+export type CustomTagSettings =
+  | { readonly kind: 'literal'; readonly tag: string; readonly value: string }
+  | { readonly kind: 'environment'; readonly tag: string; readonly name: string; readonly defaultValue: string }
+  | { readonly kind: 'request_header'; readonly tag: string; readonly name: string; readonly defaultValue: string }
+  | {
+      readonly kind: 'metadata';
+      readonly tag: string;
+      readonly of: 'request' | 'route' | 'cluster' | 'host';
+      readonly key: string;
+      readonly path: readonly string[];
+      readonly defaultValue: string;
+    }
+  /** A format with %OPERATORS%. */
+  | { readonly kind: 'value'; readonly tag: string; readonly format: string };
+
+export interface TracingSettings {
+  /** null: the decision is made and counted, and nothing comes of it. */
+  readonly provider: TracerSettings | null;
+  readonly sampling: SamplingSettings;
+  readonly verbose: boolean;
+  readonly maxPathTagLength: number;
+  readonly customTags: readonly CustomTagSettings[];
+  readonly spawnUpstreamSpan: boolean;
+  /** The uuid extension's: without it every request is sampled. */
+  readonly useRequestIdForSampling: boolean;
+  /** The upstream gets no trace headers from here. */
+  readonly noContextPropagation: boolean;
+}
+
+/** What a route says of its requests' traces. */
+export interface RouteTracingSettings {
+  /** null = the connection manager's. */
+  readonly sampling: SamplingSettings | null;
+  readonly customTags: readonly CustomTagSettings[];
+  /** decorator.operation; ''. */
+  readonly operation: string;
+  /** The other side is told of it. */
+  readonly propagate: boolean;
+}
+
+export type TracerSettings = ZipkinSettings | OpenTelemetrySettings;
+
+export interface ZipkinSettings {
+  readonly kind: 'zipkin';
+  readonly cluster: string;
+  /** Path of the collector's endpoint. */
+  readonly path: string;
+  readonly authority: string;
+  readonly format: 'json' | 'proto';
+  /** 0 = tracing.zipkin.request_timeout says. */
+  readonly timeoutMs: number;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly traceId128: boolean;
+  /** The first 32 bits of a 128-bit trace id are the time in seconds. */
+  readonly timestampTraceIds: boolean;
+  readonly sharedSpanContext: boolean;
+  readonly splitSpans: boolean;
+  /** traceparent too: read where there is no B3, and sent beside it. */
+  readonly w3c: boolean;
+}
+
+export interface OpenTelemetrySettings {
+  readonly kind: 'opentelemetry';
+  readonly protocol: 'http' | 'grpc';
+  readonly cluster: string;
+  readonly path: string;
+  readonly authority: string;
+  /** 0 = tracing.opentelemetry.request_timeout says. */
+  readonly timeoutMs: number;
+  readonly headers: readonly (readonly [string, string])[];
+  /** Spans that wait at most. */
+  readonly maxCacheSize: number;
+  /** service.name and what resource detectors found. */
+  readonly resource: readonly (readonly [string, string])[];
+  readonly sdkAttributes: boolean;
+  readonly instrumentationScope: boolean;
+  readonly sampler: OtelSamplerSettings | null;
+}
+
+export type OtelSamplerSettings =
+  | { readonly kind: 'always_on' }
+  | { readonly kind: 'ratio'; readonly numerator: number; readonly denominator: number }
+  | { readonly kind: 'parent_based'; readonly root: OtelSamplerSettings };
