@@ -23,7 +23,7 @@ export interface CopyTrace {
 export interface AttemptTrace {
   inject(headers: RequestHeaders): void;
   onReady(host: Address, protocol: string): void;
-  onHeaders(headers: ResponseHeaders): void;
+  onHeaders(headers: ResponseHeaders, end: boolean): void;
   onTrailers(trailers: HeaderMap): void;
   /** Bits of Flag. */
   onFlag(flag: number): void;

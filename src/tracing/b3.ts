@@ -52,12 +52,9 @@ export class B3Context {
   }
 
   #readTraceParent(value: string | undefined): void {
-    if (value === undefined) return;
     const parent = this.#traceParent;
-    if (!parent.parse(value)) {
-      this.invalid = true;
-      return;
-    }
+    // One that cannot be read counts as none here.
+    if (value === undefined || !parent.parse(value)) return;
     this.found = true;
     if (this.sampled < 0) this.sampled = parent.sampled ? 1 : 0;
     this.traceId = parseTraceId(parent.traceId);

@@ -205,6 +205,7 @@ class TryTrace implements AttemptTrace, UpstreamFacts {
   address: string;
   status: number;
   flags: number;
+  lastRxMs: number;
 
   constructor(tracing: RequestTracing, span: Span, info: StreamInfo, route: RouteTracingSettings | null) {
     this.#tracing = tracing;
@@ -216,6 +217,7 @@ class TryTrace implements AttemptTrace, UpstreamFacts {
     this.address = '';
     this.status = 0;
     this.flags = 0;
+    this.lastRxMs = -1;
   }
 
   inject(headers: RequestHeaders): void {
@@ -225,7 +227,8 @@ class TryTrace implements AttemptTrace, UpstreamFacts {
     this.address = host.text;
     this.protocol = protocol;
   }
-  onHeaders(headers: ResponseHeaders): void {
+  onHeaders(headers: ResponseHeaders, end: boolean): void {
+    if (end) this.lastRxMs = this.#tracing.clock.nowMs();
     this.status = headers.status;
     tagGrpcResponse(this.#span, headers);
   }
@@ -245,7 +248,7 @@ class TryTrace implements AttemptTrace, UpstreamFacts {
   finish(): void {
     const span = this.#span;
     if (!span.sampled) return;
-    tagUpstream(span, this, this.#info, this.#tracing.customTags(this.#route));
+    tagUpstream(span, this, this.#info, this.#tracing.settings.verbose, this.#tracing.customTags(this.#route));
     span.finish(span.startMs + (this.#tracing.clock.nowMs() - this.#startMs));
   }
 }

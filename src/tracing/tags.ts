@@ -54,10 +54,16 @@ export interface UpstreamFacts {
   readonly status: number;
   /** Bits of Flag. */
   readonly flags: number;
+  /** The response had no body, and came then; -1. */
+  readonly lastRxMs: number;
 }
 
-/** @param info of the whole request: it names the cluster */
-export function tagUpstream(span: Span, facts: UpstreamFacts, info: StreamInfo, custom: readonly CustomTag[]): void {
+/** @param info of the whole request: it names the cluster, and knows the moments of its last try */
+export function tagUpstream(span: Span, facts: UpstreamFacts, info: StreamInfo, verbose: boolean, custom: readonly CustomTag[]): void {
+  if (verbose) {
+    addUpstreamTimings(span, info);
+    if (info.lastUpstreamRxMs < 0) addTiming(span, info, 'last_upstream_rx_byte_received', facts.lastRxMs);
+  }
   span.setTag('http.protocol', facts.protocol || '-');
   if (facts.address !== '') {
     span.setTag('upstream_address', facts.address);
@@ -96,14 +102,20 @@ export function tagGrpcResponse(span: Span, fields: HeaderMap): void {
 }
 
 function addTimings(span: Span, info: StreamInfo): void {
-  const add = (name: string, ms: number): void => {
-    if (ms >= 0) span.addEvent(name, info.startWallMs + (ms - info.startMs));
-  };
-  add('last_downstream_rx_byte_received', info.lastDownstreamRxMs);
-  add('first_upstream_tx_byte_sent', info.firstUpstreamTxMs);
-  add('last_upstream_tx_byte_sent', info.lastUpstreamTxMs);
-  add('first_upstream_rx_byte_received', info.firstUpstreamRxMs);
-  add('last_upstream_rx_byte_received', info.lastUpstreamRxMs);
-  add('first_downstream_tx_byte_sent', info.firstDownstreamTxMs);
-  add('last_downstream_tx_byte_sent', info.lastDownstreamTxMs);
+  addTiming(span, info, 'last_downstream_rx_byte_received', info.lastDownstreamRxMs);
+  addUpstreamTimings(span, info);
+  addTiming(span, info, 'first_downstream_tx_byte_sent', info.firstDownstreamTxMs);
+  addTiming(span, info, 'last_downstream_tx_byte_sent', info.lastDownstreamTxMs);
+}
+
+function addUpstreamTimings(span: Span, info: StreamInfo): void {
+  addTiming(span, info, 'first_upstream_tx_byte_sent', info.firstUpstreamTxMs);
+  addTiming(span, info, 'last_upstream_tx_byte_sent', info.lastUpstreamTxMs);
+  addTiming(span, info, 'first_upstream_rx_byte_received', info.firstUpstreamRxMs);
+  addTiming(span, info, 'last_upstream_rx_byte_received', info.lastUpstreamRxMs);
+}
+
+/** @param ms Clock.nowMs(); -1 = it has not come to that */
+function addTiming(span: Span, info: StreamInfo, name: string, ms: number): void {
+  if (ms >= 0) span.addEvent(name, info.startWallMs + (ms - info.startMs));
 }

@@ -33,7 +33,7 @@ export function encodeZipkinJson(spans: readonly Span[], options: ZipkinFormatOp
         ...(span.parentId === '' ? {} : { parentId: span.parentId }),
         id: span.id,
         kind: span.kind,
-        name: text(span.name),
+        ...(span.name === '' ? {} : { name: text(span.name) }),
         timestamp: micros(span.startMs),
         duration: durationOf(span),
         localEndpoint,
@@ -51,9 +51,10 @@ function annotations(span: Span): { timestamp: number; value: string }[] {
   return list;
 }
 
+/** Envoy leaves empty ones out. */
 function tags(span: Span): Record<string, string> {
   const record: Record<string, string> = {};
-  for (let i = 0; i < span.tags.length; i += 2) record[text(span.tags[i]!)] = text(span.tags[i + 1]!);
+  for (let i = 0; i < span.tags.length; i += 2) if (span.tags[i + 1] !== '') record[text(span.tags[i]!)] = text(span.tags[i + 1]!);
   return record;
 }
 
@@ -79,8 +80,10 @@ export function encodeZipkinProto(spans: readonly Span[], options: ZipkinFormatO
       .message(8, endpoint);
     for (const { timestamp, value } of annotations(span))
       message.message(10, new ProtobufWriter().fixed64(1, BigInt(timestamp)).text(2, value));
-    for (let i = 0; i < span.tags.length; i += 2)
+    for (let i = 0; i < span.tags.length; i += 2) {
+      if (span.tags[i + 1] === '') continue;
       message.message(11, new ProtobufWriter().text(1, span.tags[i]!).text(2, span.tags[i + 1]!));
+    }
     if (options.sharedSpanContext && span.kind === 'SERVER') message.varint(13, 1);
     list.message(1, message);
   }

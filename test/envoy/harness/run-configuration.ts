@@ -14,6 +14,7 @@ import { ProxyUnderTest } from './proxy-under-test.ts';
 import { announcesClose, RawClient } from './raw-client.ts';
 import { RecordingUpstream } from './recording-upstream.ts';
 import type { Case, Configuration, Parallel, Send } from './scenario.ts';
+import { nameIds, SpanServer } from './span-server.ts';
 import { playTls } from './tls-client.ts';
 import { pinTokens, tlsFixture } from './tls-fixture.ts';
 import { TlsUpstream } from './tls-upstream.ts';
@@ -28,7 +29,7 @@ export interface Observation {
 /** Statistics that depend on time or on chunk sizes. */
 const VARYING =
   /_bytes_|_ms$|_buffered$|\.worker_|watchdog|downstream_pre_cx|\.update_duration|_time$|assignment_|\.version$|http2\.nghttp2_/;
-const COMPARED = /^(http\.(?!admin|async)|cluster\.|tcp\.|listener\.(?!admin)|echo|direct_response|http2)/;
+const COMPARED = /^(http\.(?!admin|async)|cluster\.|tcp\.|listener\.(?!admin)|echo|direct_response|http2|tracing\.)/;
 
 setOwnAddresses(
   new Set(
@@ -48,6 +49,8 @@ export class ConfigurationRun {
   readonly #directory: string;
   /** Asked by health checks: `{{hc}}`. */
   readonly #checks: CheckServer;
+  /** Told of spans: `{{spans}}`. */
+  readonly #spans: SpanServer;
   #proxy: ProxyUnderTest | null = null;
 
   private constructor(
@@ -57,6 +60,7 @@ export class ConfigurationRun {
     tokens: Map<string, string>,
     directory: string,
     checks: CheckServer,
+    spans: SpanServer,
   ) {
     this.#configuration = configuration;
     this.#upstreams = upstreams;
@@ -64,6 +68,7 @@ export class ConfigurationRun {
     this.#tokens = tokens;
     this.#directory = directory;
     this.#checks = checks;
+    this.#spans = spans;
   }
 
   static async open(configuration: Configuration, binary: string): Promise<ConfigurationRun> {
@@ -87,6 +92,8 @@ export class ConfigurationRun {
     }
     const checks = new CheckServer();
     tokens.set('hc', String(await checks.listen()));
+    const spans = new SpanServer();
+    tokens.set('spans', String(await spans.listen()));
     for (const name of ['listener', 'listener2', 'admin', 'dead']) tokens.set(name, String(await freePort()));
     tokens.set('log', join(directory, 'access.log'));
     tokens.set('dir', directory);
@@ -94,7 +101,7 @@ export class ConfigurationRun {
       tokens.set('certs', tlsFixture().directory);
       for (const [name, pin] of pinTokens()) tokens.set(name, pin);
     }
-    const run = new ConfigurationRun(configuration, upstreams, http2Upstreams, tokens, directory, checks);
+    const run = new ConfigurationRun(configuration, upstreams, http2Upstreams, tokens, directory, checks, spans);
     for (const [name, kind] of Object.entries(configuration.tlsUpstreams ?? {})) {
       const upstream = new TlsUpstream(name, kind, Number(tokens.get(kind.to)));
       run.#tlsUpstreams.set(name, upstream);
@@ -125,6 +132,7 @@ export class ConfigurationRun {
 
   /** Sends one case and returns what client and upstreams saw. */
   async play(one: Case): Promise<string> {
+    this.#spans.forget();
     if (one.checks !== undefined) this.#checks.state = one.checks;
     for (const [name, upstream] of this.#upstreams) upstream.prepare(one.upstream?.[name] ?? []);
     for (const [name, upstream] of this.#http2Upstreams) upstream.prepare(one.http2Upstream?.[name] ?? []);
@@ -171,7 +179,9 @@ export class ConfigurationRun {
     if (one.admin !== undefined) seen.push(await this.#adminUntil(one));
     if (one.shows !== undefined) seen.push(this.#checks.seen(one.shows));
     if (one.file !== undefined) seen.push(await this.#fileWith(one.file.name, one.file.lines));
-    return normalise(seen.join('\n'), this.#names(sent.join('\n')));
+    if (one.spans !== undefined) seen.push(await this.#spans.report(one.spans));
+    const text = normalise(seen.join('\n'), this.#names(sent.join('\n')));
+    return one.spans === undefined ? text : nameIds(text, sent.join('\n'));
   }
 
   /** Statistics once they have come to rest, or as soon as they are equal to `expected`. */
@@ -200,6 +210,7 @@ export class ConfigurationRun {
     for (const upstream of this.#http2Upstreams.values()) await upstream.close();
     for (const upstream of this.#tlsUpstreams.values()) await upstream.close();
     await this.#checks.close();
+    await this.#spans.close();
     await rm(this.#directory, { recursive: true, force: true });
   }
 

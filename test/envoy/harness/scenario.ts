@@ -81,6 +81,8 @@ export interface Case {
   readonly shows?: string;
   /** Shows a file of `{{dir}}` once it has that many lines. */
   readonly file?: { readonly name: string; readonly lines: number };
+  /** Spans to wait for; all that came at the collector (`{{spans}}`) are shown, and ids are named by their order. */
+  readonly spans?: number;
   /** Answers are compared without regard to their order: round robin begins with any host. */
   readonly anyOrder?: boolean;
   /** The proxy has to close although no response says so. */

@@ -37,6 +37,7 @@ import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
 import { tls } from './tls.ts';
 import { topology } from './topology.ts';
+import { tracing } from './tracing.ts';
 import { tunnels } from './tunnels.ts';
 
 import { upstreamLogs } from './upstream-logs.ts';
@@ -62,6 +63,7 @@ export const areas: readonly Area[] = [
   edge,
   paths,
   logs,
+  tracing,
   tunnels,
   forwardProxy,
   http2,

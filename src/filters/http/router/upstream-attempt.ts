@@ -277,6 +277,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.#inPool = false;
     this.host = host;
     recordPoolFailure(this.#stream);
+    if (this.#trace !== null && host !== null) this.#trace.onReady(host.address, '');
     if (this.#log !== null) this.#log.info.upstreamTransportFailureReason = transportFailure;
     this.#end(reason, transportFailure);
   }
@@ -298,7 +299,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.awaitingHeaders = false;
     this.#responseEnd = end;
     if (this.#log !== null) this.#log.onHeaders(headers);
-    if (this.#trace !== null) this.#trace.onHeaders(headers);
+    if (this.#trace !== null) this.#trace.onHeaders(headers, end);
     const host = this.host;
     if (host !== null && host.failureReporter !== null && headers.has('x-envoy-immediate-health-check-fail'))
       host.failureReporter.reportFailing(host);

@@ -1,0 +1,116 @@
+/** The collector of both proxies' spans: takes Zipkin v2 JSON and OTLP over HTTP, and shows what came as comparable text. */
+import http from 'node:http';
+import type net from 'node:net';
+import { readOtlp } from '../../support/otlp-reader.ts';
+
+interface Shown {
+  /** What spans are sorted by: nothing that is random. */
+  readonly key: string;
+  readonly text: string;
+}
+
+interface ZipkinSpan {
+  readonly traceId: string;
+  readonly id: string;
+  readonly parentId?: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly timestamp: number;
+  readonly duration: number;
+  readonly shared?: boolean;
+  readonly localEndpoint: Readonly<Record<string, unknown>>;
+  readonly annotations?: readonly { readonly value: string; readonly timestamp: number }[];
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export class SpanServer {
+  readonly #server: http.Server;
+  #spans: Shown[] = [];
+
+  constructor() {
+    this.#server = http.createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const body = Buffer.concat(chunks);
+        const otlp = request.url?.startsWith('/v1/traces') === true;
+        const head = [`${request.method} ${request.url}`, ...shownHeaders(request.headers)].join('\n');
+        this.#spans.push(...(otlp ? fromOtlp(body) : fromZipkin(body)).map(({ key, text }) => ({ key, text: `${head}\n${text}` })));
+        response.statusCode = otlp ? 200 : 202;
+        response.end();
+      });
+    });
+  }
+
+  async listen(): Promise<number> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return (this.#server.address() as net.AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  forget(): void {
+    this.#spans = [];
+  }
+
+  /** All spans, once that many have come, or what there is. */
+  async report(count: number): Promise<string> {
+    for (let i = 0; i < 150 && this.#spans.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    // One too many would come at once.
+    if (count === 0) await new Promise((resolve) => setTimeout(resolve, 40));
+    const sorted = [...this.#spans].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    return sorted.map((span) => span.text).join('\n');
+  }
+}
+
+/** Names ids by the order in which they are met; those that the client sent stay. */
+export function nameIds(text: string, sent: string): string {
+  const names = new Map<string, string>();
+  return text.replace(/\b(?:[0-9a-f]{32}|[0-9a-f]{16})\b/g, (id) => {
+    if (sent.includes(id)) return id;
+    // A short trace id is written with zeros before it where it has to be long, and is the first span's id.
+    const [zeros, bare] = id.startsWith('0'.repeat(16)) ? ['0…', id.slice(16)] : ['', id];
+    const name = names.get(bare) ?? `{id ${names.size + 1}, ${bare.length}}`;
+    names.set(bare, name);
+    return zeros + name;
+  });
+}
+
+function shownHeaders(headers: http.IncomingHttpHeaders): string[] {
+  return Object.entries(headers)
+    .filter(([name]) => name !== 'user-agent')
+    .map(([name, value]) => `${name}: ${value}`);
+}
+
+function fromZipkin(body: Buffer): Shown[] {
+  return (JSON.parse(body.toString()) as ZipkinSpan[]).map((span) => {
+    const tags = Object.entries(span.tags ?? {}).sort();
+    const endpoint = Object.entries(span.localEndpoint).sort();
+    const ordered = (span.annotations ?? []).map((one) => one.value);
+    const inTime = span.timestamp > 0 && span.duration > 0;
+    return {
+      key: `${span.name} ${span.kind} ${span.tags?.['retry.count'] ?? ''}`,
+      text: [
+        `span "${span.name}" ${span.kind} trace ${span.traceId} id ${span.id} parent ${span.parentId ?? '-'}${span.shared === true ? ' shared' : ''}`,
+        `  of ${endpoint.map(([name, value]) => `${name}=${value}`).join(' ')}${inTime ? '' : ' [no time]'}`,
+        `  annotations ${ordered.join(' ')}`,
+        ...tags.map(([name, value]) => `  ${name}=${value}`),
+      ].join('\n'),
+    };
+  });
+}
+
+function fromOtlp(body: Buffer): Shown[] {
+  return readOtlp(body).map((span) => ({
+    key: `${span.name} ${span.kind} ${span.attributes['retry.count'] ?? ''}`,
+    text: [
+      `span "${span.name}" kind ${span.kind} trace ${span.traceId} id ${span.id} parent ${span.parentId || '-'} state "${span.traceState}"`,
+      `  of ${span.resource['service.name']} flags ${span.flags} status ${span.status}${span.endNanos > span.startNanos ? '' : ' [no time]'}`,
+      `  events ${span.events.join(' ')}`,
+      ...Object.entries(span.attributes).map(([name, value]) => `  ${name}=${value}`),
+    ].join('\n'),
+  }));
+}

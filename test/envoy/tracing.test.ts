@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { tracing } from './scenarios/tracing.ts';
+
+testArea(tracing);
