@@ -10,6 +10,7 @@ export interface BootstrapOptions {
   readonly resilience?: boolean;
   /** tcp_proxy instead of the HTTP connection manager. */
   readonly tcp?: boolean;
+  readonly tls?: TlsOptions | null;
   /** The upstream speaks HTTP/2. */
   readonly http2Upstream?: boolean;
   /** Further routes in front of the one that is used, and further virtual hosts and clusters. */
@@ -19,6 +20,17 @@ export interface BootstrapOptions {
   readonly endpointsPerExtraCluster?: number;
   /** Every extra route goes to an extra cluster of its own, as in a mesh. */
   readonly routesUseExtraClusters?: boolean;
+}
+
+/** Files of the certificates, and where TLS is spoken. */
+export interface TlsOptions {
+  /** With clients, or between two sidecars in one process: plain in, mutual TLS to `inner`, plain out. */
+  readonly where: 'downstream' | 'sidecars';
+  readonly authority: string;
+  readonly chain: string;
+  readonly key: string;
+  /** Port of the second sidecar's listener. */
+  readonly inner: number;
 }
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
@@ -36,6 +48,13 @@ export function bootstrap(options: BootstrapOptions): string {
   const http2 = options.http2Upstream === true ? HTTP2 : {};
   const watched = options.resilience === true ? WATCHED : {};
   const clusters: unknown[] = [{ ...cluster('upstream', [options.upstream]), ...http2, ...watched }];
+  const tls = options.tls ?? null;
+  const listeners: unknown[] = [];
+  if (tls?.where === 'sidecars') {
+    clusters.push({ ...cluster('inner', [tls.inner]), transport_socket: transportSocket('Upstream', tls) });
+    listeners.push(listener('bench', options.listener, connectionManager({ ...options, target: 'inner' })));
+    listeners.push({ ...listener('inner', tls.inner, filter, transportSocket('Downstream', tls)) });
+  } else listeners.push(listener('bench', options.listener, filter, tls === null ? null : transportSocket('Downstream', tls)));
   for (let i = 0; i < (options.extraClusters ?? 0); i++) {
     const ports = Array.from({ length: options.endpointsPerExtraCluster ?? 1 }, (_v, k) => 1 + ((i * 16 + k) % 60_000));
     clusters.push(cluster(`extra-${i}`, ports));
@@ -44,15 +63,39 @@ export function bootstrap(options: BootstrapOptions): string {
     node: { id: 'bench', cluster: 'bench' },
     admin: { address: address(options.admin) },
     static_resources: {
-      listeners: [{ name: 'bench', address: address(options.listener), filter_chains: [{ filters: [filter] }] }],
+      listeners,
       clusters,
     },
   });
 }
 
-function connectionManager(options: BootstrapOptions): unknown {
+function listener(name: string, port: number, filter: unknown, socket: object | null = null): object {
+  const chain = socket === null ? { filters: [filter] } : { filters: [filter], transport_socket: socket };
+  return { name, address: address(port), filter_chains: [chain] };
+}
+
+function transportSocket(side: 'Upstream' | 'Downstream', { where, authority, chain, key }: TlsOptions): object {
+  const mutual = where === 'sidecars';
+  const trusted = { trusted_ca: { filename: authority } };
+  // As meshes have it.
+  const tls_params = mutual ? { tls_maximum_protocol_version: 'TLSv1_3' } : {};
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': `${TYPE}.transport_sockets.tls.v3.${side}TlsContext`,
+      common_tls_context: {
+        tls_params,
+        tls_certificates: [{ certificate_chain: { filename: chain }, private_key: { filename: key } }],
+        ...(mutual ? { validation_context: trusted } : {}),
+      },
+      ...(mutual && side === 'Downstream' ? { require_client_certificate: true } : {}),
+    },
+  };
+}
+
+function connectionManager(options: BootstrapOptions & { readonly target?: string }): unknown {
   const action = {
-    cluster: 'upstream',
+    cluster: options.target ?? 'upstream',
     timeout: '15s',
     retry_policy: {
       retry_on: 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes',

@@ -11,6 +11,8 @@ export interface LoadRequest {
   readonly bodyBytes: number;
   /** HTTP/2 on 4 connections with 16 streams each, by h2load. */
   readonly http2?: boolean;
+  /** Over TLS; 'new' = a connection, and so a handshake, for each request. */
+  readonly tls?: 'kept' | 'new';
 }
 
 export interface LoadResult {
@@ -36,18 +38,19 @@ export function applyLoad(
   seconds: number,
   directory: string,
 ): Promise<LoadResult> {
-  const url = `http://127.0.0.1:${port}${request.path}`;
+  const url = `${request.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}${request.path}`;
   if (request.http2 === true) return h2load(url, seconds, directory);
   return generator === 'wrk' ? wrk(url, request, seconds, directory) : autocannon(url, request, seconds);
 }
 
 async function wrk(url: string, request: LoadRequest, seconds: number, directory: string): Promise<LoadResult> {
-  const script = join(directory, `wrk-${request.bodyBytes}.lua`);
+  const close = request.tls === 'new' ? 'wrk.headers["connection"] = "close"\n' : '';
+  const script = join(directory, `wrk-${request.bodyBytes}-${request.tls ?? ''}.lua`);
   const post = request.bodyBytes > 0 ? `wrk.method = "POST"\nwrk.body = string.rep("p", ${request.bodyBytes})\n` : '';
   // The text summary rounds to three digits; this prints the numbers themselves.
   writeFileSync(
     script,
-    `${post}function done(s, l, r)
+    `${post}${close}function done(s, l, r)
   local errors = s.errors.connect + s.errors.read + s.errors.write + s.errors.status + s.errors.timeout
   io.write(string.format("RESULT %d %d %d %d %d\\n", s.requests, s.duration, l:percentile(50), l:percentile(99), errors))
 end
@@ -64,7 +67,12 @@ end
 async function autocannon(url: string, request: LoadRequest, seconds: number): Promise<LoadResult> {
   const binary = createRequire(import.meta.url).resolve('autocannon/autocannon.js');
   const post = request.bodyBytes > 0 ? ['-m', 'POST', '-b', 'p'.repeat(request.bodyBytes)] : [];
-  const out = await run(process.execPath, [binary, '-j', '-n', '-c', String(CONNECTIONS), '-d', String(seconds), ...post, url], LOAD_CORE);
+  const close = request.tls === 'new' ? ['-H', 'connection=close'] : [];
+  const out = await run(
+    process.execPath,
+    [binary, ...close, '-j', '-n', '-c', String(CONNECTIONS), '-d', String(seconds), ...post, url],
+    LOAD_CORE,
+  );
   const result = JSON.parse(out) as {
     requests: { total: number };
     duration: number;

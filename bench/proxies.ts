@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findOutrider } from '../test/support/outrider.ts';
 import { findTool } from '../test/support/tool.ts';
-import { type BootstrapOptions, bootstrap } from './bootstrap.ts';
+import { type BootstrapOptions, bootstrap, type TlsOptions } from './bootstrap.ts';
 import { PROXY_CORE, Process } from './process.ts';
 
 export const PROXY_NAMES = ['outrider', 'envoy', 'nginx', 'haproxy', 'http-proxy', 'reply-from'] as const;
@@ -19,6 +19,8 @@ export interface Variant {
   readonly http2?: 'downstream' | 'both';
   /** See BootstrapOptions. */
   readonly resilience?: boolean;
+  /** Certificates, and where TLS is spoken. */
+  readonly tls?: Omit<TlsOptions, 'inner'>;
 }
 
 export interface RunningProxy {
@@ -39,6 +41,7 @@ export function whyNot(name: ProxyName, variant: Variant): string | null {
     if (findTool('h2load') === null) return 'h2load is not installed';
     if (name !== 'outrider' && name !== 'envoy') return 'HTTP/2 is compared with Envoy only';
   }
+  if (variant.tls !== undefined && name !== 'outrider' && name !== 'envoy') return 'TLS is compared with Envoy only';
   if (variant.resilience === true && name !== 'outrider' && name !== 'envoy') return 'resilience is compared with Envoy only';
   if (variant.tcp && (name === 'http-proxy' || name === 'reply-from' || name === 'nginx')) return 'no plain TCP';
   return null;
@@ -65,6 +68,7 @@ export async function startProxy(
         bootstrap({
           ...{ listener: port, admin, upstream, accessLog },
           ...{ tcp: variant.tcp, http2Upstream: variant.http2 === 'both', resilience: variant.resilience === true },
+          tls: variant.tls === undefined ? null : { ...variant.tls, inner: await freePort() },
           ...options,
         }),
       );

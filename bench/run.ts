@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { CertificateAuthority, type IssuedCertificate } from '../test/support/certificates.ts';
 import { defaultGenerator, type Generator, type LoadRequest } from './load.ts';
 import { measure, medians, type Sample, warmUp } from './measure.ts';
 import { PROXY_NAMES, type ProxyName, type RunningProxy, startProxy, type Variant, whyNot } from './proxies.ts';
@@ -26,6 +27,19 @@ interface Scenario {
 const HTTP: Variant = { tcp: false, accessLog: false };
 const TCP: Variant = { tcp: true, accessLog: false };
 const SMALL_HTTP2: LoadRequest = { path: '/', bodyBytes: 0, http2: true };
+let authority: CertificateAuthority | null = null;
+/** Certificates are made when a scenario needs them. */
+function withTls(where: 'downstream' | 'sidecars'): Variant {
+  return {
+    ...HTTP,
+    get tls() {
+      authority ??= new CertificateAuthority();
+      certificate ??= authority.issue({ sans: 'DNS:localhost,URI:spiffe://bench/sidecar' });
+      return { where, authority: authority.path, chain: certificate.chain, key: certificate.key };
+    },
+  };
+}
+let certificate: IssuedCertificate | null = null;
 const SCENARIOS: readonly Scenario[] = [
   { name: 'small-get', title: 'GET, 100 bytes', request: { path: '/', bodyBytes: 0 }, variant: HTTP, bar: 0.75 },
   { name: 'get-10k', title: 'GET, 10 KiB', request: { path: '/10k', bodyBytes: 0 }, variant: HTTP, bar: 0.8 },
@@ -46,6 +60,27 @@ const SCENARIOS: readonly Scenario[] = [
     request: { path: '/', bodyBytes: 0 },
     variant: { tcp: false, accessLog: false, resilience: true },
     bar: 0.75,
+  },
+  {
+    name: 'tls',
+    title: 'GET, 100 bytes, over TLS',
+    request: { path: '/', bodyBytes: 0, tls: 'kept' },
+    variant: withTls('downstream'),
+    bar: 0.85,
+  },
+  {
+    name: 'tls-handshakes',
+    title: 'GET, 100 bytes, a new TLS connection each',
+    request: { path: '/', bodyBytes: 0, tls: 'new' },
+    variant: withTls('downstream'),
+    bar: 1.1,
+  },
+  {
+    name: 'sidecars',
+    title: 'GET, 100 bytes, through two sidecars (in one process) with mutual TLS between them',
+    request: { path: '/', bodyBytes: 0 },
+    variant: withTls('sidecars'),
+    bar: 0.9,
   },
   { name: 'tcp-small', title: 'TCP, messages of about 100 bytes', request: { path: '/', bodyBytes: 0 }, variant: TCP, bar: 0.95 },
   { name: 'tcp-1m', title: 'TCP, 1 MiB', request: { path: '/1m', bodyBytes: 0 }, variant: TCP, bar: 1 },
@@ -83,6 +118,8 @@ try {
 } finally {
   await upstream.process.stop();
   await http2Upstream?.process.stop();
+  // Set by a getter of the scenarios, which control flow analysis does not see.
+  (authority as CertificateAuthority | null)?.remove();
   rmSync(directory, { recursive: true, force: true });
 }
 const met = printBars(bars);

@@ -11,9 +11,13 @@ const GAUGES: readonly string[] = [
   ...['server.parent_connections', 'server.seconds_until_first_ocsp_response_expiring', 'server.stats_recent_lookups'],
 ];
 
+/** What Envoy shows when there is no certificate. */
+const NO_CERTIFICATE = 4294967295;
+
 export function nameUnmoved(root: StatsScope, workers: number): void {
   for (const name of COUNTERS) root.counter(name);
   for (const name of GAUGES) root.gauge(name);
+  root.gauge('server.days_until_first_cert_expiring').set(NO_CERTIFICATE);
   root.histogram('overload.refresh_interval_delay');
   const watched = ['main_thread', 'workers', 'server.main_thread'];
   for (let i = 0; i < workers; i++) watched.push('server.worker_' + i);
