@@ -239,12 +239,12 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     return connecting;
   }
 
-  connectHost(host: Host, listener: ConnectListener, names: ServerNames): ConnectAttempt {
+  connectHost(host: Host, listener: ConnectListener, names: ServerNames, alpn: readonly string[]): ConnectAttempt {
     const tls = this.#transportSockets?.of(host) ?? null;
     if (tls === null) return this.#connect(host.address, this.#connectOptions, listener);
     const own = this.settings.forwardProxy !== null ? serverNameOf(host.hostname) : tls.settings.autoHostSni ? host.hostname : '';
     const named = names.sni === '' && own !== '' ? { ...names, sni: own } : names;
-    return new SecureAttempt(this.#connect, host.address, this.#connectOptions, { tls, names: named, alpn: null }, listener);
+    return new SecureAttempt(this.#connect, host.address, this.#connectOptions, { tls, names: named, alpn }, listener);
   }
 
   /** Hosts by priority, as balancing sees them now. */

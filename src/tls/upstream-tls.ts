@@ -56,14 +56,14 @@ export class UpstreamTls {
   /**
    * @param serverName to send instead of the configured one; ''
    * @param subjectName must be one of the certificate's names; ''
-   * @param alpn to offer unless protocols are configured; null
+   * @param alpn to offer unless protocols are configured
    * @returns null when the connection is being closed, because a secret is missing
    */
   start(
     connection: Connection,
     serverName: string,
     subjectName: string,
-    alpn: readonly string[] | null,
+    alpn: readonly string[],
     listener: HandshakeListener,
   ): TlsConnectionInfo | null {
     const ready = this.#current();
@@ -73,7 +73,7 @@ export class UpstreamTls {
       return null;
     }
     const name = serverName === '' ? this.settings.sni : serverName;
-    const protocols = this.settings.common.alpn.length > 0 ? this.settings.common.alpn : (alpn ?? []);
+    const protocols = this.settings.common.alpn.length > 0 ? this.settings.common.alpn : alpn;
     const mustHold = subjectName === '' && this.settings.autoSniSanValidation ? name : subjectName;
     const sessionKey = `${name} ${mustHold}`;
     const session = this.#takeSession(sessionKey);

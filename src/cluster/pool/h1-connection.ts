@@ -8,6 +8,9 @@ import type { Metered } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
 import type { Http1Pool } from './h1-pool.ts';
 
+/** What a handshake asks for, as in Envoy. */
+const HTTP1: readonly string[] = ['http/1.1'];
+
 export const State = {
   Connecting: 0,
   /** Idle, waits for a request. */
@@ -81,7 +84,7 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
   connect(): void {
     const owner = this.#pool.owner;
     if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
-    this.#attempt = owner.connectHost(this.#pool.host, this, this.#pool.names);
+    this.#attempt = owner.connectHost(this.#pool.host, this, this.#pool.names, HTTP1);
   }
 
   onConnected(connection: Connection): void {

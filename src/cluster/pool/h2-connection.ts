@@ -8,6 +8,9 @@ import type { Metered } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
 import type { Http2Pool } from './h2-pool.ts';
 
+/** What a handshake asks for, as in Envoy. */
+const HTTP2: readonly string[] = ['h2'];
+
 /** Connect timeout while connecting, max_connection_duration afterwards. */
 const TIMER_LIFE = 0;
 const TIMER_IDLE = 1;
@@ -75,7 +78,7 @@ export class Http2PoolConnection
   connect(): void {
     const owner = this.#pool.owner;
     if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
-    this.#attempt = owner.connectHost(this.#pool.host, this, this.#pool.names);
+    this.#attempt = owner.connectHost(this.#pool.host, this, this.#pool.names, HTTP2);
   }
 
   onConnected(connection: Connection): void {

@@ -30,8 +30,8 @@ export interface PoolOwner {
   readonly overload: OverloadState;
   readonly stats: ClusterStats;
   readonly byteMeter: ByteMeter;
-  /** Opens a connection to a host, with TLS where its transport socket says so. */
-  connectHost(host: Host, listener: ConnectListener, names: ServerNames): ConnectAttempt;
+  /** Opens a connection to a host, with TLS where its transport socket says so. @param alpn offered unless the transport socket names protocols */
+  connectHost(host: Host, listener: ConnectListener, names: ServerNames, alpn: readonly string[]): ConnectAttempt;
   readonly connectTimeoutMs: number;
   readonly perHostMaxConnections: number;
   readonly http: UpstreamHttpSettings;

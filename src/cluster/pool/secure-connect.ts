@@ -11,8 +11,8 @@ export interface SecureOptions {
   readonly tls: UpstreamTls;
   /** `sni` is sent instead of the configured name. */
   readonly names: ServerNames;
-  /** Offered unless the context names protocols. */
-  readonly alpn: readonly string[] | null;
+  /** Offered unless the context names protocols; empty = none. */
+  readonly alpn: readonly string[];
 }
 
 export class SecureAttempt implements ConnectAttempt, ConnectListener, HandshakeListener {

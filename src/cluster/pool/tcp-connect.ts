@@ -62,7 +62,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, 
     stats.upstreamCxTotal.inc();
     stats.upstreamCxActive.inc();
     if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
-    this.#attempt = owner.connectHost(host, this, NO_NAMES);
+    this.#attempt = owner.connectHost(host, this, NO_NAMES, []);
   }
 
   /** The connection ends with the host's health. */
