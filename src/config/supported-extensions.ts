@@ -178,6 +178,14 @@ envoy.extensions.filters.http.grpc_web.v3.GrpcWeb
   + *
 envoy.extensions.filters.http.grpc_http1_bridge.v3.Config
   + *
+envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder
+  + proto_descriptor proto_descriptor_bin services print_options match_incoming_request_route ignored_query_parameters auto_mapping
+  + ignore_unknown_query_parameters convert_grpc_status url_unescape_spec query_param_unescape_plus match_unregistered_custom_verb
+  + request_validation_options case_insensitive_enum_parsing max_request_body_size max_response_body_size
+envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder.PrintOptions
+  + *
+envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder.RequestValidationOptions
+  + *
 envoy.extensions.filters.http.buffer.v3.Buffer
   + *
 envoy.extensions.filters.http.buffer.v3.BufferPerRoute

@@ -31,6 +31,9 @@ abstract class Side<H extends HeaderMap> {
   protected readonly filters: readonly HttpFilter[];
   #headers: H | null;
   #headersEnd: boolean;
+  /** Index of the filter that is being shown the headers, and of one that has added body meanwhile. */
+  #headersAt: number;
+  #addedAt: number;
   /** Index of the filter that stopped the headers, and how. */
   #stoppedAt: number;
   #stoppedHow: Status;
@@ -51,6 +54,8 @@ abstract class Side<H extends HeaderMap> {
     this.filters = filters;
     this.#headers = null;
     this.#headersEnd = false;
+    this.#headersAt = NOWHERE;
+    this.#addedAt = NOWHERE;
     this.#stoppedAt = NOWHERE;
     this.#stoppedHow = Status.Continue;
     this.#dataStoppedAt = NOWHERE;
@@ -115,9 +120,11 @@ abstract class Side<H extends HeaderMap> {
   inject(filter: HttpFilter, chunk: Buffer, end: boolean, trailers: HeaderMap | null): void {
     if (this.over) return;
     const at = this.filters.indexOf(filter);
-    if (at === this.#stoppedAt) {
+    if (at === this.#stoppedAt || at === this.#headersAt) {
       // Body does not overtake headers: it follows when the filter lets them go.
       this.#keep(chunk, end);
+      if (at === this.#headersAt) this.#addedAt = at;
+      this.#headersEnd = false;
       if (trailers !== null) this.#trailers = trailers;
       return;
     }
@@ -134,18 +141,25 @@ abstract class Side<H extends HeaderMap> {
 
   #runHeaders(from: number): void {
     const headers = this.#headers!;
-    // Buffered body or trailers follow: then the headers are not the end, whatever they were when they came.
-    const end = this.#headersEnd;
     for (let i = from; i < this.filters.length; i++) {
-      const status = this.callHeaders(this.filters[i]!, headers, end);
+      this.#headersAt = i;
+      const status = this.callHeaders(this.filters[i]!, headers, this.#headersEnd);
+      this.#headersAt = NOWHERE;
       if (this.over) return;
       if (status !== Status.Continue) {
         this.#stoppedAt = i;
         this.#stoppedHow = status;
         return;
       }
+      if (this.#addedAt === i) {
+        // The filter has given the message a body, whatever the headers were when they came.
+        this.#addedAt = NOWHERE;
+        this.#runHeaders(i + 1);
+        this.#release(i + 1);
+        return;
+      }
     }
-    this.sinkHeaders(headers, end);
+    this.sinkHeaders(headers, this.#headersEnd);
   }
 
   #runData(from: number, chunk: Buffer, end: boolean): void {

@@ -193,6 +193,15 @@ export const HTTP_FILTERS: readonly HttpExtension[] = [
     filter: async () => (await import('../filters/http/grpc-http1-bridge/filter.ts')).createGrpcBridge,
   },
   {
+    name: 'envoy.filters.http.grpc_json_transcoder',
+    type: 'envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder',
+    routeType: '',
+    terminal: false,
+    config: async () => (await import('../filters/http/grpc-json-transcoder/config.ts')).compileTranscoder,
+    routeConfig: async () => (await import('../filters/http/grpc-json-transcoder/config.ts')).compileTranscoder,
+    filter: async () => (await import('../filters/http/grpc-json-transcoder/filter.ts')).createTranscoder,
+  },
+  {
     name: 'envoy.filters.http.health_check',
     type: 'envoy.extensions.filters.http.health_check.v3.HealthCheck',
     routeType: null,

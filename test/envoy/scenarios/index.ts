@@ -38,6 +38,7 @@ import { timeouts } from './timeouts.ts';
 import { tls } from './tls.ts';
 import { topology } from './topology.ts';
 import { tracing } from './tracing.ts';
+import { transcoding } from './transcoding.ts';
 import { tunnels } from './tunnels.ts';
 
 import { upstreamLogs } from './upstream-logs.ts';
@@ -76,6 +77,7 @@ export const areas: readonly Area[] = [
   browsers,
   compression,
   grpc,
+  transcoding,
   mutation,
   rbac,
   health,

@@ -362,7 +362,7 @@ describe('flow control', () => {
 
   test('no trailers at all end the body', () => {
     const { socket, user, receive } = serverRig();
-    receive(PREFACE, frame(1, 5, 1, request()));
+    receive(PREFACE, smallWindow, frame(1, 5, 1, request()));
     socket.take();
     user.streams[0]!.encoder.encodeHeaders(answer(), false);
     user.streams[0]!.encoder.encodeTrailers(new HeaderMap());
