@@ -33,6 +33,8 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
   /** Of all streams that have begun, those included that came after the final GOAWAY. */
   #highestSeen: number;
   #prefaceSeen: number;
+  readonly #settings: Http2Settings;
+  #greeted: boolean;
   /** Streams above it are not served: the final GOAWAY has been sent. */
   #lastServed: number;
   #noticeSent: boolean;
@@ -49,15 +51,28 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
     this.#lastServed = MAX_STREAM_ID;
     this.#noticeSent = false;
     this.#done = false;
+    this.#settings = settings;
+    this.#greeted = false;
+    this.#keepalive?.start();
+  }
+
+  /** Our preface (RFC 9113 §3.4). As in Envoy it waits for the client's: whoever does not speak HTTP/2 is told nothing in it. */
+  #greet(): void {
+    if (this.#greeted) return;
+    this.#greeted = true;
+    const settings = this.#settings;
     this.writeSettings([
       ...[SettingId.HeaderTableSize, settings.hpackTableSize, SettingId.EnableConnectProtocol, settings.allowConnect ? 1 : 0],
       ...[SettingId.MaxConcurrentStreams, settings.maxConcurrentStreams, SettingId.InitialWindowSize, settings.initialStreamWindow],
     ]);
-    this.#keepalive?.start();
   }
 
   protected override get lastPeerStreamId(): number {
     return this.#lastStreamId;
+  }
+
+  protected override get mayExplain(): boolean {
+    return this.#greeted;
   }
 
   protected override get streamFault(): ResetReason {
@@ -69,6 +84,7 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
     let start = 0;
     while (this.#prefaceSeen < PREFACE.length && start < chunk.length && !this.failed) {
       if (chunk[start++] !== PREFACE.charCodeAt(this.#prefaceSeen++)) this.fail(fault.preface);
+      else if (this.#prefaceSeen === PREFACE.length) this.#greet();
     }
     if (start < chunk.length && !this.failed) this.reader.read(chunk, start);
   }
@@ -87,6 +103,7 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
   shutdownNotice(): void {
     if (this.#noticeSent || this.failed) return;
     this.#noticeSent = true;
+    this.#greet();
     this.writer.goAway(MAX_STREAM_ID, ErrorCode.NoError);
   }
 
@@ -94,6 +111,7 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
     if (this.#lastServed !== MAX_STREAM_ID || this.failed) return;
     this.#lastServed = this.#lastStreamId;
     this.stats.goAwaySent.inc();
+    this.#greet();
     this.writer.goAway(this.#lastStreamId, ErrorCode.NoError);
     this.#finishIfIdle();
   }

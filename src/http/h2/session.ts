@@ -136,12 +136,17 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     for (const stream of [...this.streams.values()]) if (!stream.overOnWire) this.dropStream(stream, reason, details);
   }
 
+  /** GOAWAY may be sent: our preface has been. */
+  protected get mayExplain(): boolean {
+    return true;
+  }
+
   /** Ends the connection for a fault of the peer's. @param stream the one it happened on, if it is one */
   fail(fault: CodecFault, stream: Http2Stream | null = null): void {
     if (this.failed) return;
     this.failed = true;
     this.reader.stop();
-    this.writer.goAway(this.lastPeerStreamId, fault.code);
+    if (this.mayExplain) this.writer.goAway(this.lastPeerStreamId, fault.code);
     this.onFault(fault, stream);
   }
 
