@@ -135,6 +135,8 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
     return 0;
   }
 
+  protected override readonly mayExplain = true;
+
   protected override get streamFault(): ResetReason {
     return ResetReason.ProtocolError;
   }

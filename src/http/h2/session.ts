@@ -137,9 +137,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   }
 
   /** GOAWAY may be sent: our preface has been. */
-  protected get mayExplain(): boolean {
-    return true;
-  }
+  protected abstract readonly mayExplain: boolean;
 
   /** Ends the connection for a fault of the peer's. @param stream the one it happened on, if it is one */
   fail(fault: CodecFault, stream: Http2Stream | null = null): void {

@@ -12,9 +12,16 @@ export function testArea(area: Area): void {
       describe(configuration.name, () => {
         const results = new Map<string, Result>();
         beforeAll(async () => {
-          const list = await compareConfiguration(configuration, { left: envoy as string, right: findOutrider() });
+          const sides = { left: envoy as string, right: findOutrider() };
+          let list = await compareConfiguration(configuration, sides);
+          const differing = list.filter((result) => result.verdict === 'different').map((result) => result.name);
+          if (differing.length > 0) {
+            // Both sides' timers run on a machine that does other things too. What really differs does so again.
+            process.stderr.write(`compared twice: ${area.name} › ${configuration.name}: ${differing.join(', ')}\n`);
+            list = await compareConfiguration(configuration, sides);
+          }
           for (const result of list) results.set(`${result.kind} ${result.name}`, result);
-        }, 60_000);
+        }, 120_000);
         const check = (key: string) => {
           const result = results.get(key);
           if (result?.verdict === 'different') expect.fail(`- Envoy, + Outrider\n${excerpt(result.diff)}`);
