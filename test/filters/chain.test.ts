@@ -103,6 +103,29 @@ describe('request side', () => {
     expect(log).toEqual(['a:headers', 'a:xy', 'a:zw.', '413']);
   });
 
+  test('a filter gives a request without body one', () => {
+    class Giver extends PassThroughFilter {
+      override onRequestHeaders(): Status {
+        rig.side.inject(this, bytes('given'), true, null);
+        return Status.Continue;
+      }
+    }
+    const rig = requestRig((l) => [new Probe('a', l), new Giver(), new Probe('b', l), new Probe('c', l, { headers: Status.Stop })]);
+    rig.side.headers(headers, true);
+    expect(rig.log).toEqual(['a:headers.', 'b:headers', 'c:headers', 'b:given.', 'c:given.']);
+  });
+
+  test('body that a filter makes while it holds the headers follows them', () => {
+    const { log, side, filters } = requestRig((l) => [new Probe('a', l, { headers: Status.Stop, data: [Status.Stop] }), new Probe('b', l)]);
+    side.headers(headers, false);
+    side.data(bytes('x'), true);
+    side.inject(filters[0]!, bytes('one'), false, null);
+    side.inject(filters[0]!, bytes('two'), true, null);
+    expect(log).toEqual(['a:headers', 'a:x.']);
+    side.continue(filters[0]!);
+    expect(log.slice(2)).toEqual(['b:headers', 'b:onetwo.']);
+  });
+
   test('a headers-only request that was stopped goes on as one', () => {
     const { log, side, filters } = requestRig((l) => [new Probe('a', l, { headers: Status.Stop }), new Probe('b', l)]);
     side.headers(headers, true);

@@ -5,6 +5,7 @@ import { grpcStatusHeader, isGrpcRequest } from '../../../http/grpc-status.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { keepChunk } from '../../../net/connection.ts';
 import type { Route as HttpRoute } from '../../../route/route.ts';
+import type { Gauge, StatsScope } from '../../../stats/scope.ts';
 import type { FilterDeps, HttpFilter, HttpFilterFactory, HttpStream } from '../../api.ts';
 import { PassThroughFilter, Status } from '../../api.ts';
 import { ArraySplitter, type Binding, bind, decodeHttpBody, encodeMessage, fixEnums, parseJson, printMessage } from './codec.ts';
@@ -19,9 +20,21 @@ const FAILURE = 'grpc_json_transcode_failure';
 const REQUEST_TOO_LARGE = "Request rejected because the transcoder's internal buffer size exceeds the configured limit.";
 const RESPONSE_TOO_LARGE = "Response not transcoded because the transcoder's internal buffer size exceeds the configured limit.";
 
+/** `http.<stat_prefix>.transcoder_…` */
+class TranscoderStats {
+  readonly requestBufferBytes: Gauge;
+  readonly responseBufferBytes: Gauge;
+
+  constructor(scope: StatsScope) {
+    this.requestBufferBytes = scope.gauge('transcoder_request_buffer_bytes');
+    this.responseBufferBytes = scope.gauge('transcoder_response_buffer_bytes');
+  }
+}
+
 class TranscoderFilter extends PassThroughFilter {
   readonly #settings: TranscoderSettings;
   readonly #table: MethodTable;
+  readonly #stats: TranscoderStats;
   /** null = the request is not transcoded, or not any more. */
   #route: Route | null;
   #bindings: readonly Binding[];
@@ -34,13 +47,16 @@ class TranscoderFilter extends PassThroughFilter {
   #responseHeaders: ResponseHeaders | null;
   /** Of a response that waits for its status. */
   #responseBytes: number;
+  /** They wait in memory: the method answers once. */
+  #keepsResponse: boolean;
   #anyMessage: boolean;
   #contentTypeSet: boolean;
 
-  constructor(settings: TranscoderSettings, table: MethodTable) {
+  constructor(settings: TranscoderSettings, table: MethodTable, stats: TranscoderStats) {
     super();
     this.#settings = settings;
     this.#table = table;
+    this.#stats = stats;
     this.#route = null;
     this.#bindings = [];
     this.#requestType = '';
@@ -51,6 +67,7 @@ class TranscoderFilter extends PassThroughFilter {
     this.#frames = null;
     this.#responseHeaders = null;
     this.#responseBytes = 0;
+    this.#keepsResponse = false;
     this.#anyMessage = false;
     this.#contentTypeSet = false;
   }
@@ -90,6 +107,7 @@ class TranscoderFilter extends PassThroughFilter {
       return Status.Stop;
     }
     this.#requestBytes += chunk.length;
+    this.#stats.requestBufferBytes.add(chunk.length);
     if (this.#requestBytes > (this.#settings.maxRequestBody || stream.bufferLimit)) {
       this.#reject(stream, 413, REQUEST_TOO_LARGE, `${FAILURE}{request_buffer_size_limit_reached}`);
       return Status.Stop;
@@ -147,6 +165,10 @@ class TranscoderFilter extends PassThroughFilter {
     if (end && streams && !route.httpBodyResponse) out.push(this.#closing());
     const body = out.length === 1 ? out[0]! : Buffer.concat(out);
     this.#responseBytes += body.length;
+    if (!streams) {
+      this.#keepsResponse = true;
+      this.#stats.responseBufferBytes.add(body.length);
+    }
     if (!streams && this.#responseBytes > Math.max(this.#settings.maxResponseBody, stream.bufferLimit)) {
       this.#route = null;
       stream.localReply(500, RESPONSE_TOO_LARGE, 0, `${FAILURE}{response_buffer_size_limit_reached}`);
@@ -161,6 +183,11 @@ class TranscoderFilter extends PassThroughFilter {
   override onResponseTrailers(stream: HttpStream, trailers: HeaderMap): Status {
     if (this.#route !== null && this.#responseHeaders !== null) this.#conclude(stream, trailers, false);
     return Status.Continue;
+  }
+
+  override onStreamEnd(_stream: HttpStream): void {
+    this.#stats.requestBufferBytes.sub(this.#requestBytes);
+    if (this.#keepsResponse) this.#stats.responseBufferBytes.sub(this.#responseBytes);
   }
 
   #print(route: Route, message: Buffer): Buffer {
@@ -293,10 +320,12 @@ class TranscoderFilter extends PassThroughFilter {
 class TranscoderFactory implements HttpFilterFactory {
   readonly #settings: TranscoderSettings;
   readonly #tables = new WeakMap<TranscoderSettings, MethodTable>();
+  readonly #stats: TranscoderStats;
   readonly #nothing = new PassThroughFilter();
 
-  constructor(settings: TranscoderSettings) {
+  constructor(settings: TranscoderSettings, scope: StatsScope) {
     this.#settings = settings;
+    this.#stats = new TranscoderStats(scope);
   }
 
   newFilter(route: HttpRoute | null, name: string): HttpFilter {
@@ -307,10 +336,10 @@ class TranscoderFactory implements HttpFilterFactory {
       table = new MethodTable(settings);
       this.#tables.set(settings, table);
     }
-    return new TranscoderFilter(settings, table);
+    return new TranscoderFilter(settings, table, this.#stats);
   }
 }
 
-export function createTranscoder(settings: TranscoderSettings, _deps: FilterDeps): HttpFilterFactory {
-  return new TranscoderFactory(settings);
+export function createTranscoder(settings: TranscoderSettings, deps: FilterDeps): HttpFilterFactory {
+  return new TranscoderFactory(settings, deps.scope);
 }
