@@ -314,9 +314,14 @@ envoy.extensions.transport_sockets.tls.v3.Secret
 envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
   + trusted_ca watched_directory system_root_certs verify_certificate_spki verify_certificate_hash match_typed_subject_alt_names
   + match_subject_alt_names crl allow_expired_certificate trust_chain_verification max_verify_depth
+  + custom_validator_config
   ~ suppress_client_ca_list
 envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts
   + *
+envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig
+  + trust_domains
+envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain
+  + name trust_bundle
 envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
   + san_type matcher
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer

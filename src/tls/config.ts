@@ -2,6 +2,7 @@
 import type { CompileContext } from '../config/context.ts';
 import type { DataSource } from '../config/gen/envoy/config/core/v3/base_pb.js';
 import type { ConfigSource } from '../config/gen/envoy/config/core/v3/config_source_pb.js';
+import type { TypedExtensionConfig } from '../config/gen/envoy/config/core/v3/extension_pb.js';
 import {
   type CertificateValidationContext,
   TlsParameters_TlsProtocol as Protocol,
@@ -16,10 +17,13 @@ import type {
   DownstreamTlsContext,
   UpstreamTlsContext,
 } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
+import type { SPIFFECertValidatorConfig } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js';
 import { didYouMean } from '../config/suggest.ts';
 import { compileStringMatcher, durationMs } from '../http/config.ts';
 import { compileBinaryDataSource, compileDataSource } from '../http/data-source-config.ts';
+import { wallTimeMs } from '../runtime/wall-time.ts';
 import { checkKey, clientContext, leafOf, ServerContexts } from './context.ts';
+import { lintCertificate } from './lint.ts';
 import { mergeValidation, namesSecrets, type SecretSettings, type WatchedSecretSettings } from './secrets.ts';
 import type {
   CertificateSettings,
@@ -27,6 +31,7 @@ import type {
   DownstreamTlsSettings,
   SanMatcherSettings,
   SanType,
+  TrustDomainSettings,
   UpstreamTlsSettings,
   ValidationSettings,
 } from './settings.ts';
@@ -45,6 +50,8 @@ export interface Secrets {
   /** Notes files that are watched. */
   watch(files: WatchedSecretSettings): void;
 }
+
+const SPIFFE_VALIDATOR = 'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig';
 
 const VERSIONS = {
   [Protocol.TLSv1_0]: 'TLSv1',
@@ -258,7 +265,9 @@ function compileCertificate(message: TlsCertificate, name: string, at: CompileCo
   else if (certificate.pkcs12 === '' && message.privateKey === undefined) at.error('private_key is missing');
   if (at.list.errors > before) return null;
   try {
-    leafOf(certificate);
+    const leaf = leafOf(certificate);
+    const complaint = leaf === null ? '' : lintCertificate(leaf, wallTimeMs());
+    if (complaint !== '') at.field('certificate_chain').warn(complaint);
   } catch (error) {
     at.field('certificate_chain').error(`Failed to load certificate chain: ${(error as Error).message}`);
     return null;
@@ -332,7 +341,9 @@ const SAN_TYPES: Readonly<Record<number, SanType>> = {
 
 /** @param name of the secret that it is; '' @param partial the rest comes with a secret */
 function compileValidation(message: CertificateValidationContext, name: string, at: CompileContext, partial = false): ValidationSettings {
-  if (message.customValidatorConfig !== undefined) at.unsupported('custom_validator_config');
+  const trustDomains =
+    message.customValidatorConfig === undefined ? [] : spiffeDomains(message.customValidatorConfig, at.field('custom_validator_config'));
+  if (trustDomains.length > 0 && message.trustedCa !== undefined) at.field('trusted_ca').error('trust_domains say whom to trust');
   if (message.caCertificateProviderInstance !== undefined) at.unsupported('ca_certificate_provider_instance');
   if (message.requireSignedCertificateTimestamp === true) at.unsupported('require_signed_certificate_timestamp');
   const sans: SanMatcherSettings[] = [];
@@ -346,12 +357,14 @@ function compileValidation(message: CertificateValidationContext, name: string, 
     const settings = compileStringMatcher(matcher, at.field('match_subject_alt_names', i));
     for (const type of ['DNS', 'URI', 'EMAIL', 'IP_ADDRESS'] as const) sans.push({ type, matcher: settings });
   });
-  const trustedCa = text(message.trustedCa, at.field('trusted_ca'));
-  if (!partial && sans.length > 0 && message.trustedCa === undefined && message.systemRootCerts === undefined) {
+  const trustedCa =
+    trustDomains.length > 0 ? trustDomains.map(({ bundle }) => bundle).join('\n') : text(message.trustedCa, at.field('trusted_ca'));
+  if (!partial && sans.length > 0 && trustedCa === '' && message.trustedCa === undefined && message.systemRootCerts === undefined) {
     at.error('SAN-based verification of peer certificates without trusted CA is insecure and not allowed');
   }
   return {
     trustedCa,
+    trustDomains,
     systemRoots: message.systemRootCerts !== undefined,
     spki: message.verifyCertificateSpki,
     hashes: message.verifyCertificateHash.map((hash) => hash.replaceAll(':', '').toLowerCase()),
@@ -363,6 +376,22 @@ function compileValidation(message: CertificateValidationContext, name: string, 
     name,
     path: fileOf(message.trustedCa) || INLINE,
   };
+}
+
+/** Source: envoy.tls.cert_validator.spiffe. */
+function spiffeDomains(extension: TypedExtensionConfig, at: CompileContext): TrustDomainSettings[] {
+  const here = at.field('typed_config');
+  const message = here.unpackAs<SPIFFECertValidatorConfig>(extension.typedConfig, SPIFFE_VALIDATOR);
+  if (message === null) return [];
+  const domains = message.trustDomains.map((domain, i) => {
+    const bundle = text(domain.trustBundle, here.field('trust_domains', i).field('trust_bundle'));
+    if (message.trustDomains.findIndex(({ name }) => name === domain.name) < i)
+      here.field('trust_domains', i).error(`Multiple trust bundles are given for one trust domain for ${domain.name}`);
+    return { name: domain.name, bundle };
+  });
+  // Nobody would be trusted, and without authorities nobody would be asked.
+  if (domains.length === 0) here.error('trust_domains is empty');
+  return domains;
 }
 
 function text(source: DataSource | undefined, at: CompileContext): string {

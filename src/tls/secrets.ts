@@ -67,6 +67,7 @@ export function mergeValidation(base: ValidationSettings, more: ValidationSettin
     trustedCa: more.trustedCa === '' ? base.trustedCa : more.trustedCa,
     name: more.name === '' ? base.name : more.name,
     path: more.trustedCa === '' ? base.path : more.path,
+    trustDomains: more.trustDomains.length > 0 ? more.trustDomains : base.trustDomains,
     systemRoots: base.systemRoots || more.systemRoots,
     spki: [...base.spki, ...more.spki],
     hashes: [...base.hashes, ...more.hashes],

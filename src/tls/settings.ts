@@ -24,11 +24,20 @@ export interface SanMatcherSettings {
   readonly matcher: StringMatcherSettings;
 }
 
+/** Authorities of one SPIFFE trust domain. Source: SPIFFECertValidatorConfig.TrustDomain. */
+export interface TrustDomainSettings {
+  readonly name: string;
+  /** PEM. */
+  readonly bundle: string;
+}
+
 /** Source: CertificateValidationContext. */
 export interface ValidationSettings {
   /** PEM; '' = none: the peer's chain is not verified. */
   readonly trustedCa: string;
   readonly systemRoots: boolean;
+  /** Set: the peer's SPIFFE ID says which of them it has to come from, and `trustedCa` holds all of them. */
+  readonly trustDomains: readonly TrustDomainSettings[];
   /** Either list satisfied is enough. base64 SHA-256 of the public key; lower-case hexadecimal SHA-256 of the certificate, without colons. */
   readonly spki: readonly string[];
   readonly hashes: readonly string[];

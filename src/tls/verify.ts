@@ -30,14 +30,15 @@ export interface PeerCertificates {
 export class Validator {
   readonly settings: ValidationSettings;
   readonly #peerRole: 'server' | 'client';
-  #trusted: readonly X509Certificate[] | null;
+  /** By trust domain; '' = whatever the peer says that it is. */
+  readonly #trusted: Map<string, readonly X509Certificate[]>;
   readonly #rules: readonly SanRule[];
 
   /** @param peerRole what the other side is */
   constructor(settings: ValidationSettings, peerRole: 'server' | 'client') {
     this.settings = settings;
     this.#peerRole = peerRole;
-    this.#trusted = null;
+    this.#trusted = new Map();
     this.#rules = settings.sans.map(({ type, matcher }) => ({
       type,
       matcher: buildStringMatcher(matcher),
@@ -72,20 +73,35 @@ export class Validator {
   }
 
   #chainIsGood(chainError: string, shown: PeerCertificates): boolean {
-    const { allowExpired, maxVerifyDepth, crl } = this.settings;
-    if (chainError === '') return maxVerifyDepth < 0 || this.#depth(shown) <= maxVerifyDepth;
+    const { allowExpired, maxVerifyDepth, crl, trustDomains } = this.settings;
+    const domain = trustDomains.length === 0 ? '' : trustDomainOf(shown.peerChain[0]);
+    if (domain === null) return false;
+    if (chainError === '') {
+      if (domain === '' && maxVerifyDepth < 0) return true;
+      const depth = this.#depth(shown, domain);
+      return depth >= 0 && (maxVerifyDepth < 0 || depth <= maxVerifyDepth);
+    }
     // Times are what OpenSSL looks at last: that one is over says nothing of the chain before it, nor of revocation.
     if (!allowExpired || !EXPIRED.has(chainError) || crl !== '') return false;
-    const depth = this.#depth(shown);
+    const depth = this.#depth(shown, domain);
     const [leaf] = shown.peerChain;
     return depth >= 0 && (maxVerifyDepth < 0 || depth <= maxVerifyDepth) && leaf !== undefined && mayBe(this.#peerRole, leaf.x509);
   }
 
-  #depth(shown: PeerCertificates): number {
-    this.#trusted ??= certificatesIn([...(this.settings.systemRoots ? tls().rootCertificates : []), this.settings.trustedCa].join('\n'));
+  #depth(shown: PeerCertificates, domain: string): number {
+    const { systemRoots, trustedCa, trustDomains } = this.settings;
+    let trusted = this.#trusted.get(domain);
+    if (trusted === undefined) {
+      const roots = systemRoots ? tls().rootCertificates : [];
+      const bundle = domain === '' ? trustedCa : (trustDomains.find(({ name }) => name === domain)?.bundle ?? '');
+      // A peer may say that it is of any domain: only what is configured is kept.
+      if (bundle === '' && domain !== '') return -1;
+      trusted = certificatesIn([...(domain === '' ? roots : []), bundle].join('\n'));
+      this.#trusted.set(domain, trusted);
+    }
     return depthToTrusted(
       shown.peerChain.map(({ x509 }) => x509),
-      this.#trusted,
+      trusted,
     );
   }
 
@@ -95,6 +111,12 @@ export class Validator {
       ? chainError === '' || !this.settings.acceptUntrusted
       : this.settings.hashes.length + this.settings.spki.length > 0;
   }
+}
+
+/** Of an X.509-SVID (SPIFFE's standard, §2 and §5.2): one URI, and not an authority's. null = it is none. */
+export function trustDomainOf(leaf: Certificate | undefined): string | null {
+  if (leaf === undefined || leaf.x509.ca || leaf.uriSans.length !== 1) return null;
+  return /^spiffe:\/\/([^/]+)(?:\/|$)/.exec(leaf.uriSans[0]!)?.[1] ?? null;
 }
 
 function matchesSan(rule: SanRule, certificate: Certificate): boolean {

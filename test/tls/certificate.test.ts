@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Certificate, parseAltNames, rfc2253 } from '../../src/tls/certificate.ts';
+import { lintCertificate } from '../../src/tls/lint.ts';
 import type { ValidationSettings } from '../../src/tls/settings.ts';
 import { dnsMatches, Validator } from '../../src/tls/verify.ts';
 import { CertificateAuthority, OPENSSL } from '../support/certificates.ts';
@@ -41,6 +42,7 @@ const SETTINGS: ValidationSettings = {
   allowExpired: false,
   acceptUntrusted: false,
   maxVerifyDepth: -1,
+  trustDomains: [],
   name: '',
   path: '',
 };
@@ -97,6 +99,35 @@ describe.skipIf(OPENSSL === null)('a certificate', () => {
     expect(check({ acceptUntrusted: true }, 'DEPTH_ZERO_SELF_SIGNED_CERT')).toBeNull();
     expect(check({ trustedCa: '' }, 'DEPTH_ZERO_SELF_SIGNED_CERT')).toBeNull();
     expect(new Validator({ ...SETTINGS, acceptUntrusted: true }, 'client').validates('DEPTH_ZERO_SELF_SIGNED_CERT')).toBe(false);
+  });
+
+  test('its trust domain says whose authority counts', () => {
+    const bundle = readFileSync(authority.path, 'utf8');
+    const stranger = new CertificateAuthority('test authority');
+    const other = readFileSync(stranger.path, 'utf8');
+    stranger.remove();
+    const domains = (...list: [string, string][]) => ({
+      trustDomains: list.map(([name, pem]) => ({ name, bundle: pem })),
+      trustedCa: bundle,
+    });
+    expect(check(domains(['acme', bundle]))).toBeNull();
+    expect(check(domains(['other', bundle]))).toBe('fail_verify_error');
+    expect(check(domains(['acme', other], ['other', bundle]))).toBe('fail_verify_error');
+    expect(check({ ...domains(['acme', bundle]), maxVerifyDepth: 0 })).toBe('fail_verify_error');
+  });
+
+  test('how far away its authority may be', () => {
+    const trustedCa = readFileSync(authority.path, 'utf8');
+    expect(check({ trustedCa, maxVerifyDepth: 1 })).toBeNull();
+    expect(check({ trustedCa, maxVerifyDepth: 0 })).toBe('fail_verify_error');
+  });
+
+  test('what is said of its time', () => {
+    const { validFromMs, validToMs } = certificate;
+    expect(lintCertificate(certificate, validFromMs)).toBe('');
+    expect(lintCertificate(certificate, validFromMs - 1)).toContain('not valid before');
+    expect(lintCertificate(certificate, validToMs + 1)).toContain('has expired');
+    expect(lintCertificate(certificate, validToMs - 7_300_000)).toBe('the certificate expires in 2 hours');
   });
 
   test('the name that was sent', () => {

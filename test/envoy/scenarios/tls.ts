@@ -123,6 +123,29 @@ const restricted: Configuration = {
   ],
 };
 
+const spiffe = (domain: string) =>
+  `validation_context: {custom_validator_config: {name: envoy.tls.cert_validator.spiffe, typed_config: {"@type": ${TLS}.SPIFFECertValidatorConfig, trust_domains: [{name: ${domain}, trust_bundle: {filename: "{{certs}}/ca.pem"}}]}}}`;
+
+const chainRules: Configuration = {
+  name: 'trust domains and depths',
+  certificates: true,
+  ignoreStats: /ssl\.sigalgs\.|ssl\.certificate\./,
+  listener: chains(
+    chain('spiffe.test', `${own('a')}, ${spiffe('acme')}`, REQUIRED),
+    chain('depth-0.test', `${own('a')}, ${trusting(', max_verify_depth: 0')}`, REQUIRED),
+    chain('depth-1.test', `${own('a')}, ${trusting(', max_verify_depth: 1')}`, REQUIRED),
+  ),
+  cases: [
+    { name: 'of the trust domain', tls: { serverName: 'spiffe.test', certificate: 'client' } },
+    { name: 'of another trust domain', tls: { serverName: 'spiffe.test', certificate: 'other-client' } },
+    { name: 'of no trust domain', tls: { serverName: 'spiffe.test', certificate: 'a' } },
+    { name: 'of the trust domain, it says', tls: { serverName: 'spiffe.test', certificate: 'stranger-client' } },
+    { name: 'none', tls: { serverName: 'spiffe.test' } },
+    { name: 'too far away', tls: { serverName: 'depth-0.test', certificate: 'client' } },
+    { name: 'not too far away', tls: { serverName: 'depth-1.test', certificate: 'client' } },
+  ],
+};
+
 const UNVERIFIED =
   'failure=TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_X509_verify_cert:_certificate_verification_error_at_depth_0:_';
 
@@ -257,4 +280,7 @@ const towardsUpstreams: Configuration = {
 };
 
 /** Who is trusted, what is agreed on, and what is told of it. */
-export const tls: Area = { name: 'tls', configurations: [clientCertificates, agreement, restricted, different, towardsUpstreams] };
+export const tls: Area = {
+  name: 'tls',
+  configurations: [clientCertificates, agreement, restricted, chainRules, different, towardsUpstreams],
+};
