@@ -13,15 +13,15 @@ export function certificatesIn(text: string): readonly X509Certificate[] {
 /**
  * Signatures and authorities only: neither times nor revocation.
  * @param chain the peer's certificate first, then others in any order
- * @returns certificates after the peer's, the trusted one included; -1 = it does not lead to a trusted one
+ * @returns certificates between the peer's and the trusted one; -1 = it does not lead to a trusted one
  */
 export function depthToTrusted(chain: readonly X509Certificate[], trusted: readonly X509Certificate[]): number {
   let [current] = chain;
   if (current === undefined) return -1;
   for (let depth = 0; depth <= chain.length; depth++) {
     const { fingerprint256 } = current;
-    if (trusted.some((anchor) => anchor.fingerprint256 === fingerprint256)) return depth;
-    if (issuerAmong(trusted, current) !== undefined) return depth + 1;
+    if (trusted.some((anchor) => anchor.fingerprint256 === fingerprint256)) return Math.max(0, depth - 1);
+    if (issuerAmong(trusted, current) !== undefined) return depth;
     const next = issuerAmong(chain.slice(1), current);
     if (next === undefined || next.fingerprint256 === fingerprint256) return -1;
     current = next;
@@ -41,4 +41,21 @@ const USES = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' };
 export function mayBe(role: 'server' | 'client', certificate: X509Certificate): boolean {
   const uses = certificate.keyUsage as readonly string[] | undefined;
   return uses === undefined || uses.length === 0 || uses.includes(USES[role]) || uses.includes(ANY_USE);
+}
+
+/** Extension keyUsage, RFC 5280 §4.2.1.3: an OID, then whether it is critical, then a BIT STRING in an OCTET STRING. */
+const KEY_USAGE = Buffer.from('0603551d0f', 'hex');
+const CRITICAL = Buffer.from('0101ff', 'hex');
+const SIGNS_CERTIFICATES_OR_LISTS = 0x06;
+
+/** As Envoy takes it, whoever does not say what its key is for may issue certificates or revocation lists. Node does not show this extension. */
+export function mayIssue(certificate: X509Certificate): boolean {
+  const { raw } = certificate;
+  const at = raw.indexOf(KEY_USAGE);
+  if (at < 0) return true;
+  let value = at + KEY_USAGE.length;
+  if (raw.subarray(value, value + CRITICAL.length).equals(CRITICAL)) value += CRITICAL.length;
+  // 04 length 03 length unused-bits bits
+  if (raw[value] !== 0x04 || raw[value + 2] !== 0x03) return true;
+  return (raw[value + 5]! & SIGNS_CERTIFICATES_OR_LISTS) !== 0;
 }

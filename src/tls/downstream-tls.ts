@@ -154,7 +154,7 @@ export class DownstreamTls {
       return '';
     }
     this.#stats.refused(failure, chainError);
-    return verificationFailure(failure, chainError, info);
+    return verificationFailure(failure, chainError, info, '', validator.outsideDomains(info));
   }
 }
 

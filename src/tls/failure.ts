@@ -69,14 +69,18 @@ const CHAIN_WORDS: Readonly<Record<string, string>> = {
 /** What is found out where the chain ends. */
 const AT_THE_END: ReadonlySet<string> = new Set(['SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_GET_ISSUER_CERT']);
 
-/** @param shown null where nothing was @param missing the name that a certificate has to hold, and does not; '' */
+/** @param shown null where nothing was @param missing the name that a certificate has to hold, and does not; '' @param outside Validator.outsideDomains */
 export function verificationFailure(
   kind: VerifyFailure | 'no_sni',
   chainError: string,
   shown: PeerCertificates | null = null,
   missing = '',
+  outside = '',
 ): string {
-  return failureText('certificate verify failed', `verify cert failed: ${whyNot(kind, chainError, shown?.peerChain ?? [], missing)}`);
+  return failureText(
+    'certificate verify failed',
+    `verify cert failed: ${outside === '' ? whyNot(kind, chainError, shown?.peerChain ?? [], missing) : outside}`,
+  );
 }
 
 function whyNot(kind: VerifyFailure | 'no_sni', chainError: string, chain: readonly Certificate[], missing: string): string {

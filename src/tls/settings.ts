@@ -48,7 +48,7 @@ export interface ValidationSettings {
   readonly allowExpired: boolean;
   /** ACCEPT_UNTRUSTED: a chain that cannot be verified is accepted, and does not count as validated. */
   readonly acceptUntrusted: boolean;
-  /** Certificates after the peer's, the trusted one included; -1 = no bound. */
+  /** Certificates between the peer's and the trusted one; -1 = no bound. */
   readonly maxVerifyDepth: number;
   /** Of the secret that it is; ''. */
   readonly name: string;

@@ -168,7 +168,7 @@ export class UpstreamTls {
     }
     this.#stats.refused(failure, '');
     const missing = mustHold !== '' && !hasName(peer, mustHold) ? mustHold : '';
-    return verificationFailure(failure, chainError, info, missing);
+    return verificationFailure(failure, chainError, info, missing, validator.outsideDomains(info));
   }
 
   #takeSession(name: string): KeptSession | null {

@@ -5,7 +5,7 @@ import { buildStringMatcher, type StringMatcher } from '../http/string-matcher.t
 import { isIp } from '../net/address.ts';
 import { nodeModule } from '../runtime/node-module.ts';
 import type { Certificate } from './certificate.ts';
-import { certificatesIn, depthToTrusted, mayBe } from './chain.ts';
+import { certificatesIn, depthToTrusted, mayBe, mayIssue } from './chain.ts';
 import { tls } from './context.ts';
 import type { SanType, ValidationSettings } from './settings.ts';
 
@@ -72,6 +72,16 @@ export class Validator {
     return null;
   }
 
+  /** Why a peer has no place in any of the trust domains, before its chain is looked at; '' = it has, or there are none. */
+  outsideDomains(shown: PeerCertificates): string {
+    const { trustDomains } = this.settings;
+    if (trustDomains.length === 0) return '';
+    const leaf = shown.peerChain[0];
+    if (leaf === undefined || leaf.x509.ca || mayIssue(leaf.x509)) return 'cert precheck';
+    const domain = trustDomainOf(leaf);
+    return trustDomains.some(({ name }) => name === domain) ? '' : 'no trust bundle store';
+  }
+
   #chainIsGood(chainError: string, shown: PeerCertificates): boolean {
     const { allowExpired, maxVerifyDepth, crl, trustDomains } = this.settings;
     const domain = trustDomains.length === 0 ? '' : trustDomainOf(shown.peerChain[0]);
@@ -115,7 +125,7 @@ export class Validator {
 
 /** Of an X.509-SVID (SPIFFE's standard, §2 and §5.2): one URI, and not an authority's. null = it is none. */
 export function trustDomainOf(leaf: Certificate | undefined): string | null {
-  if (leaf === undefined || leaf.x509.ca || leaf.uriSans.length !== 1) return null;
+  if (leaf === undefined || leaf.x509.ca || mayIssue(leaf.x509) || leaf.uriSans.length !== 1) return null;
   return /^spiffe:\/\/([^/]+)(?:\/|$)/.exec(leaf.uriSans[0]!)?.[1] ?? null;
 }
 

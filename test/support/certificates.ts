@@ -14,6 +14,8 @@ export interface IssueOptions {
   readonly key?: 'EC' | 'RSA';
   /** Over for a day. */
   readonly expired?: boolean;
+  /** Further extensions, as lines of openssl's configuration. */
+  readonly extensions?: string;
   /** Path without `.pem` and `.key`; a number in the authority's directory by default. */
   readonly as?: string;
 }
@@ -41,11 +43,18 @@ export class CertificateAuthority {
     writeFileSync(join(this.directory, 'ca.conf'), this.#configuration());
   }
 
-  issue({ sans = 'DNS:server.test', subject = '/CN=server', key = 'EC', expired = false, as }: IssueOptions = {}): IssuedCertificate {
+  issue({
+    sans = 'DNS:server.test',
+    subject = '/CN=server',
+    key = 'EC',
+    expired = false,
+    extensions = '',
+    as,
+  }: IssueOptions = {}): IssuedCertificate {
     const base = as ?? join(this.directory, `certificate-${this.#next++}`);
     const kind = key === 'EC' ? ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['-newkey', 'rsa:2048'];
     openssl(['req', ...kind, '-nodes', '-keyout', `${base}.key`, '-out', `${base}.csr`, '-subj', subject]);
-    writeFileSync(`${base}.ext`, `subjectAltName=${sans}\n`);
+    writeFileSync(`${base}.ext`, `subjectAltName=${sans}\n${extensions}\n`);
     const time = expired ? ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] : ['-days', '20'];
     const files = ['-in', `${base}.csr`, '-out', `${base}.pem`, '-extfile', `${base}.ext`];
     openssl(['ca', '-batch', '-notext', '-preserveDN', '-config', join(this.directory, 'ca.conf'), ...time, ...files]);

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { CertificateAuthority } from '../../support/certificates.ts';
 
 /** Names of what is in `{{certs}}`, each NAME.pem with NAME.key. */
-export type CertificateName = 'a' | 'b' | 'client' | 'stranger-client' | 'other-client' | 'revoked' | 'expired';
+export type CertificateName = 'a' | 'b' | 'client' | 'svid' | 'stranger-svid' | 'stranger-client' | 'other-client' | 'revoked' | 'expired';
 
 export interface TlsFixture {
   readonly directory: string;
@@ -33,6 +33,9 @@ function make(): TlsFixture {
   authority.issue({ as: path('client'), sans: 'URI:spiffe://acme/client,DNS:client.test', subject: '/O=Acme, Inc/CN=client' });
   stranger.issue({ as: path('stranger-client'), sans: 'URI:spiffe://acme/client', subject: '/CN=stranger' });
   authority.issue({ as: path('other-client'), sans: 'URI:spiffe://other/client,email:x@other.test', subject: '/CN=other' });
+  const svid = { sans: 'URI:spiffe://acme/svid', subject: '/CN=svid', extensions: 'keyUsage=critical,digitalSignature' };
+  authority.issue({ ...svid, as: path('svid') });
+  stranger.issue({ ...svid, as: path('stranger-svid') });
   const revoked = authority.issue({ as: path('revoked'), sans: 'URI:spiffe://acme/revoked', subject: '/CN=revoked' });
   authority.issue({ as: path('expired'), sans: 'DNS:a.test,URI:spiffe://acme/expired', subject: '/CN=expired', expired: true });
   authority.revoke(revoked, path('crl.pem'));

@@ -132,17 +132,19 @@ const chainRules: Configuration = {
   ignoreStats: /ssl\.sigalgs\.|ssl\.certificate\./,
   listener: chains(
     chain('spiffe.test', `${own('a')}, ${spiffe('acme')}`, REQUIRED),
+    chain('spiffe-other.test', `${own('a')}, ${spiffe('other')}`, REQUIRED),
     chain('depth-0.test', `${own('a')}, ${trusting(', max_verify_depth: 0')}`, REQUIRED),
     chain('depth-1.test', `${own('a')}, ${trusting(', max_verify_depth: 1')}`, REQUIRED),
   ),
   cases: [
-    { name: 'of the trust domain', tls: { serverName: 'spiffe.test', certificate: 'client' } },
-    { name: 'of another trust domain', tls: { serverName: 'spiffe.test', certificate: 'other-client' } },
+    { name: 'of the trust domain', tls: { serverName: 'spiffe.test', certificate: 'svid' } },
+    { name: 'one that might be an authority', tls: { serverName: 'spiffe.test', certificate: 'client' } },
+    { name: 'of another trust domain', tls: { serverName: 'spiffe-other.test', certificate: 'svid' } },
     { name: 'of no trust domain', tls: { serverName: 'spiffe.test', certificate: 'a' } },
-    { name: 'of the trust domain, it says', tls: { serverName: 'spiffe.test', certificate: 'stranger-client' } },
+    { name: 'of the trust domain, it says', tls: { serverName: 'spiffe.test', certificate: 'stranger-svid' } },
     { name: 'none', tls: { serverName: 'spiffe.test' } },
-    { name: 'too far away', tls: { serverName: 'depth-0.test', certificate: 'client' } },
-    { name: 'not too far away', tls: { serverName: 'depth-1.test', certificate: 'client' } },
+    { name: 'no certificate between', tls: { serverName: 'depth-0.test', certificate: 'client' } },
+    { name: 'one certificate between allowed', tls: { serverName: 'depth-1.test', certificate: 'client' } },
   ],
 };
 
