@@ -163,11 +163,16 @@ const CONFIGURATIONS: readonly Configuration[] = [
   },
   {
     name: 'the first of the chain',
-    routes: PLAIN,
+    routes: '[{match: {prefix: /}, route: {cluster: a, internal_redirect_policy: {}}}]',
     filters: `[${compressor('gzip', 'choose_first: true')}, ${compressor('brotli', 'choose_first: true')}]`,
     cases: [
       { name: 'equally welcome', send: accepting('br, gzip'), upstream: { a: [PAGE] } },
       { name: 'not equally', send: accepting('br, gzip;q=0.9'), upstream: { a: [PAGE] } },
+      {
+        name: 'after an internal redirect',
+        send: accepting('br, gzip'),
+        upstream: { a: [reply({ status: '302 Found', headers: [['location', 'http://example.test/x']] }), PAGE] },
+      },
     ],
   },
   {

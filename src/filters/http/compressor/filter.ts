@@ -1,5 +1,6 @@
 /** Compresses bodies for peers that accept it. Behaviour: Envoy's CompressorFilter. */
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
+import type { StreamInfo } from '../../../http/stream-info.ts';
 import type { Route } from '../../../route/route.ts';
 import type { Counter, StatsScope } from '../../../stats/scope.ts';
 import type { FilterDeps, HttpFilter, HttpFilterFactory, HttpStream } from '../../api.ts';
@@ -51,7 +52,8 @@ class Negotiation {
   decision: Decision | null = null;
 }
 
-const negotiations = new WeakMap<HttpStream, Negotiation>();
+/** By request: one that is sent again after an internal redirect has its own. */
+const negotiations = new WeakMap<StreamInfo, Negotiation>();
 
 /** One body on its way. */
 class Body implements CodingSink {
@@ -143,10 +145,10 @@ class CompressorFilter extends PassThroughFilter {
 
   override onRequestHeaders(stream: HttpStream, headers: RequestHeaders, end: boolean): Status {
     this.#accepted = headers.get('accept-encoding') ?? null;
-    let negotiation = negotiations.get(stream);
+    let negotiation = negotiations.get(stream.info);
     if (negotiation === undefined) {
       negotiation = new Negotiation();
-      negotiations.set(stream, negotiation);
+      negotiations.set(stream.info, negotiation);
     }
     this.#negotiation = negotiation;
     negotiation.filters.push(this);
