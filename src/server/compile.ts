@@ -104,18 +104,19 @@ export class Compiler implements NetworkCompilers {
     this.strictHttp1 = flags.strictHttp1;
   }
 
-  /** Loads the compilers of every extension; they are small. */
-  static async load(flags: CompileFlags): Promise<Compiler> {
+  /** Loads the compilers of the extensions that are named. @param types of messages, see `namedTypes` */
+  static async load(flags: CompileFlags, types: ReadonlySet<string>): Promise<Compiler> {
     const compiler = new Compiler(flags);
+    const named = ({ type }: { readonly type: string }) => types.has(type);
     await Promise.all([
-      ...HTTP_FILTERS.map(async (extension) => {
+      ...HTTP_FILTERS.filter((extension) => named(extension) || types.has(extension.routeType ?? '')).map(async (extension) => {
         const [compile, compileRoute] = await Promise.all([extension.config(), extension.routeConfig?.() ?? null]);
         compiler.#http.set(extension.type, { extension, compile, compileRoute });
       }),
-      ...NETWORK_FILTERS.map(async (extension) => {
+      ...NETWORK_FILTERS.filter(named).map(async (extension) => {
         compiler.#network.set(extension.type, { extension, compile: await extension.config(), compileRoute: null });
       }),
-      ...LISTENER_FILTERS.map(async (extension) => {
+      ...LISTENER_FILTERS.filter(named).map(async (extension) => {
         compiler.#listener.set(extension.type, { extension, compile: await extension.config(), compileRoute: null });
       }),
     ]);

@@ -3,6 +3,7 @@ import { loadBootstrap } from '../config/bootstrap.ts';
 import { type ConfigProblem, hasErrors, sortProblems } from '../config/problem.ts';
 import { type CompileFlags, Compiler } from './compile.ts';
 import type { CompiledConfig } from './compiled.ts';
+import { namedTypes } from './named-types.ts';
 
 export interface ConfigRequest extends CompileFlags {
   readonly path: string | null;
@@ -28,7 +29,7 @@ export async function loadConfig(request: ConfigRequest): Promise<ConfigResult> 
     allowUnsupported: request.allowUnsupported,
   });
   if (loaded.bootstrap === null) return { compiled: null, problems: loaded.problems };
-  const compiler = await Compiler.load(request);
+  const compiler = await Compiler.load(request, namedTypes(loaded.bootstrap.staticResources?.listeners));
   const compiled = compiler.bootstrap(loaded.bootstrap, loaded.context);
   const problems = sortProblems(loaded.context.list.problems);
   return { compiled: hasErrors(problems) ? null : compiled, problems };

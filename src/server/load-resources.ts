@@ -12,6 +12,7 @@ import { fs } from '../runtime/node-module.ts';
 import { Compiler } from './compile.ts';
 import type { DynamicSettings } from './compiled.ts';
 import type { ConfigRequest } from './load-config.ts';
+import { namedTypes } from './named-types.ts';
 
 export type ResourceKind = 'listeners' | 'clusters' | 'routes' | 'endpoints' | 'secrets';
 
@@ -52,9 +53,11 @@ export const RESOURCE_TYPES: Readonly<Record<ResourceKind, string>> = {
 export async function loadResources({ kind, path, request }: ResourceRequest): Promise<ResourceResult> {
   // Somebody is about to write it: taken for what it is, it would remove everything.
   if (isEmpty(path)) return refused(path, 'the file is empty');
-  const compiler = await Compiler.load(request);
-  compiler.forDynamicResources();
   const file = loadResourceFile(path, { allowUnsupported: request.allowUnsupported, rejectUnknown: request.rejectUnknownDynamic });
+  // Clusters, endpoints and secrets name no filters, and there may be thousands.
+  const filtering = kind === 'listeners' || kind === 'routes';
+  const compiler = await Compiler.load(request, namedTypes(filtering ? file.resources.map(({ message }) => message) : []));
+  compiler.forDynamicResources();
   const seen = new Set<string>();
   const resources = file.resources.map(({ name, message, problems, context }): CompiledResource => {
     const list = context.list;

@@ -100,10 +100,7 @@ static_resources:
   listeners: [{name: udp, udp_listener_config: {}, address: {socket_address: {protocol: UDP, address: 127.0.0.1, port_value: 0}}}]
   clusters:
   - {name: c, type: STATIC}
-  - {name: forward, lb_policy: CLUSTER_PROVIDED, cluster_type: {name: x, typed_config: ${type(
-    'clusters.dynamic_forward_proxy.v3.ClusterConfig',
-    'dns_cache_config: {name: cache}',
-  )}}}
+  - {name: forward, lb_policy: CLUSTER_PROVIDED, cluster_type: {name: x, typed_config: ${type('clusters.redis.v3.RedisClusterConfig')}}}
 `,
     );
     const flags = { yaml: null, allowUnknown: false, strictHttp1: false, rejectUnknownDynamic: false };
