@@ -85,6 +85,11 @@ export const transcoding: Area = {
         { name: 'DELETE', send: send('DELETE', '/books/x'), http2Upstream: { a: [answer(frame(''))] } },
         { name: 'no such path', send: send('GET', '/plain') },
         {
+          name: 'failure over HTTP/2',
+          http2: { requests: [{ headers: { ':path': '/books/b1' } }, { headers: { ':path': '/list' } }] },
+          http2Upstream: { a: [GONE, GONE] },
+        },
+        {
           name: 'a body',
           send: send('PUT', '/books/b1', '{"title":"Emma","pages":"12","sold":true,"size":"LARGE","author":{"name":"J"},"tags":["a","b"]}'),
           http2Upstream: { a: [OK] },
@@ -231,6 +236,7 @@ export const transcoding: Area = {
       cases: [
         { name: 'printed', send: send('GET', '/books/b1?key=1&tags=a+b'), http2Upstream: { a: [answer(frame(text(1, 'b')))] } },
         { name: 'unknown path', send: send('GET', '/nowhere') },
+        { name: 'status over HTTP/2', http2: { requests: [{ headers: { ':path': '/books/b1' } }] }, http2Upstream: { a: [GONE] } },
         { name: 'unknown query', send: send('GET', '/books/b?nobody=1') },
         {
           name: 'auto mapping',
