@@ -37,6 +37,11 @@ const FORMATTERS: ReadonlySet<string> = new Set([
 
 const DEFAULT_FORMAT: LogFormatSettings = { kind: 'text', text: DEFAULT_TEXT_FORMAT, omitEmptyValues: false, contentType: '' };
 
+/** A file with lines of the default format, for fields that name only a path. */
+export function plainFileLog(path: string): AccessLogSettings {
+  return { sink: { kind: 'file', path }, format: DEFAULT_FORMAT, filter: null };
+}
+
 /** null if it was refused, and reported. */
 export function compileAccessLog(message: AccessLog, at: CompileContext): AccessLogSettings | null {
   const filter = message.filter === undefined ? null : compileAccessLogFilter(message.filter, at.field('filter'));

@@ -169,6 +169,7 @@ export class AdminServer {
 
   async #answer(incoming: IncomingMessage, body: string): Promise<AdminReply> {
     const url = incoming.url ?? '/';
+    if (!this.#deps.allows(url)) return text(`request to path ${url} not allowed`, 403);
     const mark = url.indexOf('?');
     const path = mark < 0 ? url : url.slice(0, mark);
     const endpoint = this.#byPath.get(path);

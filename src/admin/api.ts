@@ -135,6 +135,8 @@ export interface AdminDeps {
   readonly logger: Logger;
   readonly stats: StatsAggregate;
   readonly accessLogs: readonly AdminAccessLog[];
+  /** admin.allow_paths. @param path with its query, as Envoy matches it */
+  allows(path: string): boolean;
   readonly profiler: Profiler;
   state(): ServerState;
   serverInfo(): ServerInfo;

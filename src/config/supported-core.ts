@@ -3,7 +3,7 @@ export const CORE_FIELDS = `
 envoy.config.bootstrap.v3.Bootstrap
   + node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval layered_runtime admin dns_resolution_config
   + typed_dns_resolver_config
-  + overload_manager
+  + overload_manager bootstrap_extensions
   ~ deferred_stat_options stats_flush_on_admin watchdog watchdogs enable_dispatcher_stats default_socket_interface perf_tracing_file_path
   ~ default_regex_engine grpc_async_client_manager_config memory_allocator_manager stats_eviction_interval enable_worker_cpu_affinity
   ~ inline_headers listener_manager application_log_config
@@ -12,7 +12,7 @@ envoy.config.bootstrap.v3.Bootstrap.StaticResources
 envoy.config.bootstrap.v3.Bootstrap.DynamicResources
   + lds_config cds_config
 envoy.config.bootstrap.v3.Admin
-  + access_log profile_path address
+  + access_log access_log_path allow_paths profile_path address
   ~ socket_options ignore_global_conn_limit
 envoy.config.bootstrap.v3.ClusterManager
   + local_cluster_name upstream_bind_config outlier_detection

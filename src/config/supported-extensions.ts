@@ -428,6 +428,8 @@ envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig
   + dns_cache_config port_value
 envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig
   + hostname use_post headers_to_add propagate_response_headers post_path propagate_response_trailers
+envoy.extensions.bootstrap.internal_listener.v3.InternalListener
+  ~ buffer_size_kb
 envoy.extensions.clusters.dns.v3.DnsCluster
   + *
 envoy.extensions.clusters.dns.v3.DnsCluster.RefreshRate

@@ -1,4 +1,5 @@
 /** The admin interface's view of the process. */
+
 import { hostname } from 'node:os';
 import type {
   AdminAccessLog,
@@ -13,11 +14,13 @@ import type {
   ServerInfo,
 } from '../admin/api.ts';
 import { InspectorProfiler } from '../admin/profiler.ts';
+import { buildStringMatcher, type StringMatcher } from '../http/string-matcher.ts';
 import type { ListenerStatus as WorkerListenerStatus } from '../listener/listener-manager.ts';
 import { parseIpPort, pipeAddress } from '../net/address.ts';
 import { type Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { memoryUse } from '../runtime/memory.ts';
+import type { AdminSettings } from './compiled.ts';
 import type { Server, ServerState } from './server.ts';
 import { ENVOY_VERSION, packageVersion } from './version.ts';
 
@@ -31,14 +34,21 @@ export class ServerAdmin implements AdminDeps {
   readonly profiler: InspectorProfiler;
   readonly extraEndpoints: readonly Endpoint[];
   readonly #server: Server;
+  /** Empty = all. */
+  readonly #allowed: readonly StringMatcher[];
 
-  constructor(server: Server, profilePath: string, accessLogs: readonly AdminAccessLog[], extraEndpoints: readonly Endpoint[]) {
+  constructor(server: Server, settings: AdminSettings, accessLogs: readonly AdminAccessLog[], extraEndpoints: readonly Endpoint[]) {
     this.#server = server;
     this.accessLogs = accessLogs;
     this.clock = server.clock;
     this.logger = server.logger.component('admin');
-    this.profiler = new InspectorProfiler(profilePath);
+    this.profiler = new InspectorProfiler(settings.profilePath);
+    this.#allowed = settings.allowPaths.map(buildStringMatcher);
     this.extraEndpoints = extraEndpoints;
+  }
+
+  allows(path: string): boolean {
+    return this.#allowed.length === 0 || this.#allowed.some((matcher) => matcher.matches(path));
   }
 
   /** Gauges that hold for all workers together are read from shared memory at this moment. */

@@ -1,7 +1,7 @@
 /** Control side: turns a checked bootstrap into plain settings, each part by the `config.ts` of its area. Everything wrong is reported, nothing is applied. */
 import type { Message } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import { compileAccessLog } from '../access-log/config.ts';
+import { compileAccessLog, plainFileLog } from '../access-log/config.ts';
 import { CatalogBuilder } from '../cluster/catalog.ts';
 import { compileCluster } from '../cluster/config.ts';
 import { compileAssignmentPolicy, compileLoadAssignment, compileResolver, isKnownClusterType } from '../cluster/discovery/config.ts';
@@ -21,7 +21,7 @@ import type {
 import type { Secret } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { didYouMean } from '../config/suggest.ts';
 import type { HcmCompilers } from '../filters/network/http-connection-manager/config.ts';
-import { durationMs } from '../http/config.ts';
+import { compileStringMatcher, durationMs } from '../http/config.ts';
 import { compileListenAddress, compileListener } from '../listener/config.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import { compileRouteConfiguration, type RouteCompileDeps } from '../route/config.ts';
@@ -343,7 +343,11 @@ export class Compiler implements NetworkCompilers {
     return {
       address,
       profilePath: admin.profilePath === '' ? '/var/log/envoy/envoy.prof' : admin.profilePath,
-      accessLogs: admin.accessLog.map((log, i) => compileAccessLog(log, here.field('access_log', i))).filter((log) => log !== null),
+      accessLogs: [
+        ...admin.accessLog.map((log, i) => compileAccessLog(log, here.field('access_log', i))).filter((log) => log !== null),
+        ...(admin.accessLogPath === '' ? [] : [plainFileLog(admin.accessLogPath)]),
+      ],
+      allowPaths: admin.allowPaths.map((matcher, i) => compileStringMatcher(matcher, here.field('allow_paths', i))),
     };
   }
 }

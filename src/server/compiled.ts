@@ -1,6 +1,8 @@
 /** A whole configuration as the control thread and the workers run it: plain data. */
+
 import type { AccessLogSettings } from '../access-log/settings.ts';
 import type { AssignmentPolicy, DefaultResolver, LocalitySettings } from '../cluster/settings.ts';
+import type { StringMatcherSettings } from '../http/string-matcher.ts';
 import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
 import type { StatsSettings } from '../stats/config.ts';
 import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
@@ -10,6 +12,8 @@ export interface AdminSettings {
   readonly address: ListenAddressSettings;
   readonly profilePath: string;
   readonly accessLogs: readonly AccessLogSettings[];
+  /** What is answered at all; empty = everything. */
+  readonly allowPaths: readonly StringMatcherSettings[];
 }
 
 export interface NodeSettings {

@@ -353,7 +353,7 @@ export class Server {
 
   async #startAdmin(compiled: CompiledConfig): Promise<void> {
     if (compiled.admin === null) return;
-    const { address, accessLogs, profilePath } = compiled.admin;
+    const { address, accessLogs } = compiled.admin;
     if (accessLogs.length > 0) {
       const { AdminAccessLogs } = await import('./admin-access-log.ts');
       const { hostname, addressIp } = localInfo(compiled.node, this.options.localAddressIpVersion);
@@ -368,7 +368,7 @@ export class Server {
       });
     }
     const logs = this.#adminLogs === null ? [] : [this.#adminLogs];
-    this.#admin = new AdminServer(new ServerAdmin(this, profilePath, logs, [explainEndpoint(this.workers)]));
+    this.#admin = new AdminServer(new ServerAdmin(this, compiled.admin, logs, [explainEndpoint(this.workers)]));
     const bound = await this.#admin.start(address.kind === 'ip' ? ipAddress(address.ip, address.port) : pipeAddress(address.path));
     if (this.options.adminAddressPath !== null) fs.writeFileSync(this.options.adminAddressPath, bound.text);
   }

@@ -56,6 +56,10 @@ describe('HTTP', () => {
     expect(await raw(bytes)).toMatch(expected);
   });
 
+  test('allow_paths decides by path and query', async () => {
+    expect(await server.ask('GET /secret?x=1')).toEqual({ status: 403, type: TEXT, body: 'request to path /secret?x=1 not allowed' });
+  });
+
   test('HEAD has no body', async () => {
     expect(await server.ask('HEAD /stats')).toEqual({ status: 200, type: TEXT, body: '' });
   });

@@ -111,6 +111,7 @@ export class FakeServer {
       logger: silentLogger,
       stats: this.stats,
       accessLogs: [{ log: (record) => this.accessLog.push(record) }],
+      allows: (path) => !path.startsWith('/secret'),
       profiler: new InspectorProfiler(profilePath),
       state: () => this.state,
       serverInfo: () => ({
