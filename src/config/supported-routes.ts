@@ -142,6 +142,9 @@ envoy.config.route.v3.RouteAction.HashPolicy.FilterState
 envoy.config.route.v3.RouteAction.UpgradeConfig
   + *
 envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
+  + *
+envoy.config.core.v3.ProxyProtocolConfig
+  + version
 envoy.config.route.v3.RouteAction.MaxStreamDuration
   + *
 envoy.config.route.v3.RetryPolicy

@@ -81,6 +81,10 @@ export interface RouteAction {
   readonly upgrades: ReadonlyMap<string, boolean> | null;
   /** CONNECT is terminated here and its payload forwarded as TCP. */
   readonly connectTerminates: boolean;
+  /** … and so is a POST. */
+  readonly connectTerminatesPost: boolean;
+  /** Version of the PROXY header before it; 0 = none. */
+  readonly connectProxyProtocol: 0 | 1 | 2;
   readonly internalRedirect: InternalRedirectSettings | null;
   /** request_body_buffer_limit or per_request_buffer_limit_bytes; null = the listener's limit. */
   readonly requestBufferLimit: number | null;

@@ -139,6 +139,10 @@ export interface ForwardSettings {
   readonly priority: 0 | 1;
   readonly upgrades: Readonly<Record<string, boolean>> | null;
   readonly connectTerminates: boolean;
+  /** … and that of a POST (allow_post). */
+  readonly connectTerminatesPost: boolean;
+  /** Version of the PROXY header before it; 0 = none. */
+  readonly connectProxyProtocol: 0 | 1 | 2;
   readonly internalRedirect: InternalRedirectSettings | null;
   readonly requestBufferLimit: number | null;
   readonly mirrors: readonly MirrorPolicySettings[];

@@ -390,6 +390,8 @@ function rigRoute(action: Partial<RouteAction>): Route {
       appendXForwardedHost: false,
       upgrades: null,
       connectTerminates: false,
+      connectTerminatesPost: false,
+      connectProxyProtocol: 0,
       internalRedirect: null,
       requestBufferLimit: null,
       mirrors: [],

@@ -442,6 +442,8 @@ function makeRoute(options: RigOptions): Route {
     appendXForwardedHost: false,
     upgrades: null,
     connectTerminates: false,
+    connectTerminatesPost: false,
+    connectProxyProtocol: 0,
     internalRedirect: null,
     requestBufferLimit: null,
     mirrors: [],

@@ -1,6 +1,8 @@
 /** What a route does. Source: envoy.config.route.v3.RouteAction, RedirectAction, DirectResponseAction. */
+
 import type { CompileContext } from '../../config/context.ts';
 import { RoutingPriority } from '../../config/gen/envoy/config/core/v3/base_pb.js';
+import { ProxyProtocolConfig_Version as ProxyProtocolVersion } from '../../config/gen/envoy/config/core/v3/proxy_protocol_pb.js';
 import {
   type DirectResponseAction,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
@@ -172,9 +174,14 @@ function namedPlugin(name: string, scope: ActionScope, at: CompileContext): Forw
   return null;
 }
 
-function compileUpgrades(action: RouteAction, at: CompileContext): Pick<ForwardSettings, 'upgrades' | 'connectTerminates'> {
+function compileUpgrades(
+  action: RouteAction,
+  at: CompileContext,
+): Pick<ForwardSettings, 'upgrades' | 'connectTerminates' | 'connectTerminatesPost' | 'connectProxyProtocol'> {
   const upgrades: Record<string, boolean> = {};
   let connectTerminates = false;
+  let connectTerminatesPost = false;
+  let connectProxyProtocol: ForwardSettings['connectProxyProtocol'] = 0;
   action.upgradeConfigs.forEach((upgrade, i) => {
     const here = at.field('upgrade_configs', i);
     const type = upgrade.upgradeType.toUpperCase();
@@ -183,7 +190,12 @@ function compileUpgrades(action: RouteAction, at: CompileContext): Pick<ForwardS
     if (upgrade.connectConfig === undefined) return;
     if (type !== 'CONNECT' && type !== 'CONNECT-UDP')
       here.field('connect_config').error(`Non-CONNECT upgrade type ${upgrade.upgradeType} has ConnectConfig`);
-    else connectTerminates ||= upgrades[type];
+    else if (upgrades[type]) {
+      const { allowPost, proxyProtocolConfig } = upgrade.connectConfig;
+      connectTerminates = true;
+      connectTerminatesPost = allowPost;
+      if (proxyProtocolConfig !== undefined) connectProxyProtocol = proxyProtocolConfig.version === ProxyProtocolVersion.V1 ? 1 : 2;
+    }
   });
-  return { upgrades: action.upgradeConfigs.length === 0 ? null : upgrades, connectTerminates };
+  return { upgrades: action.upgradeConfigs.length === 0 ? null : upgrades, connectTerminates, connectTerminatesPost, connectProxyProtocol };
 }

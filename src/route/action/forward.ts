@@ -33,6 +33,8 @@ export class ForwardAction implements RouteAction {
   readonly appendXForwardedHost: boolean;
   readonly upgrades: ReadonlyMap<string, boolean> | null;
   readonly connectTerminates: boolean;
+  readonly connectTerminatesPost: boolean;
+  readonly connectProxyProtocol: 0 | 1 | 2;
   readonly internalRedirect: InternalRedirectSettings | null;
   readonly requestBufferLimit: number | null;
   readonly mirrors: readonly MirrorSettings[];
@@ -65,6 +67,8 @@ export class ForwardAction implements RouteAction {
     this.appendXForwardedHost = settings.rewrite.appendXForwardedHost;
     this.upgrades = settings.upgrades === null ? null : new Map(Object.entries(settings.upgrades));
     this.connectTerminates = settings.connectTerminates;
+    this.connectTerminatesPost = settings.connectTerminatesPost;
+    this.connectProxyProtocol = settings.connectProxyProtocol;
     this.internalRedirect = settings.internalRedirect;
     this.requestBufferLimit = settings.requestBufferLimit;
     this.mirrors = mirrors;

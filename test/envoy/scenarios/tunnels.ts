@@ -224,6 +224,34 @@ export const tunnels: Area = {
       ],
     },
     {
+      name: 'CONNECT and POST terminated here',
+      statsDiffer: {
+        reason: 'a TCP connection of ours is in use until it closes; Envoy gives it back when a POST has ended both ways',
+        changes: [
+          '- cluster.t.upstream_cx_destroy_with_active_rq: 1',
+          '+ cluster.t.upstream_cx_destroy_remote_with_active_rq: 1',
+          '+ cluster.t.upstream_cx_destroy_with_active_rq: 2',
+        ],
+      },
+      upstreams: { a: 'http', t: 'tcp' },
+      hcm: '{upgrade_configs: [{upgrade_type: CONNECT}]}',
+      routes: `
+        - {match: {connect_matcher: {}}, route: {cluster: t, upgrade_configs: [{upgrade_type: CONNECT, connect_config: {allow_post: true}}]}}
+        - {match: {path: /post}, route: {cluster: t, upgrade_configs: [{upgrade_type: CONNECT, connect_config: {allow_post: true}}]}}
+        - {match: {path: /only}, route: {cluster: a, upgrade_configs: [{upgrade_type: CONNECT, connect_config: {}}]}}
+        - {match: {prefix: /}, route: {cluster: a}}
+      `,
+      cases: [
+        {
+          name: 'CONNECT',
+          send: [{ raw: 'CONNECT target.test:443 HTTP/1.1\r\nHost: target.test:443\r\n\r\n' }, { raw: 'hello', payload: 5 }],
+        },
+        { name: 'POST', send: { method: 'POST', path: '/post', body: 'hello' } },
+        { name: 'GET on that route', send: { path: '/only' } },
+        { name: 'POST without allow_post', send: { method: 'POST', path: '/only', body: 'hello' } },
+      ],
+    },
+    {
       name: 'CONNECT passed on',
       hcm: '{upgrade_configs: [{upgrade_type: CONNECT}]}',
       routes: '- {match: {connect_matcher: {}}, route: {cluster: a}}',

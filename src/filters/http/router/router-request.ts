@@ -16,7 +16,7 @@ import { logRoute } from './debug-lines.ts';
 import type { AlternativeStats, RouteStats } from './route-stats.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
 import { findInvalidHeader } from './strict-headers.ts';
-import { TcpTunnelPool } from './tcp-tunnel-pool.ts';
+import { TcpTunnelPool, terminates } from './tcp-tunnel-pool.ts';
 import type { Timeouts } from './timeouts.ts';
 import { UpstreamLog } from './upstream-log.ts';
 import { wantedMetadata } from './wanted-metadata.ts';
@@ -200,12 +200,14 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
   }
 
   protected poolOf(cluster: Cluster, host: Host): HttpPool | null {
-    const { connectTerminates, priority, retryPolicy } = this.action;
+    const { action } = this;
+    const { priority, retryPolicy } = action;
     if (retryPolicy !== null && retryPolicy.hosts !== null) {
       this.#tried ??= new TriedHosts(retryPolicy.hosts);
       this.#tried.note(host);
     }
-    if (connectTerminates && this.headers.method === 'CONNECT') return new TcpTunnelPool(cluster, host, priority, this);
+    if (action.connectTerminates && terminates(action, this.headers.method))
+      return new TcpTunnelPool(cluster, host, priority, this, action.connectProxyProtocol);
     return cluster.httpPool(host, priority, this);
   }
 

@@ -113,4 +113,71 @@ class ShadowStream extends DetachedStream {
   override localReply(): void {
     this.reset();
   }
+  reset(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#router.onStreamEnd(this);
+  }
+  respond1xx(): void {}
+  setWatermarkListener(): void {}
+  clearRouteCache(): void {}
+  routeSettings<T>(): T | null {
+    return null;
+  }
+  continueRequest(): void {}
+  continueResponse(): void {}
+  injectRequestData(): void {}
+  injectResponseData(): void {}
+  holdRequest(): void {}
+  holdResponse(): void {}
+  recreate(): boolean {
+    return false;
+  }
+}
+const NOTHING = () => undefined;
+/** What a copy is told by its route: the time that the request itself may take, and else nothing. */
+export function makeShadowRoute(timeoutMs: number): Route & { readonly action: RouteAction } {
+  return {
+    name: '',
+    virtualHost: {
+      name: '',
+      includeRequestAttemptCount: false,
+      includeAttemptCountInResponse: false,
+      includeIsTimeoutRetryHeader: false,
+      virtualCluster: () => '',
+    },
+    statPrefix: '',
+    metadata: null,
+    direct: null,
+    action: {
+      clusterName: () => '',
+      clusterNotFoundStatus: 503,
+      timeoutMs,
+      idleTimeoutMs: null,
+      maxStreamDurationMs: null,
+      grpcTimeoutHeaderMaxMs: null,
+      grpcTimeoutHeaderOffsetMs: 0,
+      maxGrpcTimeoutMs: null,
+      grpcTimeoutOffsetMs: 0,
+      retryPolicy: null,
+      hedgeOnPerTryTimeout: false,
+      priority: 0,
+      autoHostRewrite: false,
+      appendXForwardedHost: false,
+      upgrades: null,
+      connectTerminates: false,
+      connectTerminatesPost: false,
+      connectProxyProtocol: 0,
+      internalRedirect: null,
+      requestBufferLimit: null,
+      mirrors: [],
+      hash: () => null,
+      metadataMatch: null,
+    },
+    filterSettings: NOTHING,
+    filterDisabled: NOTHING,
+    allFilterSettings: () => [],
+    finalizeRequestHeaders: NOTHING,
+    finalizeResponseHeaders: NOTHING,
+  };
 }

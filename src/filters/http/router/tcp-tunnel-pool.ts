@@ -5,8 +5,14 @@ import { type HeaderMap, type RequestHeaders, ResponseHeaders } from '../../../h
 import { ResetReason } from '../../../http/reset-reason.ts';
 import type { Host } from '../../../lb/host.ts';
 import type { Connection, ConnectionHandler } from '../../../net/connection.ts';
+import { proxyProtocolHeader } from '../../../net/proxy-protocol.ts';
 
 const EMPTY = Buffer.alloc(0);
+
+/** Whether a request of that method ends here, on a route with connect_config. */
+export function terminates(action: { readonly connectTerminatesPost: boolean }, method: string): boolean {
+  return method === 'CONNECT' || (method === 'POST' && action.connectTerminatesPost);
+}
 
 /** Pool, connection handler and encoder of one tunnel. */
 export class TcpTunnelPool implements HttpPool, TcpClient, ConnectionHandler, RequestEncoder {
@@ -15,6 +21,7 @@ export class TcpTunnelPool implements HttpPool, TcpClient, ConnectionHandler, Re
   readonly #cluster: Cluster;
   readonly #priority: 0 | 1;
   readonly #context: LbContext;
+  readonly #proxyProtocol: 0 | 1 | 2;
   #client: PoolClient | null;
   #connecting: TcpConnect | null;
   #connection: Connection | null;
@@ -23,11 +30,13 @@ export class TcpTunnelPool implements HttpPool, TcpClient, ConnectionHandler, Re
   headerBytesReceived: number;
   headerBytesSent: number;
 
-  constructor(cluster: Cluster, host: Host, priority: 0 | 1, context: LbContext) {
+  /** @param proxyProtocol version of the PROXY header that goes first; 0 = none */
+  constructor(cluster: Cluster, host: Host, priority: 0 | 1, context: LbContext, proxyProtocol: 0 | 1 | 2) {
     this.host = host;
     this.#cluster = cluster;
     this.#priority = priority;
     this.#context = context;
+    this.#proxyProtocol = proxyProtocol;
     this.#client = null;
     this.#connecting = null;
     this.#connection = null;
@@ -68,6 +77,10 @@ export class TcpTunnelPool implements HttpPool, TcpClient, ConnectionHandler, Re
   }
 
   encodeHeaders(_headers: RequestHeaders, end: boolean): void {
+    if (this.#proxyProtocol !== 0) {
+      const { remoteAddress, localAddress } = this.#context.downstream;
+      this.#connection!.write(proxyProtocolHeader(this.#proxyProtocol, remoteAddress, localAddress));
+    }
     this.#client?.onResponseHeaders(new ResponseHeaders(200), false);
     if (end) this.#connection!.endWrite();
   }

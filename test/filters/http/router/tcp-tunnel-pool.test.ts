@@ -38,7 +38,7 @@ class Client {
 }
 
 /** The pool on a real socket to a server of the test. */
-async function tunnel() {
+async function tunnel(proxyProtocol: 0 | 1 | 2 = 0) {
   const server = createServer({ allowHalfOpen: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -58,7 +58,8 @@ async function tunnel() {
     },
   } as unknown as Cluster;
   const host = new Host(ipAddress('127.0.0.1', port), '', new Int32Array(HOST_CELLS), 0);
-  const pool = new TcpTunnelPool(cluster, host, 0, null as unknown as LbContext);
+  const downstream = { remoteAddress: ipAddress('10.0.0.1', 4660), localAddress: ipAddress('10.0.0.2', 443) };
+  const pool = new TcpTunnelPool(cluster, host, 0, { downstream } as unknown as LbContext, proxyProtocol);
   const client = new Client();
   pool.acquire(client as unknown as PoolClient);
   const [peer] = await accepted;
@@ -83,6 +84,16 @@ describe('a CONNECT that ends here', () => {
     peer.write('down');
     await until(() => client.heard.length === 3);
     expect(client.heard[2]).toBe('data down false');
+  });
+
+  test('tells the server whom it is for, before anything else', async () => {
+    const { client, peer } = await tunnel(1);
+    let got = '';
+    peer.on('data', (chunk) => (got += chunk));
+    client.encoder!.encodeHeaders(new RequestHeaders('CONNECT', '', 'a:1'), false);
+    client.encoder!.encodeData(Buffer.from('up'), false);
+    await until(() => got.endsWith('up'));
+    expect(got).toBe('PROXY TCP4 10.0.0.1 10.0.0.2 4660 443\r\nup');
   });
 
   test('passes half-closes on', async () => {
