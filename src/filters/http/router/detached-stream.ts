@@ -124,6 +124,8 @@ export function makeDetachedRoute(timeoutMs: number): Route & { readonly action:
       appendXForwardedHost: false,
       upgrades: null,
       connectTerminates: false,
+      connectTerminatesPost: false,
+      connectProxyProtocol: 0,
       internalRedirect: null,
       requestBufferLimit: null,
       mirrors: [],
