@@ -31,6 +31,7 @@ envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManage
   + set_current_client_cert_details tracing
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing
   + client_sampling random_sampling overall_sampling verbose max_path_tag_length custom_tags provider spawn_upstream_span no_context_propagation
+  + operation upstream_operation
 envoy.config.trace.v3.Tracing.Http
   + *
 envoy.config.trace.v3.ZipkinConfig

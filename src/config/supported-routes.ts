@@ -49,7 +49,7 @@ envoy.config.route.v3.Route
 envoy.config.route.v3.Decorator
   + *
 envoy.config.route.v3.Tracing
-  + client_sampling random_sampling overall_sampling custom_tags
+  + *
 envoy.type.tracing.v3.CustomTag
   + *
 envoy.type.tracing.v3.CustomTag.Literal
@@ -120,7 +120,7 @@ envoy.config.route.v3.RouteAction
   + grpc_timeout_offset max_stream_duration metadata_match path_rewrite_policy request_mirror_policies
 envoy.config.route.v3.RouteAction.RequestMirrorPolicy
   + cluster cluster_header runtime_fraction disable_shadow_host_suffix_append request_headers_mutations host_rewrite_literal
-  ~ trace_sampled
+  + trace_sampled
 envoy.config.common.mutation_rules.v3.HeaderMutation
   + *
 envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch

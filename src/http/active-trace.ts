@@ -8,15 +8,11 @@ export interface ActiveTrace {
   inject(headers: RequestHeaders): void;
   /** A try begins. null: tries have no spans of their own. @param attempt 1 for the first one @param always also where the connection manager does not ask for it (start_child_span) */
   startAttempt(info: StreamInfo, attempt: number, always: boolean): AttemptTrace | null;
-  /** The request's copy for another cluster: a child span of its own, which ends with it. null: nothing to tell. */
-  startCopy(info: StreamInfo, headers: RequestHeaders): CopyTrace | null;
+  /** Of the request's copy for another cluster: a span named "mirror". @param headers of the copy, which get its context @param sampled null = as the request is */
+  copy(headers: RequestHeaders, sampled: boolean | null): ActiveTrace;
   /** Names the operation to the client, or learns the server's name for it: x-envoy-decorator-operation. */
   onResponseHeaders(headers: ResponseHeaders): void;
   /** The request is over. */
-  finish(info: StreamInfo): void;
-}
-
-export interface CopyTrace {
   finish(info: StreamInfo): void;
 }
 

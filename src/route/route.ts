@@ -122,6 +122,8 @@ export interface MirrorSettings {
   readonly clusterHeader: string;
   /** Who gets a copy of this request; '' for nobody. @param random stable for the stream */
   clusterFor(headers: RequestHeaders, runtime: RuntimeSnapshot, random: number): string;
+  /** Whether the copy's span is sampled; absent or null = as the request's is. */
+  readonly traceSampled?: boolean | null;
   /** Makes the copy's headers of the request's. */
   editHeaders(headers: RequestHeaders, info: StreamInfo): void;
 }

@@ -192,6 +192,8 @@ export interface MirrorPolicySettings {
   readonly clusterHeader: string;
   readonly fraction: FractionSettings | null;
   readonly disableShadowHostSuffixAppend: boolean;
+  /** Absent or null = as the request is. */
+  readonly traceSampled?: boolean | null;
   readonly hostRewrite: string;
   /** In their order: lines removed and added, or all headers removed whose names match. */
   readonly headerChanges: readonly HeaderStepSettings[];

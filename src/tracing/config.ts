@@ -52,6 +52,8 @@ export function compileTracing(
     maxPathTagLength: message.maxPathTagLength ?? 256,
     customTags: compileCustomTags(message.customTags, at),
     spawnUpstreamSpan: message.spawnUpstreamSpan ?? false,
+    operation: checkFormat(message.operation, at.field('operation')),
+    upstreamOperation: checkFormat(message.upstreamOperation, at.field('upstream_operation')),
     noContextPropagation: message.noContextPropagation,
     useRequestIdForSampling: useRequestId,
   };
@@ -69,7 +71,9 @@ export function compileRouteTracing(
   return {
     sampling: tracing === undefined ? null : routeSampling(tracing),
     customTags: compileCustomTags(tracing?.customTags ?? [], at.field('tracing')),
-    operation: wireText(decorator?.operation ?? ''),
+    decorator: wireText(decorator?.operation ?? ''),
+    operation: checkFormat(tracing?.operation ?? '', at.field('tracing').field('operation')),
+    upstreamOperation: checkFormat(tracing?.upstreamOperation ?? '', at.field('tracing').field('upstream_operation')),
     propagate: decorator?.propagate ?? true,
   };
 }
@@ -113,17 +117,22 @@ function compileCustomTag(message: CustomTag, at: CompileContext): CustomTagSett
       };
     }
     case 'value':
-      try {
-        compileFormat(type.value, NO_ENVIRONMENT, '');
-      } catch (e) {
-        if (!(e instanceof FormatError)) throw e;
-        at.field('value').error(e.message);
-        return null;
-      }
-      return { kind: 'value', tag, format: type.value };
+      return { kind: 'value', tag, format: checkFormat(type.value, at.field('value')) };
     default:
       at.error('a type of tag is required');
       return null;
+  }
+}
+
+/** Reports a format that does not compile; '' then. */
+function checkFormat(format: string, at: CompileContext): string {
+  try {
+    compileFormat(format, NO_ENVIRONMENT, '');
+    return format;
+  } catch (e) {
+    if (!(e instanceof FormatError)) throw e;
+    at.error(e.message);
+    return '';
   }
 }
 

@@ -2,7 +2,7 @@
  * Tracing of one connection manager: decides for each request, makes its span and those of its tries, and fills them when they end.
  * Source: Envoy's ConnectionManagerImpl::ActiveStream::traceRequest, HttpTracerImpl, and the router's UpstreamRequest.
  */
-import type { ActiveTrace, AttemptTrace, CopyTrace } from '../http/active-trace.ts';
+import type { ActiveTrace, AttemptTrace } from '../http/active-trace.ts';
 import type { FormatEnvironment } from '../http/format/operator.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
@@ -44,6 +44,7 @@ export class RequestTracing {
   readonly #clientEnabled: Counter;
   readonly #notTraceable: Counter;
   readonly #customTags: readonly CustomTag[];
+  readonly #operations = new Map<string, CustomTag>();
   /** By route: its own, over those of the connection manager. */
   readonly #tagsOfRoutes = new WeakMap<RouteTracingSettings, readonly CustomTag[]>();
 
@@ -81,7 +82,7 @@ export class RequestTracing {
     span.setTag('zone', localInfo.zone);
     const trace = new RequestTrace(this, span, route, origin.egress);
     info.trace = trace;
-    trace.nameOperation(headers);
+    trace.nameOperation(headers, info);
   }
 
   customTags(route: RouteTracingSettings | null): readonly CustomTag[] {
@@ -93,6 +94,17 @@ export class RequestTracing {
       this.#tagsOfRoutes.set(route, tags);
     }
     return tags;
+  }
+
+  /** The name that a format makes; '' = it makes none. */
+  operation(format: string, info: StreamInfo): string {
+    if (format === '') return '';
+    let compiled = this.#operations.get(format);
+    if (compiled === undefined) {
+      compiled = buildCustomTag({ kind: 'value', tag: '', format }, this.#deps.format);
+      this.#operations.set(format, compiled);
+    }
+    return compiled.value(info);
   }
 
   #count(reason: TraceReason): void {
@@ -116,12 +128,17 @@ class RequestTrace implements ActiveTrace {
     this.#span = span;
     this.#route = route;
     this.#egress = egress;
-    this.#decorated = route === null ? '' : route.operation;
+    this.#decorated = route === null ? '' : route.decorator;
   }
 
   /** The route names it; a caller that has a name of its own says so, and the callee is told. */
-  nameOperation(headers: RequestHeaders): void {
-    if (this.#decorated !== '') this.#span.name = this.#decorated;
+  nameOperation(headers: RequestHeaders, info: StreamInfo): void {
+    const named = this.#tracing.operation(this.#route?.operation || this.#tracing.settings.operation, info);
+    // A format overrules the decorator, and the other side is told of neither.
+    if (named !== '') {
+      this.#span.name = named;
+      this.#decorated = '';
+    } else if (this.#decorated !== '') this.#span.name = this.#decorated;
     if (this.#egress) {
       if (this.#decorated !== '' && this.#route!.propagate) headers.set(DECORATOR, this.#decorated);
       return;
@@ -152,17 +169,20 @@ class RequestTrace implements ActiveTrace {
 
   startAttempt(info: StreamInfo, attempt: number, always: boolean): AttemptTrace | null {
     if (!always && !this.#tracing.settings.spawnUpstreamSpan) return null;
-    const name = `router ${info.upstreamClusterObservabilityName} egress`;
+    const format = this.#route?.upstreamOperation || this.#tracing.settings.upstreamOperation;
+    const name = this.#tracing.operation(format, info) || `router ${info.upstreamClusterObservabilityName} egress`;
     const startMs = info.startWallMs + (this.#tracing.clock.nowMs() - info.startMs);
     const span = this.#span.tracer.startChild(this.#span, name, startMs);
     if (attempt > 1) span.setTag('retry.count', String(attempt - 1));
     return new TryTrace(this.#tracing, span, info, this.#route);
   }
 
-  startCopy(info: StreamInfo, headers: RequestHeaders): CopyTrace | null {
-    const span = this.#span.tracer.startChild(this.#span, 'mirror', this.#tracing.clock.wallMs());
-    if (!this.#tracing.settings.noContextPropagation) span.tracer.inject(span, headers);
-    return new RequestCopyTrace(this.#tracing, span, info);
+  copy(headers: RequestHeaders, sampled: boolean | null): ActiveTrace {
+    const { clock, settings } = this.#tracing;
+    const { tracer } = this.#span;
+    const span = tracer.startChild(this.#span, 'mirror', clock.wallMs(), sampled ?? this.#span.sampled);
+    if (!settings.noContextPropagation) tracer.inject(span, headers);
+    return new CopyTrace(this.#tracing, span);
   }
 
   finish(info: StreamInfo): void {
@@ -172,28 +192,6 @@ class RequestTrace implements ActiveTrace {
     span.finish(info.startWallMs + (info.endMs - info.startMs));
   }
 }
-
-class RequestCopyTrace implements CopyTrace {
-  readonly #tracing: RequestTracing;
-  readonly #span: Span;
-  readonly #startMs: number;
-
-  constructor(tracing: RequestTracing, span: Span, info: StreamInfo) {
-    this.#tracing = tracing;
-    this.#span = span;
-    this.#startMs = tracing.clock.nowMs();
-    info.traceId = span.traceId;
-  }
-
-  finish(info: StreamInfo): void {
-    const span = this.#span;
-    if (!span.sampled) return;
-    tagDownstream(span, info, this.#tracing.settings, NO_TAGS);
-    span.finish(span.startMs + (this.#tracing.clock.nowMs() - this.#startMs));
-  }
-}
-
-const NO_TAGS: readonly CustomTag[] = [];
 
 class TryTrace implements AttemptTrace, UpstreamFacts {
   readonly #tracing: RequestTracing;
@@ -251,4 +249,31 @@ class TryTrace implements AttemptTrace, UpstreamFacts {
     tagUpstream(span, this, this.#info, this.#tracing.settings.verbose, this.#tracing.customTags(this.#route));
     span.finish(span.startMs + (this.#tracing.clock.nowMs() - this.#startMs));
   }
+}
+
+/** Of a mirrored request. Nobody waits for it, and it is tried once. */
+class CopyTrace implements ActiveTrace {
+  readonly #tracing: RequestTracing;
+  readonly #span: Span;
+
+  constructor(tracing: RequestTracing, span: Span) {
+    this.#tracing = tracing;
+    this.#span = span;
+  }
+
+  startAttempt(info: StreamInfo): AttemptTrace {
+    return new CopyTry(this.#tracing, this.#span, info, null);
+  }
+  copy(): ActiveTrace {
+    return this;
+  }
+  // Its try does all that there is to do.
+  inject(): void {}
+  onResponseHeaders(): void {}
+  finish(): void {}
+}
+
+class CopyTry extends TryTrace {
+  /** The copy was made with the context in it. */
+  override inject(): void {}
 }

@@ -32,6 +32,9 @@ export interface TracingSettings {
   readonly maxPathTagLength: number;
   readonly customTags: readonly CustomTagSettings[];
   readonly spawnUpstreamSpan: boolean;
+  /** Formats of the names of the request's span and of those of its tries; ''. */
+  readonly operation: string;
+  readonly upstreamOperation: string;
   /** The uuid extension's: without it every request is sampled. */
   readonly useRequestIdForSampling: boolean;
   /** The upstream gets no trace headers from here. */
@@ -44,7 +47,10 @@ export interface RouteTracingSettings {
   readonly sampling: SamplingSettings | null;
   readonly customTags: readonly CustomTagSettings[];
   /** decorator.operation; ''. */
+  readonly decorator: string;
+  /** Formats of the names of the request's span and of those of its tries; '' = the connection manager's. */
   readonly operation: string;
+  readonly upstreamOperation: string;
   /** The other side is told of it. */
   readonly propagate: boolean;
 }

@@ -10,7 +10,8 @@ export interface Tracer {
    * are. @param origin what the proxy is to this request @param startMs milliseconds since the epoch, with fractions
    */
   start(headers: RequestHeaders, origin: SpanOrigin, startMs: number, traced: boolean): Span | null;
-  startChild(parent: Span, name: string, startMs: number): Span;
+  /** @param sampled as the parent is, unless given */
+  startChild(parent: Span, name: string, startMs: number, sampled?: boolean): Span;
   inject(span: Span, headers: RequestHeaders): void;
   /** Takes a sampled span that has ended. */
   report(span: Span): void;

@@ -48,8 +48,8 @@ export class OpenTelemetryTracer implements Tracer {
     return new Span(this, kind, parent.traceId, id, parent.spanId, sampled, true, false, traceState, name, startMs);
   }
 
-  startChild(parent: Span, name: string, startMs: number): Span {
-    const { traceId, sampled, traceState } = parent;
+  startChild(parent: Span, name: string, startMs: number, sampled = parent.sampled): Span {
+    const { traceId, traceState } = parent;
     return new Span(this, 'CLIENT', traceId, newId(this.#random), parent.id, sampled, false, false, traceState, name, startMs);
   }
 

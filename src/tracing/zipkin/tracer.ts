@@ -53,9 +53,9 @@ export class ZipkinTracer implements Tracer {
     return new Span(this, kind, context.traceId, id, parentId, sampled, true, context.single, '', name, startMs);
   }
 
-  startChild(parent: Span, name: string, startMs: number): Span {
+  startChild(parent: Span, name: string, startMs: number, sampled = parent.sampled): Span {
     const id = newId(this.#random);
-    return new Span(this, 'CLIENT', parent.traceId, id, parent.id, parent.sampled, false, parent.singleB3, '', name, startMs);
+    return new Span(this, 'CLIENT', parent.traceId, id, parent.id, sampled, false, parent.singleB3, '', name, startMs);
   }
 
   inject(span: Span, headers: RequestHeaders): void {

@@ -1,4 +1,4 @@
-import { type Area, type Configuration, closing, get, hangUp, reply, silence } from '../harness/scenario.ts';
+import { type Area, after, type Configuration, closing, get, hangUp, reply, silence } from '../harness/scenario.ts';
 
 const ZIPKIN = 'type.googleapis.com/envoy.config.trace.v3.ZipkinConfig';
 const OTEL = 'type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig';
@@ -72,6 +72,7 @@ export const tracing: Area = {
         - {match: {prefix: /dead}, route: {cluster: dead}}
         - {match: {prefix: /empty}, route: {cluster: empty}}
         - {match: {prefix: /direct}, direct_response: {status: 200}}
+        - {match: {prefix: /secret}, route: {cluster: a, request_mirror_policies: [{cluster: b, trace_sampled: false}]}}
         - {match: {prefix: /mirrored}, route: {cluster: a, request_mirror_policies: [{cluster: b}]}}
         - {match: {prefix: /}, route: {cluster: a}}
       `,
@@ -92,6 +93,9 @@ export const tracing: Area = {
         { name: 'nobody there', send: 'GET /dead', spans: 2 },
         { name: 'no host', send: 'GET /empty', spans: 1 },
         { name: 'no upstream', send: 'GET /direct', spans: 1 },
+        { name: 'a mirror', send: 'GET /mirrored', upstream: { a: [after(40, reply())] }, spans: 3 },
+        { name: 'a mirror, not sampled', send: get('/mirrored', ['x-b3-sampled', '0']), upstream: { a: [after(40, reply())] }, spans: 0 },
+        { name: 'a mirror that is not to be', send: 'GET /secret', upstream: { a: [after(40, reply())] }, spans: 2 },
       ],
     }),
     configuration('Zipkin, spans of tries by the router', zipkin(', trace_id_128bit: true'), 'OUTBOUND', {
@@ -206,6 +210,28 @@ export const tracing: Area = {
           spans: 1,
         },
         { name: 'given', send: get('/', ['x-envoy-decorator-operation', 'given']), spans: 1 },
+      ],
+    }),
+    configuration(
+      'names by formats',
+      `${zipkin()}, spawn_upstream_span: true, operation: "%REQ(:METHOD)% %REQ(:PATH)%", upstream_operation: "up %REQ(X-NAME)%"`,
+      'OUTBOUND',
+      {
+        routes: `
+          - {match: {prefix: /route}, tracing: {operation: "route %REQ(:METHOD)%"}, decorator: {operation: list}, route: {cluster: a}}
+          - {match: {prefix: /}, decorator: {operation: list}, route: {cluster: a}}
+        `,
+        cases: [
+          { name: 'of the connection manager', send: get('/x', ['x-name', 'n']), spans: 2 },
+          { name: 'that make nothing of it', send: 'GET /y', spans: 2 },
+          { name: 'of the route', send: get('/route', ['x-name', 'n']), spans: 2 },
+        ],
+      },
+    ),
+    configuration('no propagation', `${zipkin()}, no_context_propagation: true`, 'OUTBOUND', {
+      cases: [
+        { name: 'the upstream is told nothing', send: 'GET /', spans: 1 },
+        { name: 'what came passes', send: multi(['x-b3-sampled', '1']), spans: 1 },
       ],
     }),
     configuration('names, inbound', zipkin(), 'INBOUND', {

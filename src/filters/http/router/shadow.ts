@@ -46,9 +46,12 @@ export function prepareShadows(router: RouterRequest): Shadows | null {
     if (cluster === '' || stream.clusters.get(cluster) === null) continue;
     const copy = headers.clone();
     mirror.editHeaders(copy, stream.info);
+    const trace = stream.info.trace === null ? null : stream.info.trace.copy(copy, mirror.traceSampled ?? null);
     copy.set('x-envoy-internal', 'true');
     copy.append('x-forwarded-for', factory.deps.localInfo.addressIp);
-    streams.push(new ShadowStream(stream, copy, cluster, factory.shadows, router.globalTimeoutMs));
+    const shadow = new ShadowStream(stream, copy, cluster, factory.shadows, router.globalTimeoutMs);
+    shadow.info.trace = trace;
+    streams.push(shadow);
   }
   return streams.length === 0 ? null : new Shadows(streams);
 }

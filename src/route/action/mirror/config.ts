@@ -32,6 +32,7 @@ function compileMirror(policy: RouteAction_RequestMirrorPolicy, scope: ClusterCh
     fraction: policy.runtimeFraction === undefined ? null : compileRuntimeFraction(policy.runtimeFraction),
     disableShadowHostSuffixAppend: policy.disableShadowHostSuffixAppend,
     hostRewrite: wireText(policy.hostRewriteLiteral),
+    ...(policy.traceSampled === undefined ? {} : { traceSampled: policy.traceSampled }),
     headerChanges: compileHeaderSteps(policy.requestHeadersMutations, at, 'request_headers_mutations'),
   };
 }

@@ -11,6 +11,7 @@ import type { MirrorPolicySettings } from '../../settings.ts';
 export class MirrorPolicy implements MirrorSettings {
   readonly cluster: string;
   readonly clusterHeader: string;
+  readonly traceSampled: boolean | null;
   readonly #settings: MirrorPolicySettings;
   readonly #steps: HeaderSteps;
   readonly #formatContext: FormatContext;
@@ -18,6 +19,7 @@ export class MirrorPolicy implements MirrorSettings {
   constructor(settings: MirrorPolicySettings, format: FormatEnvironment, formatContext: FormatContext) {
     this.cluster = settings.cluster;
     this.clusterHeader = settings.clusterHeader;
+    this.traceSampled = settings.traceSampled ?? null;
     this.#settings = settings;
     this.#steps = new HeaderSteps(settings.headerChanges, format);
     this.#formatContext = formatContext;
