@@ -19,7 +19,7 @@ export interface CertificateInfo {
 }
 
 export interface TlsInfo {
-  /** As in "TLSv1.3"; '' before the handshake is over. */
+  /** As in "TLSv1.3"; "TLSv1.2" before the handshake is over. */
   readonly version: string;
   /** OpenSSL's name. */
   readonly cipher: string;

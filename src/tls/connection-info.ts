@@ -8,7 +8,7 @@ const UNKNOWN = Symbol('unknown');
 
 export class TlsConnectionInfo implements TlsInfo {
   readonly #socket: TLSSocket;
-  /** '' until the handshake is over, well or not. */
+  /** As BoringSSL has it, "TLSv1.2" before anything has been agreed on. */
   version: string;
   #established: boolean;
   alpn: string;
@@ -18,7 +18,7 @@ export class TlsConnectionInfo implements TlsInfo {
 
   constructor(socket: TLSSocket) {
     this.#socket = socket;
-    this.version = '';
+    this.version = 'TLSv1.2';
     this.#established = false;
     this.alpn = '';
     this.peerValidated = false;

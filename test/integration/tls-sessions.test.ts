@@ -118,10 +118,15 @@ describe.skipIf(OPENSSL === null)('resumed sessions', () => {
     });
 
     test('an upstream that was verified is resumed', async () => {
-      for (let i = 0; i < 3; i++) expect((await call(proxy.port(maxVersion))).status).toBe(200);
       const name = maxVersion === 'TLSv1.2' ? 'old' : 'new';
-      expect(await proxy.stat(`cluster.${name}.ssl.session_reused`)).toBe(2);
-      expect(await proxy.stat(`cluster.${name}.ssl.handshake`)).toBe(3);
+      let resumed = 0;
+      // Each ticket comes when it comes: a connection that is closed at once may be gone before.
+      for (let i = 0; i < 30 && resumed < 2; i++) {
+        expect((await call(proxy.port(maxVersion))).status).toBe(200);
+        resumed = await proxy.stat(`cluster.${name}.ssl.session_reused`);
+      }
+      expect(resumed).toBe(2);
+      expect(await proxy.stat(`cluster.${name}.ssl.fail_verify_no_cert`)).toBe(0);
     });
   });
 

@@ -148,6 +148,19 @@ const chainRules: Configuration = {
   ],
 };
 
+const unfinished: Configuration = {
+  name: 'handshakes that do not end',
+  certificates: true,
+  logFormat: LOG,
+  listener: `{${listenerLog}, filter_chains: [{transport_socket_connect_timeout: 0.2s, ${downstream(own('a'))}, filters: [{{hcm}}]}]}`,
+  cases: [
+    { name: 'silence', send: { raw: '\x16', responses: 0 }, closes: true },
+    { name: 'a client that goes', send: { raw: '\x16\x03\x01', responses: 0, afterwards: 'half-close' }, closes: true },
+    { name: 'a client that has nothing to say', send: { raw: '', responses: 0, afterwards: 'half-close' }, closes: true },
+    { name: 'in time', tls: { serverName: 'a.test' } },
+  ],
+};
+
 const UNVERIFIED =
   'failure=TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify_cert_failed:_X509_verify_cert:_certificate_verification_error_at_depth_0:_';
 
@@ -284,5 +297,5 @@ const towardsUpstreams: Configuration = {
 /** Who is trusted, what is agreed on, and what is told of it. */
 export const tls: Area = {
   name: 'tls',
-  configurations: [clientCertificates, agreement, restricted, chainRules, different, towardsUpstreams],
+  configurations: [clientCertificates, agreement, restricted, chainRules, unfinished, different, towardsUpstreams],
 };
