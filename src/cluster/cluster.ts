@@ -37,8 +37,7 @@ import { OriginalDstBalancer } from './original-dst.ts';
 import type { OwnHostsBalancer } from './own-hosts.ts';
 import { ByteMeter } from './pool/byte-meter.ts';
 import { type ConnectAttempt, type ConnectListener, type ConnectOptions, type Connector, connectSocket } from './pool/connect.ts';
-import { Http1Pool } from './pool/h1-pool.ts';
-import { Http2Pool } from './pool/h2-pool.ts';
+import { newHttpPool } from './pool/new-pool.ts';
 import type { ClientCodecFactory, ClusterPool, Http2CodecFactory, PoolOwner } from './pool/pool-owner.ts';
 import { SecureAttempt } from './pool/secure-connect.ts';
 import { NO_NAMES, nameKey, namesFromRequest, type ServerNames } from './pool/server-names.ts';
@@ -466,8 +465,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
       pools.dec();
       host.forgetPool(empty);
     };
-    const asked = names ?? NO_NAMES;
-    const pool = http2 ? new Http2Pool(host, priority, this, onEmpty, asked) : new Http1Pool(host, priority, this, onEmpty, asked);
+    const pool = newHttpPool(host, priority, this, onEmpty, names ?? NO_NAMES, http2);
     this.#pools.add(pool);
     if (names !== null) {
       host.named ??= new Map();

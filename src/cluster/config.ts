@@ -106,6 +106,8 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
           : compileTransportSocket(transportSocket, secrets, at.field('transport_socket_matches', i).field('transport_socket')),
     })),
   };
+  if (settings.http.auto && (settings.tls === null || settings.transportSocketMatches.some(({ tls }) => tls === null)))
+    at.field('typed_extension_protocol_options').error(`ALPN configured for cluster ${message.name} which has a non-ALPN transport socket`);
   for (const finding of lintCluster(settings, message.http2ProtocolOptions === undefined)) {
     let here = at;
     for (const name of finding.fields) here = here.field(name);

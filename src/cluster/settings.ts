@@ -76,6 +76,8 @@ export interface UpstreamHttpSettings {
   readonly http2: Http2Settings | null;
   /** Whatever the client speaks (use_downstream_protocol_config); without `http2`, HTTP/1.1 all the same. */
   readonly asDownstream: boolean;
+  /** Whatever the handshake agrees on (auto_config); `http2` is set, and all hosts are spoken to over TLS. */
+  readonly auto: boolean;
   /** null: the server's name has nothing to do with the request. */
   readonly requestNames: RequestNamesSettings | null;
 }
@@ -250,6 +252,7 @@ export const DEFAULT_UPSTREAM_HTTP: UpstreamHttpSettings = Object.freeze({
   http1: DEFAULT_HTTP1_CLIENT_SETTINGS,
   http2: null,
   asDownstream: false,
+  auto: false,
   requestNames: null,
 });
 

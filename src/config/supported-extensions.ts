@@ -330,6 +330,9 @@ envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions
   + outlier_detection
   + common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config
+  + auto_config
+envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig
+  + http_protocol_options http2_protocol_options
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection
   + *
 envoy.config.common.matcher.v3.MatchPredicate

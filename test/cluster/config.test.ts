@@ -136,6 +136,7 @@ typed_extension_protocol_options:
       http1: { ...DEFAULT_UPSTREAM_HTTP.http1, enableTrailers: true, maxHeadersCount: 7 },
       http2: null,
       asDownstream: false,
+      auto: false,
       requestNames: null,
     });
   });
@@ -164,6 +165,18 @@ typed_extension_protocol_options:
     });
     const downstream = settingsOf(typedOptions('use_downstream_protocol_config: {http2_protocol_options: {allow_connect: true}}')).http;
     expect([downstream.asDownstream, downstream.http2?.allowConnect]).toEqual([true, true]);
+    const overTls = `${typedOptions('auto_config: {http2_protocol_options: {max_concurrent_streams: 5}}')}
+transport_socket:
+  name: tls
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+    common_tls_context: {validation_context: {trusted_ca: {inline_string: x}}}
+`;
+    const auto = compile(overTls).settings;
+    expect([auto.http.auto, auto.http.asDownstream, auto.http.http2?.maxConcurrentStreams]).toEqual([true, false, 5]);
+    expect(compile(typedOptions('auto_config: {}')).problems).toEqual([
+      'typed_extension_protocol_options: ALPN configured for cluster c which has a non-ALPN transport socket',
+    ]);
     expect(settingsOf('name: c\nhttp2_protocol_options: {hpack_table_size: 0}').http.http2?.hpackTableSize).toBe(0);
   });
 

@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http2 from 'node:http2';
-import { request } from 'node:https';
+import { createServer, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { Server, TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CertificateAuthority, type IssuedCertificate, OPENSSL } from '../support/certificates.ts';
 import { call } from '../support/http-call.ts';
@@ -15,37 +15,24 @@ const EXTENSIONS = 'type.googleapis.com/envoy.extensions';
 let authority: CertificateAuthority;
 let proxy: RunningProxy;
 /** Speak both; the first agrees on HTTP/2 where it can, the second never does, the third knows nothing of ALPN. */
-let servers: http2.Http2SecureServer[];
+let servers: Server[];
 /** What the clients of each server have offered. */
 let offered: (readonly string[])[][];
 
 const serverNames = ['both', 'old', 'silent'] as const;
 
-function upstreamServer(
-  own: IssuedCertificate,
-  kind: (typeof serverNames)[number],
-  offers: (readonly string[])[],
-): http2.Http2SecureServer {
+function upstreamServer(own: IssuedCertificate, kind: (typeof serverNames)[number], offers: (readonly string[])[]): Server {
+  const identity = { cert: readFileSync(own.chain), key: readFileSync(own.key) };
+  if (kind === 'silent')
+    return createServer({ ...identity, ALPNProtocols: [] }, (req, res) => res.end(`${req.httpVersion} ${req.method} ${req.url}`));
   const choose = ({ protocols }: { protocols: string[] }): string | undefined => {
     offers.push(protocols);
     return kind === 'both' && protocols.includes('h2') ? 'h2' : 'http/1.1';
   };
-  const server = http2.createSecureServer(
-    {
-      cert: readFileSync(own.chain),
-      key: readFileSync(own.key),
-      allowHTTP1: true,
-      ...(kind === 'silent' ? { ALPNProtocols: [] } : { ALPNCallback: choose }),
-    },
-    (req, res) => {
-      req.resume();
-      req.on('end', () => {
-        res.setHeader('x-version', req.httpVersion);
-        res.end(`${req.httpVersion} ${req.method} ${req.url}`);
-      });
-    },
-  );
-  return server;
+  return http2.createSecureServer({ ...identity, allowHTTP1: true, ALPNCallback: choose }, (req, res) => {
+    req.resume();
+    req.on('end', () => res.end(`${req.httpVersion} ${req.method} ${req.url}`));
+  });
 }
 
 function cluster(name: string, port: number, protocol: string, common = ''): string {
@@ -112,15 +99,18 @@ describe.skipIf(OPENSSL === null)('HTTP/2 over TLS', () => {
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
     }
-    const [both] = servers.map((server) => (server.address() as AddressInfo).port) as [number, number, number];
+    const [both, old, silent] = servers.map((server) => (server.address() as AddressInfo).port) as [number, number, number];
     const one = 'explicit_http_config: {http_protocol_options: {}}';
     const two = 'explicit_http_config: {http2_protocol_options: {}}';
     const clusters =
       cluster('one', both, one) +
       cluster('two', both, two) +
       cluster('named', both, two, ', alpn_protocols: [h2, x]') +
-      cluster('same', both, 'use_downstream_protocol_config: {http2_protocol_options: {}}');
-    const names = ['one', 'two', 'named', 'same'];
+      cluster('same', both, 'use_downstream_protocol_config: {http2_protocol_options: {}}') +
+      cluster('auto-both', both, 'auto_config: {http2_protocol_options: {max_concurrent_streams: 50}}') +
+      cluster('auto-old', old, 'auto_config: {}') +
+      cluster('auto-silent', silent, 'auto_config: {}');
+    const names = ['one', 'two', 'named', 'same', 'auto-both', 'auto-old', 'auto-silent'];
     proxy = await startProxy(`  listeners:\n${listener('plain', null, names)}${listener('tls', own, names)}  clusters:\n${clusters}`);
   });
 
@@ -151,6 +141,26 @@ describe.skipIf(OPENSSL === null)('HTTP/2 over TLS', () => {
   test('from a client: HTTP/1 where that is what is agreed on', async () => {
     expect(await overHttp1('/two')).toBe('2.0 GET /two');
     expect(await proxy.stat('http.tls.downstream_cx_http1_total')).toBe(1);
+  });
+
+  // Envoy counts a connection twice: before it knows what is spoken, and then.
+  test.each([
+    ['auto-both', 0, '2.0'],
+    ['auto-old', 1, '1.1'],
+    ['auto-silent', 2, '1.1'],
+  ])('auto_config: %s', async (name, server, version) => {
+    offered[server]!.length = 0;
+    expect((await call(proxy.port('plain'), `/${name}`)).body).toBe(`${version} GET /${name}`);
+    if (name !== 'auto-silent') expect(offered[server]).toEqual([['h2', 'http/1.1']]);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => call(proxy.port('plain'), `/${name}`)));
+    expect(new Set(answers.map(({ status, body }) => `${status} ${body}`))).toEqual(new Set([`200 ${version} GET /${name}`]));
+    const [all, one, two] = await Promise.all(
+      ['cx_total', 'cx_http1_total', 'cx_http2_total'].map((stat) => proxy.stat(`cluster.${name}.upstream_${stat}`)),
+    );
+    expect(all).toBe(2 * (one! + two!));
+    expect([one! > 0, two! > 0]).toEqual([version === '1.1', version === '2.0']);
+    expect(await proxy.stat(`cluster.${name}.upstream_rq_pending_active`)).toBe(0);
+    expect(await proxy.stat(`cluster.${name}.upstream_rq_total`)).toBe(21);
   });
 
   test("use_downstream_protocol_config offers what the client's connection speaks", async () => {

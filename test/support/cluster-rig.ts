@@ -19,6 +19,7 @@ import type { Host, HostAddress } from '../../src/lb/host.ts';
 import { SharedSlab } from '../../src/lb/shared-slab.ts';
 import { ipAddress } from '../../src/net/address.ts';
 import { Connection, type ConnectionHandler, flushConnections } from '../../src/net/connection.ts';
+import type { TlsInfo } from '../../src/net/tls-info.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
 import { StaticRuntime } from '../../src/runtime/runtime.ts';
 import { SimulatedClock } from '../../src/runtime/simulated-clock.ts';
@@ -79,8 +80,10 @@ export class FakeUpstream implements ConnectAttempt {
     this.aborted = true;
   }
 
-  connected(): void {
+  /** @param alpn what a TLS handshake has agreed on; null = there was none */
+  connected(alpn: string | null = null): void {
     const connection = new Connection(this.socket as unknown as Socket, DEAF, ipAddress('127.0.0.1', 5), ipAddress('127.0.0.1', 6));
+    if (alpn !== null) connection.tls = { alpn } as TlsInfo;
     this.connection = connection;
     connection.dispatch(() => this.listener.onConnected(connection));
   }

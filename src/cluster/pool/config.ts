@@ -74,7 +74,7 @@ interface Protocols {
   readonly http1At: CompileContext;
   readonly http2: Http2ProtocolOptions | undefined;
   readonly http2At: CompileContext;
-  readonly speaks: 'http1' | 'http2' | 'downstream';
+  readonly speaks: 'http1' | 'http2' | 'downstream' | 'either';
   readonly names: UpstreamHttpProtocolOptions | undefined;
 }
 
@@ -106,8 +106,17 @@ function compileTyped(options: HttpProtocolOptions, at: CompileContext): Upstrea
       speaks: 'downstream',
       names: options.upstreamHttpProtocolOptions,
     };
-  } else if (chosen.case === 'autoConfig') at.unsupported('auto_config');
-  else at.error('one of explicit_http_config, use_downstream_protocol_config and auto_config is required');
+  } else if (chosen.case === 'autoConfig') {
+    const here = at.field('auto_config');
+    protocols = {
+      http1: chosen.value.httpProtocolOptions,
+      http1At: here.field('http_protocol_options'),
+      http2: chosen.value.http2ProtocolOptions,
+      http2At: here.field('http2_protocol_options'),
+      speaks: 'either',
+      names: options.upstreamHttpProtocolOptions,
+    };
+  } else at.error('one of explicit_http_config, use_downstream_protocol_config and auto_config is required');
   return compileCommon(options.commonHttpProtocolOptions, protocols);
 }
 
@@ -125,6 +134,7 @@ function compileCommon(common: CommonOptions | undefined, protocols: Protocols):
     http1: compileHttp1Options(protocols.http1, limits, protocols.http1At),
     http2: protocols.speaks === 'http1' ? null : compileHttp2Options(protocols.http2, limits, protocols.http2At),
     asDownstream: protocols.speaks === 'downstream',
+    auto: protocols.speaks === 'either',
     requestNames: compileNames(protocols.names),
   };
 }

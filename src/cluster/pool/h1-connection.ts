@@ -8,9 +8,6 @@ import type { Metered } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
 import type { Http1Pool } from './h1-pool.ts';
 
-/** What a handshake asks for, as in Envoy. */
-const HTTP1: readonly string[] = ['http/1.1'];
-
 export const State = {
   Connecting: 0,
   /** Idle, waits for a request. */
@@ -53,9 +50,9 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
   /** What the peer's `Keep-Alive: timeout=N` leaves us, in ms; Infinity when it said nothing. */
   #peerIdleMs: number;
 
-  constructor(pool: Http1Pool) {
+  constructor(pool: Http1Pool, startedMs: number) {
     this.#pool = pool;
-    this.startedMs = pool.owner.clock.nowMs();
+    this.startedMs = startedMs;
     this.connectedMs = -1;
     this.#timer = new Timer(this, 0);
     this.state = State.Connecting;
@@ -84,15 +81,22 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
   connect(): void {
     const owner = this.#pool.owner;
     if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
-    this.#attempt = owner.connectHost(this.#pool.host, this, this.#pool.names, HTTP1);
+    this.#attempt = owner.connectHost(this.#pool.host, this, this.#pool.names, this.#pool.alpn);
   }
 
   onConnected(connection: Connection): void {
     const owner = this.#pool.owner;
     this.#attempt = null;
     owner.clock.disarm(this.#timer);
+    owner.stats.upstreamCxConnectMs.record(owner.clock.nowMs() - this.startedMs);
+    if (this.#pool.givesAway(this, connection)) this.state = State.Closed;
+    else this.begin(connection);
+  }
+
+  /** Speaks HTTP over what is connected. */
+  begin(connection: Connection): void {
+    const owner = this.#pool.owner;
     this.connectedMs = owner.clock.nowMs();
-    owner.stats.upstreamCxConnectMs.record(this.connectedMs - this.startedMs);
     this.connection = connection;
     connection.handler = this;
     this.#codec = owner.newHttp1Codec(connection, this);

@@ -4,21 +4,29 @@
  */
 import { ResetReason } from '../../http/reset-reason.ts';
 import type { Host } from '../../lb/host.ts';
+import type { Connection } from '../../net/connection.ts';
 import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import { Timer, type TimerTarget } from '../../runtime/clock.ts';
 import { Overload } from '../../runtime/overload.ts';
 import type { HttpPool, PoolClient } from '../api.ts';
 import { Http1PoolConnection, State } from './h1-connection.ts';
-import type { PoolOwner } from './pool-owner.ts';
+import type { PoolOwner, ProtocolChoice } from './pool-owner.ts';
 import { NO_NAMES, type ServerNames } from './server-names.ts';
 
 /** Connections opened at most per event; Envoy's bound. */
 const MAX_CONNECTS_PER_TRIGGER = 3;
 
+/** What a handshake asks for, as in Envoy. */
+const HTTP1: readonly string[] = ['http/1.1'];
+
 export class Http1Pool implements HttpPool, TimerTarget {
   readonly host: Host;
   readonly names: ServerNames;
   readonly owner: PoolOwner;
+  /** Offered in handshakes. */
+  readonly alpn: readonly string[];
+  /** Set after construction, where handshakes decide. */
+  choice: ProtocolChoice | null;
   readonly #breaker: CircuitBreaker;
   /** Told when nothing is left: no connection, no request. */
   readonly #onEmpty: (pool: Http1Pool) => void;
@@ -36,10 +44,19 @@ export class Http1Pool implements HttpPool, TimerTarget {
   #draining: boolean;
   #reportedEmpty: boolean;
 
-  constructor(host: Host, priority: 0 | 1, owner: PoolOwner, onEmpty: (pool: Http1Pool) => void, names: ServerNames = NO_NAMES) {
+  constructor(
+    host: Host,
+    priority: 0 | 1,
+    owner: PoolOwner,
+    onEmpty: (pool: Http1Pool) => void,
+    names: ServerNames = NO_NAMES,
+    alpn: readonly string[] = HTTP1,
+  ) {
     this.host = host;
     this.names = names;
     this.owner = owner;
+    this.alpn = alpn;
+    this.choice = null;
     this.#breaker = owner.circuitBreaker(priority);
     this.#onEmpty = onEmpty;
     this.#ready = [];
@@ -57,6 +74,11 @@ export class Http1Pool implements HttpPool, TimerTarget {
   /** Neither requests in flight nor waiting. */
   get idle(): boolean {
     return this.#activeRequests === 0 && this.#pending.length === 0;
+  }
+
+  /** Neither requests nor connections. */
+  get empty(): boolean {
+    return this.#connections.length === 0 && this.#pending.length === 0;
   }
 
   acquire(client: PoolClient): void {
@@ -127,6 +149,31 @@ export class Http1Pool implements HttpPool, TimerTarget {
   }
 
   // Called by the pool's connections.
+
+  /** @returns true: `socket` has agreed on the other protocol, and `from` is of no use any more */
+  givesAway(from: Http1PoolConnection, socket: Connection): boolean {
+    if (this.choice === null) return false;
+    if (this.choice.agreedOnHttp2(socket) === false) {
+      this.#countProtocol();
+      return false;
+    }
+    this.#connecting--;
+    remove(this.#connections, from);
+    this.choice.changePool(socket, from.startedMs, this.#pending.splice(0));
+    return true;
+  }
+
+  /** What the pool of the other protocol gives away; all of it is counted already, but for the protocol. */
+  adopt(socket: Connection, startedMs: number, pending: readonly PoolClient[]): void {
+    this.#reportedEmpty = false;
+    for (const client of pending) this.#pending.push(client);
+    this.#countProtocol();
+    const connection = new Http1PoolConnection(this, startedMs);
+    this.#connections.push(connection);
+    this.#connecting++;
+    connection.begin(socket);
+    if (this.#pending.length > 0) this.#openConnections();
+  }
 
   onConnected(connection: Http1PoolConnection): void {
     this.#connecting--;
@@ -239,13 +286,20 @@ export class Http1Pool implements HttpPool, TimerTarget {
       this.host.connectionOpened();
     }
     stats.upstreamCxTotal.inc();
-    stats.upstreamCxHttp1Total.inc();
+    if (this.choice === null) stats.upstreamCxHttp1Total.inc();
     stats.upstreamCxActive.inc();
-    const connection = new Http1PoolConnection(this);
+    const connection = new Http1PoolConnection(this, this.owner.clock.nowMs());
+    this.#reportedEmpty = false;
     this.#connections.push(connection);
     this.#connecting++;
     connection.connect();
     return true;
+  }
+
+  /** Envoy counts a connection once more when it knows what is spoken. */
+  #countProtocol(): void {
+    this.owner.stats.upstreamCxTotal.inc();
+    this.owner.stats.upstreamCxHttp1Total.inc();
   }
 
   #failPending(reason: ResetReason, text: string): void {

@@ -8,9 +8,6 @@ import type { Metered } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
 import type { Http2Pool } from './h2-pool.ts';
 
-/** What a handshake asks for, as in Envoy. */
-const HTTP2: readonly string[] = ['h2'];
-
 /** Connect timeout while connecting, max_connection_duration afterwards. */
 const TIMER_LIFE = 0;
 const TIMER_IDLE = 1;
@@ -40,9 +37,9 @@ export class Http2PoolConnection
   #rxCounted: number;
   #txCounted: number;
 
-  constructor(pool: Http2Pool) {
+  constructor(pool: Http2Pool, startedMs: number) {
     this.#pool = pool;
-    this.startedMs = pool.owner.clock.nowMs();
+    this.startedMs = startedMs;
     this.connectedMs = -1;
     this.connection = null;
     this.#timer = new Timer(this, TIMER_LIFE);
@@ -78,15 +75,22 @@ export class Http2PoolConnection
   connect(): void {
     const owner = this.#pool.owner;
     if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
-    this.#attempt = owner.connectHost(this.#pool.host, this, this.#pool.names, HTTP2);
+    this.#attempt = owner.connectHost(this.#pool.host, this, this.#pool.names, this.#pool.alpn);
   }
 
   onConnected(connection: Connection): void {
     const owner = this.#pool.owner;
     this.#attempt = null;
     owner.clock.disarm(this.#timer);
+    owner.stats.upstreamCxConnectMs.record(owner.clock.nowMs() - this.startedMs);
+    if (this.#pool.givesAway(this, connection)) this.#closed = true;
+    else this.begin(connection);
+  }
+
+  /** Speaks HTTP over what is connected. */
+  begin(connection: Connection): void {
+    const owner = this.#pool.owner;
     this.connectedMs = owner.clock.nowMs();
-    owner.stats.upstreamCxConnectMs.record(this.connectedMs - this.startedMs);
     this.connection = connection;
     connection.handler = this;
     this.#codec = owner.newHttp2Codec(connection, this);

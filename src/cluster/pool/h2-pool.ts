@@ -4,17 +4,25 @@
  */
 import { ResetReason } from '../../http/reset-reason.ts';
 import type { Host } from '../../lb/host.ts';
+import type { Connection } from '../../net/connection.ts';
 import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import { Overload } from '../../runtime/overload.ts';
 import type { PoolClient } from '../api.ts';
 import { Http2PoolConnection } from './h2-connection.ts';
-import type { ClusterPool, PoolOwner } from './pool-owner.ts';
+import type { ClusterPool, PoolOwner, ProtocolChoice } from './pool-owner.ts';
 import { NO_NAMES, type ServerNames } from './server-names.ts';
+
+/** What a handshake asks for, as in Envoy. */
+const HTTP2: readonly string[] = ['h2'];
 
 export class Http2Pool implements ClusterPool {
   readonly host: Host;
   readonly names: ServerNames;
   readonly owner: PoolOwner;
+  /** Offered in handshakes. */
+  readonly alpn: readonly string[];
+  /** Set after construction, where handshakes decide. */
+  choice: ProtocolChoice | null;
   readonly #breaker: CircuitBreaker;
   /** Told when nothing is left: no connection, no request. */
   readonly #onEmpty: (pool: Http2Pool) => void;
@@ -29,10 +37,19 @@ export class Http2Pool implements ClusterPool {
   #draining: boolean;
   #reportedEmpty: boolean;
 
-  constructor(host: Host, priority: 0 | 1, owner: PoolOwner, onEmpty: (pool: Http2Pool) => void, names: ServerNames = NO_NAMES) {
+  constructor(
+    host: Host,
+    priority: 0 | 1,
+    owner: PoolOwner,
+    onEmpty: (pool: Http2Pool) => void,
+    names: ServerNames = NO_NAMES,
+    alpn: readonly string[] = HTTP2,
+  ) {
     this.host = host;
     this.names = names;
     this.owner = owner;
+    this.alpn = alpn;
+    this.choice = null;
     this.#breaker = owner.circuitBreaker(priority);
     this.#onEmpty = onEmpty;
     this.#connections = [];
@@ -47,6 +64,11 @@ export class Http2Pool implements ClusterPool {
   /** Neither requests in flight nor waiting. */
   get idle(): boolean {
     return this.#activeRequests === 0 && this.#pending.length === 0;
+  }
+
+  /** Neither requests nor connections. */
+  get empty(): boolean {
+    return this.#connections.length === 0 && this.#pending.length === 0;
   }
 
   acquire(client: PoolClient): void {
@@ -111,6 +133,31 @@ export class Http2Pool implements ClusterPool {
   }
 
   // Called by the pool's connections.
+
+  /** @returns true: `socket` has agreed on the other protocol, and `from` is of no use any more */
+  givesAway(from: Http2PoolConnection, socket: Connection): boolean {
+    if (this.choice === null) return false;
+    if (this.choice.agreedOnHttp2(socket) === true) {
+      this.#countProtocol();
+      return false;
+    }
+    this.#connecting--;
+    this.#connections.splice(this.#connections.indexOf(from), 1);
+    this.choice.changePool(socket, from.startedMs, this.#pending.splice(0));
+    return true;
+  }
+
+  /** What the pool of the other protocol gives away; all of it is counted already, but for the protocol. */
+  adopt(socket: Connection, startedMs: number, pending: readonly PoolClient[]): void {
+    this.#reportedEmpty = false;
+    for (const client of pending) this.#pending.push(client);
+    this.#countProtocol();
+    const connection = new Http2PoolConnection(this, startedMs);
+    this.#connections.push(connection);
+    this.#connecting++;
+    connection.begin(socket);
+    if (this.#pending.length > 0) this.#openConnections();
+  }
 
   onConnected(connection: Http2PoolConnection): void {
     this.#connecting--;
@@ -199,13 +246,20 @@ export class Http2Pool implements ClusterPool {
       this.host.connectionOpened();
     }
     stats.upstreamCxTotal.inc();
-    stats.upstreamCxHttp2Total.inc();
+    if (this.choice === null) stats.upstreamCxHttp2Total.inc();
     stats.upstreamCxActive.inc();
-    const connection = new Http2PoolConnection(this);
+    const connection = new Http2PoolConnection(this, this.owner.clock.nowMs());
+    this.#reportedEmpty = false;
     this.#connections.push(connection);
     this.#connecting++;
     connection.connect();
     return true;
+  }
+
+  /** Envoy counts a connection once more when it knows what is spoken. */
+  #countProtocol(): void {
+    this.owner.stats.upstreamCxTotal.inc();
+    this.owner.stats.upstreamCxHttp2Total.inc();
   }
 
   #failPending(reason: ResetReason, text: string): void {

@@ -6,7 +6,7 @@ import type { Connection } from '../../net/connection.ts';
 import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { OverloadState } from '../../runtime/overload.ts';
-import type { HttpPool } from '../api.ts';
+import type { HttpPool, PoolClient } from '../api.ts';
 import type { ClusterStats } from '../cluster-stats.ts';
 import type { UpstreamHttpSettings } from '../settings.ts';
 import type { ByteMeter } from './byte-meter.ts';
@@ -23,6 +23,14 @@ export interface ClusterPool extends HttpPool {
   readonly idle: boolean;
   /** Present connections take no further requests; new ones may be opened. */
   drainConnections(): void;
+}
+
+/** Of pools whose connections' handshakes decide what is spoken; null for all others. Source: HttpProtocolOptions.auto_config. */
+export interface ProtocolChoice {
+  /** What the handshake was for. */
+  agreedOnHttp2(connection: Connection): boolean;
+  /** `connection` belongs to the pool of the other protocol, and so do the requests that waited for it. */
+  changePool(connection: Connection, startedMs: number, pending: readonly PoolClient[]): void;
 }
 
 export interface PoolOwner {
