@@ -61,10 +61,11 @@ describe('what is set and not implemented', () => {
   });
 
   test('is reported inside typed configuration', () => {
-    const any = '{"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, auto_config: {}}';
+    const any =
+      '{"@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, auto_config: {http3_protocol_options: {}}}';
     const key = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
     expect(load(withCluster(`, typed_extension_protocol_options: {${key}: ${any}}`)).problems).toEqual([
-      `E static_resources.clusters[0].typed_extension_protocol_options["${key}"].auto_config: not supported by Outrider yet`,
+      `E static_resources.clusters[0].typed_extension_protocol_options["${key}"].auto_config.http3_protocol_options: not supported by Outrider yet`,
     ]);
   });
 
