@@ -12,6 +12,9 @@ import { Http2PoolConnection } from './h2-connection.ts';
 import type { ClusterPool, PoolOwner, ProtocolChoice } from './pool-owner.ts';
 import { NO_NAMES, type ServerNames } from './server-names.ts';
 
+/** Envoy's bound on connections opened ahead per event. */
+const MAX_PRECONNECTS_PER_TRIGGER = 3;
+
 /** What a handshake asks for, as in Envoy. */
 const HTTP2: readonly string[] = ['h2'];
 
@@ -77,6 +80,7 @@ export class Http2Pool implements ClusterPool {
       const connection = connections[i]!;
       if (connection.room <= 0) continue;
       if (!this.#tryAttach(connection, client)) client.onPoolFailure(ResetReason.Overflow, '', this.host);
+      else if (this.owner.preconnectRatio > 1) this.#openConnections();
       return;
     }
     const stats = this.owner.stats;
@@ -183,7 +187,7 @@ export class Http2Pool implements ClusterPool {
   }
 
   onConnectionGone(): void {
-    if (this.#pending.length > 0) this.#openConnections();
+    if (this.#pending.length > 0 || (this.owner.preconnectRatio > 1 && !this.#draining)) this.#openConnections();
     this.#checkEmpty();
   }
 
@@ -224,7 +228,18 @@ export class Http2Pool implements ClusterPool {
     const streams = this.owner.http.http2!.maxConcurrentStreams;
     const perConnection = this.owner.http.maxRequestsPerConnection;
     const each = perConnection > 0 ? Math.min(streams, perConnection) : streams;
-    while (this.#pending.length > this.#connecting * each) if (!this.#openConnection()) return;
+    const ratio = this.owner.preconnectRatio;
+    // A host that may not be picked much longer is not asked for more.
+    if (ratio <= 1 || this.host.unhealthy || this.host.degraded) {
+      while (this.#pending.length > this.#connecting * each) if (!this.#openConnection()) return;
+      return;
+    }
+    const active = this.#activeRequests;
+    for (let i = 0; i < MAX_PRECONNECTS_PER_TRIGGER; i++) {
+      let capacity = this.#connecting * each;
+      for (let j = 0; j < this.#connections.length; j++) capacity += Math.max(this.#connections[j]!.room, 0);
+      if ((this.#pending.length + active) * ratio <= capacity + active || !this.#openConnection()) return;
+    }
   }
 
   #openConnection(): boolean {

@@ -49,6 +49,36 @@ describe('streams and connections', () => {
     expect(rig.upstreams.map((upstream) => received(upstream).length)).toEqual([2, 2, 1]);
   });
 
+  test('preconnect_policy: streams of connections that are open or on their way, for each that is in use', () => {
+    const rig = rigOf({ maxConcurrentStreams: 2 }, {}, { preconnectRatio: 2 });
+    rig.request();
+    // Two streams for the one.
+    expect(rig.upstreams).toHaveLength(1);
+    rig.upstreams[0]!.connected();
+    for (const connections of [2, 3, 4, 5]) {
+      rig.request();
+      expect(rig.upstreams).toHaveLength(connections);
+      rig.upstreams.at(-1)!.connected();
+    }
+    // What has ended leaves room.
+    sends(rig.upstreams[0]!, SETTINGS, answer(1), answer(3));
+    rig.request();
+    expect([rig.upstreams.length, rig.stat('upstream_rq_active'), rig.stat('upstream_rq_pending_total')]).toEqual([5, 4, 1]);
+  });
+
+  test('preconnect_policy: a connection that is lost is replaced while others are in use', async () => {
+    const rig = rigOf({ maxConcurrentStreams: 2 }, {}, { preconnectRatio: 2 });
+    rig.request();
+    rig.upstreams[0]!.connected();
+    rig.request();
+    rig.upstreams[1]!.connected();
+    await rig.upstreams[1]!.gone();
+    expect(rig.upstreams).toHaveLength(3);
+    await rig.upstreams[0]!.gone();
+    rig.upstreams[2]!.connected();
+    expect(rig.upstreams).toHaveLength(3);
+  });
+
   test("the peer's lower limit holds as soon as it is known; those who wait get the next free stream", () => {
     const rig = rigOf({}, {}, { breakers: [{ ...DEFAULT_THRESHOLDS, maxConnections: 1 }, DEFAULT_THRESHOLDS] });
     rig.request();
