@@ -86,8 +86,11 @@ export class ProxyUnderTest {
   async stop(): Promise<void> {
     this.#agent.destroy();
     if (this.#exitCode === null) this.#child.kill('SIGTERM');
+    // Envoy ends its connections at once, Outrider waits for those that are in use; a second signal says not to.
+    const again = setTimeout(() => this.#child.kill('SIGTERM'), 300);
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), 8000);
     await this.#exited;
+    clearTimeout(again);
     clearTimeout(timer);
   }
 
