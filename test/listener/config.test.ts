@@ -286,6 +286,7 @@ describe('tcp_proxy', () => {
     expect(settings('cluster: c')).toEqual({
       statPrefix: 't',
       cluster: 'c',
+      tunneling: null,
       weightedClusters: [],
       idleTimeoutMs: 3_600_000,
       maxConnectAttempts: 1,
