@@ -102,11 +102,6 @@ export const http2: Area = {
           http2: { requests: [{ headers: { ':path': '/timeout', ':method': 'POST', 'content-type': 'application/grpc' }, body: 'x' }] },
           upstream: { a: [silence] },
         },
-        {
-          name: 'reset by the client',
-          http2: { requests: [{ headers: { ':method': 'POST' }, body: 'x', open: true, reset: { code: 8, when: 'sent' } }] },
-          upstream: { a: [silence] },
-        },
         { name: 'answered early', http2: { requests: [{ headers: { ':method': 'POST', ':path': '/direct' }, body: 'x', open: true }] } },
         {
           name: 'no route for CONNECT',
