@@ -52,6 +52,9 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
       `cluster provided LB specified but cluster '${message.name}' did not provide one. Check cluster documentation.`,
     );
   }
+  // Hosts that traffic makes are known to one worker only, and come and go with it.
+  if (type === 'ORIGINAL_DST' && message.healthChecks.length > 0)
+    at.unsupported('health_checks', 'hosts of an ORIGINAL_DST cluster are not checked by Outrider yet');
   const assignmentAt = at.field('load_assignment');
   const common = message.commonLbConfig;
   // Envoy rounds the percentage to an integer.
