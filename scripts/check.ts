@@ -25,6 +25,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   listener: ['runtime', 'stats', 'net', 'http', 'tls'],
   xds: ['runtime', 'stats', 'config'],
   admin: ['runtime', 'stats', 'lb', 'cluster', 'listener'],
+  page: ['runtime', 'stats', 'net', 'http', 'lb', 'resilience', 'cluster', 'route', 'filters', 'listener', 'admin'],
 };
 
 /** Single files that a folder may import from one that it otherwise may not. */
