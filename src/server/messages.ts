@@ -54,6 +54,36 @@ export interface WorkerOverloadSettings extends OverloadReaderSettings {
   readonly connections: { readonly monitor: string; readonly max: number } | null;
 }
 
+/**
+ * A request of the control thread's own, sent by a worker through the cluster: its hosts, balancing, breakers, TLS and statistics. Answered
+ * with a ClusterAnswer.
+ */
+export interface ClusterCall {
+  readonly cluster: string;
+  readonly path: string;
+  readonly authority: string;
+  /** Beside the pseudo headers; content-type is among them, and `te` of gRPC. */
+  readonly headers: readonly (readonly [string, string])[];
+  /** A gRPC message without its frame, if content-type says so; else the body. */
+  readonly body: Uint8Array;
+  /** 0 = none. */
+  readonly timeoutMs: number;
+  /** '' = a request with one body. Otherwise the gRPC stream of that name carries the message; it is opened if there is none, or it has ended. */
+  readonly stream: string;
+}
+
+export interface ClusterAnswer {
+  /**
+   * sent: on a stream that was open; opened: the stream is new, and begins with this message; answered: see `status`; failed: cut off;
+   * no cluster; backed up: the stream takes nothing for now, the message is dropped.
+   */
+  readonly outcome: 'sent' | 'opened' | 'answered' | 'failed' | 'no-cluster' | 'backed-up';
+  /** HTTP status; 0. */
+  readonly status: number;
+  /** -1 = none. */
+  readonly grpcStatus: number;
+}
+
 export type WorkerCall =
   | { readonly kind: 'configure'; readonly configuration: WorkerConfiguration }
   | {
@@ -84,6 +114,7 @@ export type WorkerCall =
   | { readonly kind: 'listener-status' }
   | { readonly kind: 'cluster-status' }
   | { readonly kind: 'explain'; readonly questions: readonly ExplainQuestion[] }
+  | { readonly kind: 'call-cluster'; readonly call: ClusterCall }
   | { readonly kind: 'connection-count' }
   | { readonly kind: 'leaving-count' }
   | { readonly kind: 'shutdown' };

@@ -25,10 +25,11 @@ import { nextTurn } from '../runtime/turn.ts';
 import type { Counter } from '../stats/scope.ts';
 import { StatsStore } from '../stats/store.ts';
 import { SecretStore } from '../tls/secrets.ts';
+import type { ClusterCalls } from './cluster-calls.ts';
 import type { ExplainAnswer } from './explain/explanation.ts';
 import type { ExplainQuestion } from './explain/question.ts';
 import { HTTP_FILTERS, LISTENER_FILTERS, NETWORK_FILTERS } from './extensions.ts';
-import type { FromWorker, ToWorker, WorkerConfiguration, WorkerData } from './messages.ts';
+import type { ClusterAnswer, ClusterCall, FromWorker, ToWorker, WorkerConfiguration, WorkerData } from './messages.ts';
 import { configureOverload, globalConnections } from './overload/worker-side.ts';
 import { RouteTables } from './route-tables.ts';
 import type { WorkerParts } from './worker-parts.ts';
@@ -67,6 +68,8 @@ export class WorkerServer {
   #overloadResets: Counter | null = null;
   /** Made for the first listener that traces. */
   #tracing: WorkerTracing | null = null;
+  /** Made when the control thread first asks for one. */
+  #calls: ClusterCalls | null = null;
 
   constructor(data: WorkerData, post: (message: FromWorker) => void) {
     this.#data = data;
@@ -162,6 +165,8 @@ export class WorkerServer {
         return this.#clusters?.snapshot() ?? [];
       case 'explain':
         return this.#explain(message.questions);
+      case 'call-cluster':
+        return this.#callCluster(message.call);
       case 'connection-count':
         return this.#listeners?.connectionCount ?? 0;
       case 'leaving-count':
@@ -171,10 +176,17 @@ export class WorkerServer {
         // Connections report their end, and write their log lines, in the turns that follow.
         for (let turn = 0; turn < CLOSING_TURNS && (this.#listeners?.connectionCount ?? 0) > 0; turn++) await nextTurn();
         await this.#tracing?.close();
+        this.#calls?.close();
         await this.#accessLogs?.close();
         this.#store.flush();
         return null;
     }
+  }
+
+  async #callCluster(call: ClusterCall): Promise<ClusterAnswer> {
+    const { ClusterCalls } = await import('./cluster-calls.ts');
+    this.#calls ??= new ClusterCalls(this.#deps!);
+    return this.#calls.send(call);
   }
 
   async #explain(questions: readonly ExplainQuestion[]): Promise<readonly ExplainAnswer[]> {

@@ -267,6 +267,7 @@ export class RouterRig {
   readonly logged: string[] = [];
   readonly stream: FakeStream;
   readonly breaker: CircuitBreaker;
+  readonly deps: FilterDeps;
   readonly hosts: Host[];
   /** May be changed on the way: what the next pool request meets, and whether hosts are left. */
   pool: NonNullable<RigOptions['pool']>;
@@ -290,7 +291,7 @@ export class RouterRig {
     const cluster = this.#cluster(options);
     const clusters: ClusterManager = { get: () => (this.clusterExists ? cluster : null) };
     this.stream = new FakeStream(this.clock, clusters, options.noRoute === true ? null : makeRoute(options), options);
-    const deps = {
+    this.deps = {
       clock: this.clock,
       random: seededRandom(3),
       runtime,
@@ -304,7 +305,7 @@ export class RouterRig {
           void this.logged.push(`${type} ${info.responseCode} ${info.bytesReceived}/${info.bytesSent} ${shortFlags(info.flags)}`),
       }),
     } as unknown as FilterDeps;
-    this.stream.filter = createRouter({ ...ROUTER_SETTINGS, ...options.settings }, deps).newFilter(null, '');
+    this.stream.filter = createRouter({ ...ROUTER_SETTINGS, ...options.settings }, this.deps).newFilter(null, '');
   }
 
   /** Sends a request; by default a complete GET. */

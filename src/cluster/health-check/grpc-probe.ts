@@ -1,5 +1,6 @@
 /** gRPC check: grpc.health.v1.Health/Check, whose two messages have one field each. Source: GrpcHealthCheckerImpl. */
 import type { FormatEnvironment } from '../../http/format/operator.ts';
+import { grpcTimeout } from '../../http/grpc-service.ts';
 import { RequestHeaders } from '../../http/header-map.ts';
 import type { ConnectOptions } from '../pool/connect.ts';
 import { CheckHeaders } from './check-headers.ts';
@@ -115,19 +116,4 @@ function varint(value: number): number[] {
     if (rest < 128) return [...bytes, rest];
     bytes.push((rest % 128) | 0x80);
   }
-}
-
-/** At most eight digits and a unit. Source: Grpc::Common::toGrpcTimeout. */
-function grpcTimeout(ms: number): string {
-  const units: readonly [string, number][] = [
-    ['m', 1],
-    ['S', 1000],
-    ['M', 60_000],
-    ['H', 3_600_000],
-  ];
-  for (const [unit, size] of units) {
-    const value = Math.floor(ms / size);
-    if (value <= 99_999_999) return value + unit;
-  }
-  return '99999999H';
 }

@@ -1,5 +1,5 @@
 /** Spans as OpenTelemetry takes them: opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest. */
-import { ProtobufWriter } from '../protobuf-writer.ts';
+import { ProtobufWriter } from '../../runtime/protobuf-writer.ts';
 import type { Span } from '../span.ts';
 
 /** Who reports, encoded once: Resource and InstrumentationScope. */

@@ -1,5 +1,5 @@
 /** Spans as Zipkin v2 takes them: a JSON list, or zipkin.proto3.ListOfSpans. */
-import { ProtobufWriter, utf8 } from '../protobuf-writer.ts';
+import { ProtobufWriter, utf8 } from '../../runtime/protobuf-writer.ts';
 import type { Span } from '../span.ts';
 
 /** Who reports. */

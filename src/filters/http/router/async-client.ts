@@ -5,6 +5,7 @@ import { pipeAddress } from '../../../net/address.ts';
 import type { FilterDeps } from '../../api.ts';
 import { DetachedStream } from './detached-stream.ts';
 import { readGrpcStatus } from './grpc.ts';
+import { GrpcCall, type GrpcCallListener } from './grpc-call.ts';
 import { RouterFilterFactory } from './router-filter-factory.ts';
 
 export interface AsyncAnswer {
@@ -55,6 +56,28 @@ export class AsyncClient {
     stream.start(false);
     stream.send(body);
     return true;
+  }
+
+  /** A call that stays open. null if there is no such cluster, or it has failed at once: the listener then hears nothing. @param timeoutMs 0 = none */
+  openGrpc(cluster: string, headers: RequestHeaders, timeoutMs: number, listener: GrpcCallListener): GrpcCall | null {
+    if (this.#deps.clusters.get(cluster) === null) return null;
+    headers.set('x-envoy-internal', 'true');
+    headers.append('x-forwarded-for', this.#deps.localInfo.addressIp);
+    this.#streams++;
+    let opening = true;
+    const done = () => {
+      this.#streams--;
+    };
+    const late: GrpcCallListener = {
+      onGrpcMessage: (message) => listener.onGrpcMessage(message),
+      onGrpcEnd: (status) => {
+        if (!opening) listener.onGrpcEnd(status);
+      },
+    };
+    const call = new GrpcCall(this.#deps, noConnection(), headers, cluster, this.#factory, timeoutMs, late, done);
+    call.start(false);
+    opening = false;
+    return call.ended ? null : call;
   }
 }
 
