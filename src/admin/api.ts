@@ -3,6 +3,7 @@ import type { HostAddress, HostCounts, Locality } from '../lb/host.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { StatsAggregate } from '../stats/aggregate.ts';
+import type { ThreadUsage } from '../stats/process-metrics.ts';
 
 export type ServerState = 'LIVE' | 'DRAINING' | 'PRE_INITIALIZING' | 'INITIALIZING';
 
@@ -140,6 +141,10 @@ export interface AdminDeps {
   readonly profiler: Profiler;
   state(): ServerState;
   serverInfo(): ServerInfo;
+  /** What every thread costs; from the first call on their pauses are recorded too. */
+  threads(): Promise<readonly ThreadUsage[]>;
+  /** Ends a `stats_flush_interval` now, if the bootstrap says `stats_flush_on_admin`. */
+  flushStats(): void;
   /** Asks workers for what only they know, before it is shown. null = there is nothing to ask for. */
   refresh(): Promise<void> | null;
   clusters(): Iterable<ClusterStatus>;

@@ -5,7 +5,8 @@ import { writePrometheus } from '../stats/prometheus-writer.ts';
 import { parseStatsQuery, type StatsQuery } from '../stats/query.ts';
 import { writeJson, writeText } from '../stats/text-writer.ts';
 import type { AdminDeps, AdminReply, AdminRequest, Endpoint, EndpointParameter } from './api.ts';
-import { JSON_TYPE, ok, text } from './reply.ts';
+import { HTML, JSON_TYPE, ok, text } from './reply.ts';
+import { ActiveStats, activePage, statsPage } from './stats-page.ts';
 
 const USED_ONLY: EndpointParameter = { name: 'usedonly', help: 'only statistics that have been written since the start', flag: true };
 const FILTER: EndpointParameter = { name: 'filter', help: 'regular expression (RE2) that a part of the name must match' };
@@ -33,7 +34,7 @@ export const statsEndpoints: readonly Endpoint[] = [
       USED_ONLY,
       FILTER,
       INVERT,
-      { name: 'format', help: 'format to use', values: ['text', 'json', 'prometheus'] },
+      { name: 'format', help: 'format to use', values: ['html', 'active-html', 'text', 'json'] },
       { name: 'type', help: 'kind of statistics', values: ['All', 'Counters', 'Histograms', 'Gauges', 'TextReadouts'] },
       { name: 'histogram_buckets', help: 'how to show histograms', values: ['cumulative', 'disjoint', 'detailed', 'summary'] },
     ],
@@ -58,9 +59,28 @@ export const statsEndpoints: readonly Endpoint[] = [
 function stats(request: AdminRequest, deps: AdminDeps, prometheus: boolean): AdminReply {
   const query = parseStatsQuery(request.params, prometheus);
   if (typeof query === 'string') return text(query, 400);
+  deps.flushStats();
   if (query.format === 'prometheus') return text(withProcess(deps, query));
   if (query.format === 'json') return { status: 200, contentType: JSON_TYPE, body: writeJson(deps.stats, query) };
+  if (query.format === 'html') return html(statsPage(deps.stats, query, request.params));
+  if (query.format === 'active-html') return html(activePage(activeStats(deps), query, request.params, deps.clock.nowMs()));
   return text(writeText(deps.stats, query));
+}
+
+function html(body: Iterable<string>): AdminReply {
+  return { status: 200, contentType: HTML, body };
+}
+
+const activeStatsOf = new WeakMap<AdminDeps, ActiveStats>();
+
+/** One memory of what changes, whoever looks. */
+function activeStats(deps: AdminDeps): ActiveStats {
+  let active = activeStatsOf.get(deps);
+  if (active === undefined) {
+    active = new ActiveStats(deps.stats);
+    activeStatsOf.set(deps, active);
+  }
+  return active;
 }
 
 /** The proxy's own metrics, then those of the Node process, which Envoy does not have. */
@@ -77,7 +97,7 @@ async function* withProcess(deps: AdminDeps, query: StatsQuery): AsyncGenerator<
   yield pending;
   let metrics = processMetrics.get(deps);
   if (metrics === undefined) {
-    metrics = startProcessMetrics();
+    metrics = startProcessMetrics(() => deps.threads());
     processMetrics.set(deps, metrics);
   }
   yield await (await metrics).text(query.accepts);

@@ -1,10 +1,10 @@
 /** Implemented fields of bootstrap, listeners, routes, clusters and what they are made of. See supported.ts for the notation. */
 export const CORE_FIELDS = `
 envoy.config.bootstrap.v3.Bootstrap
-  + node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval layered_runtime admin dns_resolution_config
+  + node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval stats_flush_on_admin layered_runtime admin dns_resolution_config
   + typed_dns_resolver_config
   + overload_manager bootstrap_extensions
-  ~ deferred_stat_options stats_flush_on_admin watchdog watchdogs enable_dispatcher_stats default_socket_interface perf_tracing_file_path
+  ~ deferred_stat_options watchdog watchdogs enable_dispatcher_stats default_socket_interface perf_tracing_file_path
   ~ default_regex_engine grpc_async_client_manager_config memory_allocator_manager stats_eviction_interval enable_worker_cpu_affinity
   ~ inline_headers listener_manager application_log_config
 envoy.config.bootstrap.v3.Bootstrap.StaticResources
@@ -52,13 +52,14 @@ envoy.service.discovery.v3.DiscoveryResponse
   ~ canary control_plane resource_errors
 
 envoy.config.metrics.v3.StatsConfig
-  + stats_tags use_all_default_tags stats_matcher histogram_bucket_settings
+  + stats_tags use_all_default_tags stats_matcher histogram_bucket_settings allow_default_tag_overrides
 envoy.config.metrics.v3.StatsMatcher
   + *
 envoy.config.metrics.v3.TagSpecifier
   + *
 envoy.config.metrics.v3.HistogramBucketSettings
   + match buckets
+  ~ bins
 
 envoy.config.core.v3.Node
   + *

@@ -20,6 +20,7 @@ import { parseIpPort, pipeAddress } from '../net/address.ts';
 import { type Clock, Timer } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { memoryUse } from '../runtime/memory.ts';
+import type { ThreadUsage } from '../stats/process-metrics.ts';
 import type { AdminSettings } from './compiled.ts';
 import type { Server, ServerState } from './server.ts';
 import { ENVOY_VERSION, packageVersion } from './version.ts';
@@ -99,6 +100,14 @@ export class ServerAdmin implements AdminDeps {
         metadata: { hostname: hostname() },
       },
     };
+  }
+
+  threads(): Promise<readonly ThreadUsage[]> {
+    return this.#server.threads();
+  }
+
+  flushStats(): void {
+    if (this.#server.config?.statsFlushOnAdmin === true) this.#server.flushStats();
   }
 
   refresh(): Promise<void> | null {

@@ -183,6 +183,7 @@ export class Compiler implements NetworkCompilers {
       clusters: { block: catalog.finish(), nextId: catalog.nextId },
       runtimeLayers: compileRuntimeLayers(message.layeredRuntime, at.field('layered_runtime')),
       statsFlushIntervalMs: durationMs(message.statsFlushInterval) ?? 5000,
+      statsFlushOnAdmin: message.statsFlush.case === 'statsFlushOnAdmin',
       stats: compileStatsConfig(message.statsConfig, at.field('stats_config')),
       dynamic: this.#dynamic as DynamicSettings,
       secrets,

@@ -4,7 +4,7 @@ import type { AccessLogSettings } from '../access-log/settings.ts';
 import type { AssignmentPolicy, DefaultResolver, LocalitySettings } from '../cluster/settings.ts';
 import type { StringMatcherSettings } from '../http/string-matcher.ts';
 import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
-import type { StatsSettings } from '../stats/config.ts';
+import type { StatsSettings } from '../stats/settings.ts';
 import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
 import type { OverloadSettings } from './overload/settings.ts';
 
@@ -75,6 +75,8 @@ export interface CompiledConfig {
   readonly clusters: { readonly block: SharedArrayBuffer; readonly nextId: number };
   readonly runtimeLayers: readonly RuntimeLayerSettings[];
   readonly statsFlushIntervalMs: number;
+  /** Each request for statistics ends an interval; the timer does not. */
+  readonly statsFlushOnAdmin: boolean;
   readonly stats: StatsSettings;
   readonly dynamic: DynamicSettings;
   /** static_resources.secrets, for dynamic resources that name them. */

@@ -12,7 +12,7 @@ import type { RouteTableSettings } from '../route/settings.ts';
 import type { LogLevel, LogRecord } from '../runtime/logger.ts';
 import type { OverloadReaderSettings } from '../runtime/overload.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
-import type { StatsSettings } from '../stats/config.ts';
+import type { StatsSettings } from '../stats/settings.ts';
 import type { SecretSettings } from '../tls/secrets.ts';
 import type { ExplainQuestion } from './explain/question.ts';
 
@@ -108,6 +108,8 @@ export type WorkerCall =
   | { readonly kind: 'hold-connections'; readonly hold: boolean }
   | { readonly kind: 'take-connection'; readonly key: string; readonly fd: number; readonly listenPath: string }
   | { readonly kind: 'shrink-heap' }
+  /** From now on its pauses are recorded: somebody looks at them. */
+  | { readonly kind: 'watch-thread' }
   | { readonly kind: 'reset-streams'; readonly minBytes: number }
   | { readonly kind: 'reopen-logs' }
   | { readonly kind: 'set-log-levels'; readonly levels: Readonly<Record<string, LogLevel>> }

@@ -50,6 +50,17 @@ export class ServerStats implements TimerTarget {
   }
 
   onTimer(): void {
+    this.#refresh();
+    if (this.#server.config?.statsFlushOnAdmin !== true) this.flush();
+    this.#clock.arm(this.#timer, this.#intervalMs);
+  }
+
+  /** Ends a flush interval. */
+  flush(): void {
+    this.#server.stats.flush();
+  }
+
+  #refresh(): void {
     const scope = this.#scope;
     const memory = memoryUse();
     scope.gauge('uptime').set(Math.floor((this.#clock.nowMs() - this.#server.startedMs) / 1000));
@@ -59,13 +70,14 @@ export class ServerStats implements TimerTarget {
     scope.gauge('memory_heap_size').set(memory.heapSize);
     scope.gauge('memory_physical_size').set(memory.totalPhysicalBytes);
     this.#runtime.refresh(this.#server.runtime);
-    this.#server.stats.flush();
+    const inflated = this.#server.stats.local.root.scope('thread_local_cluster_manager');
+    inflated.gauge('main_thread.clusters_inflated').set(this.#server.clusterCount);
+    for (let i = 0; i < this.#server.workers.size; i++) inflated.gauge(`worker_${i}.clusters_inflated`).set(this.#server.clusterCount);
     void this.#server.refresh();
     void this.#server.workers.connectionCount().then(
       (count) => scope.gauge('total_connections').set(count),
       // A worker is being replaced: the last number stands.
       () => undefined,
     );
-    this.#clock.arm(this.#timer, this.#intervalMs);
   }
 }

@@ -15,9 +15,11 @@ import { environmentVariable } from '../runtime/environment.ts';
 import { LOG_COMPONENTS } from '../runtime/log-components.ts';
 import type { Logger, Loggers } from '../runtime/logger.ts';
 import { fs } from '../runtime/node-module.ts';
+import { threadUsage } from '../runtime/pauses.ts';
 import { secretBytes, systemRandom } from '../runtime/random.ts';
 import { MutableRuntime } from '../runtime/runtime.ts';
 import { StatsAggregate } from '../stats/aggregate.ts';
+import type { ThreadUsage } from '../stats/process-metrics.ts';
 import type { AdminAccessLogs } from './admin-access-log.ts';
 import { ServerAdmin } from './admin-deps.ts';
 import { CertificateOverview } from './certificates.ts';
@@ -37,6 +39,7 @@ import { RuntimeLayers } from './runtime-layers.ts';
 import { RuntimeWatch } from './runtime-watch.ts';
 import { ServerStats } from './server-stats.ts';
 import { Termination } from './termination.ts';
+import { recordPauses } from './thread-pauses.ts';
 import { WatchedFile } from './watched-file.ts';
 import { Workers } from './workers.ts';
 
@@ -81,6 +84,7 @@ export class Server {
   #healthCheckFailed = false;
   #stopped = false;
   #draining = false;
+  #watchingThreads = false;
   /** Drains that were asked for: they hold for workers that start later too. */
   readonly #standing: WorkerCall[] = [];
 
@@ -268,6 +272,21 @@ export class Server {
   }
 
   // ── what the admin interface and signals ask for ──
+
+  /** The pauses of threads are recorded from the first call on. */
+  async threads(): Promise<readonly ThreadUsage[]> {
+    const call: WorkerCall = { kind: 'watch-thread' };
+    if (!this.#watchingThreads) {
+      this.#watchingThreads = true;
+      recordPauses(this.stats.local.root, 'control');
+      this.#tellNowAndLater('watch-thread', call);
+    }
+    return [{ name: 'control', ...threadUsage() }, ...(await this.workers.usage())];
+  }
+
+  flushStats(): void {
+    this.#serverStats.flush();
+  }
 
   async configDump(_includeEds: boolean): Promise<readonly JsonObject[]> {
     const { files, errors } = this.#subscriptions ?? { files: [], errors: new Map() };

@@ -4,6 +4,7 @@ import type { LogRecord } from '../runtime/logger.ts';
 import { codeUrl } from '../runtime/package-root.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
+import type { ThreadUsage } from '../stats/process-metrics.ts';
 import type { FromWorker, HandOver, WorkerCall, WorkerData, WorkerNews } from './messages.ts';
 
 /** The thread is not there any more; what it was to do may be asked of its successor. */
@@ -88,6 +89,23 @@ export class WorkerHandle {
       this.#waiting.set(id, { resolve: resolve as (result: unknown) => void, reject });
       this.#worker.postMessage({ ...call, id });
     });
+  }
+
+  /** Null if the thread has ended. It is interrupted for microseconds. */
+  async usage(): Promise<Omit<ThreadUsage, 'name'> | null> {
+    if (this.#ended) return null;
+    try {
+      const { active, idle } = this.#worker.performance.eventLoopUtilization();
+      const [cpu, heap] = await Promise.all([this.#worker.cpuUsage(), this.#worker.getHeapStatistics()]);
+      return {
+        cpuSeconds: (cpu.user + cpu.system) / 1e6,
+        activeSeconds: active / 1000,
+        idleSeconds: idle / 1000,
+        heapBytes: heap.used_heap_size,
+      };
+    } catch {
+      return null;
+    }
   }
 
   /** Flushes what is buffered and ends the thread. */

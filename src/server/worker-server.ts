@@ -31,7 +31,9 @@ import type { ExplainQuestion } from './explain/question.ts';
 import { HTTP_FILTERS, LISTENER_FILTERS, NETWORK_FILTERS } from './extensions.ts';
 import type { ClusterAnswer, ClusterCall, FromWorker, ToWorker, WorkerConfiguration, WorkerData } from './messages.ts';
 import { configureOverload, globalConnections } from './overload/worker-side.ts';
+import { nameRouteStats } from './route-stat-names.ts';
 import { RouteTables } from './route-tables.ts';
+import { recordPauses } from './thread-pauses.ts';
 import type { WorkerParts } from './worker-parts.ts';
 import type { WorkerTracing } from './worker-tracing.ts';
 
@@ -146,6 +148,9 @@ export class WorkerServer {
         return null;
       case 'take-connection':
         this.#listeners!.takeConnection(message.key, message.fd, message.listenPath);
+        return null;
+      case 'watch-thread':
+        recordPauses(this.#store.root, 'worker_' + this.#data.index);
         return null;
       case 'shrink-heap':
         collectGarbage();
@@ -289,7 +294,8 @@ export class WorkerServer {
   };
 
   #routeTable(settings: Parameters<typeof buildRouteTable>[0]) {
-    const { runtime, format } = this.#deps!;
+    const { runtime, format, rootScope } = this.#deps!;
+    if ('virtualHosts' in settings) nameRouteStats(rootScope, settings);
     return buildRouteTable(settings, { runtime, format });
   }
 

@@ -2,6 +2,7 @@
 import type { LogRecord } from '../runtime/logger.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
+import type { ThreadUsage } from '../stats/process-metrics.ts';
 import type { HandOver, WorkerCall, WorkerData, WorkerNews } from './messages.ts';
 import { WorkerEnded, WorkerHandle } from './worker-handle.ts';
 
@@ -80,6 +81,11 @@ export class WorkerSlot {
       if (error instanceof WorkerEnded) return null;
       throw error;
     }
+  }
+
+  async usage(): Promise<ThreadUsage | null> {
+    const usage = await this.#handle.usage();
+    return usage === null ? null : { name: 'worker_' + this.#index, ...usage };
   }
 
   async stop(): Promise<void> {

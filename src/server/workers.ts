@@ -6,6 +6,7 @@ import type { ListenerSettings } from '../listener/settings.ts';
 import type { Logger, Loggers } from '../runtime/logger.ts';
 import { newOverloadCells } from '../runtime/overload.ts';
 import type { StatsAggregate } from '../stats/aggregate.ts';
+import type { ThreadUsage } from '../stats/process-metrics.ts';
 import type { WorkerCall, WorkerConfiguration, WorkerData, WorkerNews } from './messages.ts';
 import { type SlotOwner, type WorkerEquipment, WorkerSlot } from './worker-slot.ts';
 
@@ -106,6 +107,12 @@ export class Workers implements SlotOwner {
   /** Open connections that count against the limit on all of them. */
   get countedConnections(): number {
     return Atomics.load(this.#counts, 0);
+  }
+
+  /** Of the threads that are there. */
+  async usage(): Promise<ThreadUsage[]> {
+    const usages = await Promise.all(this.#slots.map((slot) => slot.usage()));
+    return usages.filter((usage) => usage !== null);
   }
 
   /** @param which 'leaving-count' = of listeners and filter chains that are not in force any more */

@@ -1,24 +1,22 @@
 /** All threads' statistics together, on the control thread. */
 import { nextTurn } from '../runtime/turn.ts';
 import type { StatDefinition, StatsAnnouncement } from './announcement.ts';
-import type { StatsSettings } from './config.ts';
 import { BINS_PER_DECADE, DEFAULT_BUCKETS } from './histogram-bins.ts';
 import { compileNameMatcher, type NameMatcher } from './name-matcher.ts';
 import { Series, SeriesCursor, Source, StatNode } from './series.ts';
+import { DEFAULT_STATS_SETTINGS, type StatsSettings } from './settings.ts';
 import { StatsStore } from './store.ts';
 import { TagExtractor } from './tag-extractor.ts';
 
 /** Histograms a turn: about 5 µs each when used. */
 const FLUSH_SLICE = 512;
 
-const DEFAULT_SETTINGS: StatsSettings = { tags: [], useDefaultTags: true, matcher: { include: false, names: [] }, buckets: [] };
-
 export class StatsAggregate {
   readonly #root = new StatNode('', [], []);
   readonly #histograms: Series[] = [];
   /** One copy of each leaf name, however many clusters have it. */
   readonly #names = new Map<string, string>();
-  #settings: StatsSettings = DEFAULT_SETTINGS;
+  #settings: StatsSettings = DEFAULT_STATS_SETTINGS;
   #bucketRules: readonly { readonly matches: NameMatcher; readonly bounds: readonly number[] }[] = [];
   #local: StatsStore | null = null;
   #threads = 0;
@@ -30,7 +28,7 @@ export class StatsAggregate {
   configure(settings: StatsSettings): void {
     this.#settings = settings;
     this.#bucketRules = settings.buckets.map((b) => ({ matches: compileNameMatcher(b.match), bounds: b.bounds }));
-    this.extractor = new TagExtractor(settings.tags, settings.useDefaultTags);
+    this.extractor = new TagExtractor(settings.tags, settings.useDefaultTags, settings.overridden);
     this.#local?.configure(settings);
   }
 

@@ -3,39 +3,19 @@ import type { CompileContext } from '../config/context.ts';
 import type { StatsConfig, TagSpecifier } from '../config/gen/envoy/config/metrics/v3/stats_pb.js';
 import type { ListStringMatcher, StringMatcher } from '../config/gen/envoy/type/matcher/v3/string_pb.js';
 import { re2 } from '../runtime/re2.ts';
+import { DEFAULT_STATS_SETTINGS, type NameMatcherSettings, type StatsSettings, type TagSettings } from './settings.ts';
 import { compileTagPattern } from './tag-pattern.ts';
 import { DEFAULT_TAGS } from './tag-rules.ts';
-
-export interface NameMatcherSettings {
-  readonly kind: 'exact' | 'prefix' | 'suffix' | 'contains' | 'regex';
-  readonly value: string;
-  readonly ignoreCase: boolean;
-}
-
-export interface TagSettings {
-  readonly name: string;
-  /** The first group is taken out of the name, the second (or else the first) is the value; '' = none. */
-  readonly regex: string;
-  /** Every statistic has the tag with this value; null = no. */
-  readonly fixedValue: string | null;
-}
-
-export interface StatsSettings {
-  readonly tags: readonly TagSettings[];
-  readonly useDefaultTags: boolean;
-  /** Which statistics exist at all: all but these, or only these. */
-  readonly matcher: { readonly include: boolean; readonly names: readonly NameMatcherSettings[] };
-  readonly buckets: readonly { readonly match: NameMatcherSettings; readonly bounds: readonly number[] }[];
-}
-
-const DEFAULT_STATS_SETTINGS: StatsSettings = { tags: [], useDefaultTags: true, matcher: { include: false, names: [] }, buckets: [] };
 
 export function compileStatsConfig(config: StatsConfig | undefined, at: CompileContext): StatsSettings {
   if (config === undefined) return DEFAULT_STATS_SETTINGS;
   const useDefaultTags = config.useAllDefaultTags ?? true;
+  const mayOverride = config.allowDefaultTagOverrides ?? false;
+  const tags = config.statsTags.flatMap((tag, i) => compileTag(tag, useDefaultTags && !mayOverride, at.field('stats_tags', i)));
   return {
-    tags: config.statsTags.flatMap((tag, i) => compileTag(tag, useDefaultTags, at.field('stats_tags', i))),
+    tags,
     useDefaultTags,
+    overridden: mayOverride ? tags.filter(({ name, regex }) => regex !== '' && DEFAULT_TAGS.has(name)).map(({ name }) => name) : [],
     matcher: compileMatcher(config, at.field('stats_matcher')),
     buckets: config.histogramBucketSettings.map((settings, i) => {
       const here = at.field('histogram_bucket_settings', i);

@@ -1,6 +1,6 @@
 /** Matches a statistic's full name, as `stats_matcher` and `histogram_bucket_settings` do. */
 import { re2 } from '../runtime/re2.ts';
-import type { NameMatcherSettings } from './config.ts';
+import type { NameMatcherSettings } from './settings.ts';
 
 export type NameMatcher = (fullName: string) => boolean;
 

@@ -52,10 +52,20 @@ function* metricsOf(
   }
   const sorted = [...metrics].sort((a, b) => (a[1].sortKey < b[1].sortKey ? -1 : a[1].sortKey > b[1].sortKey ? 1 : 0));
   for (const [name, metric] of sorted) {
+    const help = OWN_HELP[name];
+    if (help !== undefined) yield `# HELP ${name} ${help}\n`;
     yield `# TYPE ${name} ${type}\n`;
     for (const series of metric.series) yield write(name, series);
   }
 }
+
+/** Names that start so are not Envoy's, and must not look like it: as in Envoy's custom namespaces they get no "envoy_". */
+const OWN_NAMESPACE = 'outrider.';
+/** Envoy writes no HELP; what it does not have needs one. */
+const OWN_HELP: Readonly<Record<string, string>> = {
+  outrider_thread_event_loop_delay: 'How late timers of the thread came, in milliseconds.',
+  outrider_thread_gc_pause: "The thread's garbage collections, in milliseconds.",
+};
 
 const NAMES = new Map<string, string>();
 
@@ -69,7 +79,7 @@ function metricName(stats: StatsAggregate, series: Series): string {
   const extracted = nameOf(stats, series);
   let name = NAMES.get(extracted.name);
   if (name === undefined) {
-    name = 'envoy_' + sanitized(extracted.name);
+    name = (extracted.name.startsWith(OWN_NAMESPACE) ? '' : 'envoy_') + sanitized(extracted.name);
     NAMES.set(extracted.name, name);
   }
   series.metric = name;

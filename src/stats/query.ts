@@ -2,7 +2,7 @@
 import { re2 } from '../runtime/re2.ts';
 import type { Series } from './series.ts';
 
-export type StatsFormat = 'text' | 'json' | 'prometheus';
+export type StatsFormat = 'text' | 'json' | 'prometheus' | 'html' | 'active-html';
 export type HistogramBuckets = 'summary' | 'cumulative' | 'disjoint' | 'detailed';
 export type StatsType = 'All' | 'Counters' | 'Gauges' | 'Histograms' | 'TextReadouts';
 
@@ -21,8 +21,8 @@ const FORMATS: Readonly<Record<string, StatsFormat>> = {
   text: 'text',
   json: 'json',
   prometheus: 'prometheus',
-  html: 'text',
-  'active-html': 'text',
+  html: 'html',
+  'active-html': 'active-html',
   '': 'text',
 };
 const BUCKETS: Readonly<Record<string, HistogramBuckets | null>> = {

@@ -3,10 +3,10 @@
  * array access, no atomics. New statistics are announced to the control thread in batches, together with the memory that holds them.
  */
 import type { StatDefinition, StatKind, StatsAnnouncement, StatUnit } from './announcement.ts';
-import type { StatsSettings } from './config.ts';
 import { BINS_PER_DECADE, BLOCK_BASE, DECADES, FIRST_DECADE } from './histogram-bins.ts';
 import { compileNameMatcher, type NameMatcher } from './name-matcher.ts';
 import { Counter, Gauge, type Histogram, type StatsScope, type TextReadout } from './scope.ts';
+import type { StatsSettings } from './settings.ts';
 
 /** Cells of 8 bytes in a chunk. */
 export const CHUNK_CELLS = 2048;

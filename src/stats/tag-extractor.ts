@@ -2,9 +2,9 @@
  * Tells the labels of a statistic from its name. Tags that a scope was made with come first, the configuration's and Envoy's default patterns find the
  * rest. The defaults work on tokens, so a tagged value may hold dots where Envoy's own patterns end at the first one.
  */
-import type { TagSettings } from './config.ts';
+import type { TagSettings } from './settings.ts';
 import { compileTagPattern, type TagPattern } from './tag-pattern.ts';
-import { ANY_NAME_RULES, FIRST_WORD_RULES, LEAF_RULES } from './tag-rules.ts';
+import { ANY_NAME_RULES, DEFAULT_TAGS, FIRST_WORD_RULES, LEAF_RULES } from './tag-rules.ts';
 
 export interface Tag {
   readonly label: string;
@@ -83,13 +83,13 @@ export class TagExtractor {
   readonly #wanted: (tag: string) => boolean;
 
   /** @param useDefaults `use_all_default_tags`; a tag of the configuration without a pattern brings that one default back */
-  constructor(tags: readonly TagSettings[] = [], useDefaults = true) {
+  constructor(tags: readonly TagSettings[] = [], useDefaults = true, overridden: readonly string[] = []) {
     this.#fixed = tags.flatMap((t) => (t.fixedValue === null ? [] : [{ label: t.name, value: t.fixedValue, rank: FIXED_RANK }]));
     this.#patterns = tags.flatMap((t) =>
       t.regex === '' ? [] : [{ tag: t.name, match: compileTagPattern(t.regex), rank: patternRank(t.regex) }],
     );
     const single = new Set(tags.filter((t) => t.regex === '' && t.fixedValue === null).map((t) => t.name));
-    this.#wanted = useDefaults ? () => true : (tag) => single.has(tag);
+    this.#wanted = useDefaults ? (tag) => !overridden.includes(tag) : (tag) => single.has(tag);
   }
 
   /** @param tags parallel to `tokens`: the tag whose value the token is, or '' */
@@ -99,7 +99,7 @@ export class TagExtractor {
     const known = new Set<string>();
     const starts = offsets(tokens);
     tags.forEach((tag, i) => {
-      if (tag === '' || known.has(tag)) return;
+      if (tag === '' || known.has(tag) || (DEFAULT_TAGS.has(tag) && !this.#wanted(tag))) return;
       known.add(tag);
       removed.push([starts[i]!, starts[i + 1]!]);
       found.push({ label: tag, value: tokens[i]!, rank: RANKS.get(tag) ?? OWN_FIRST_WORD_RANK });

@@ -296,10 +296,45 @@ describe('stats', () => {
   });
 
   test('the process itself is measured beside', async () => {
-    const { body } = await server.ask('/stats/prometheus?filter=^(process|nodejs)_');
+    const { body } = await server.ask('/stats/prometheus?filter=^(process|nodejs|outrider)_');
     expect(body).toMatch(/^process_resident_memory_bytes \d+$/m);
-    expect(body).toMatch(/^nodejs_eventloop_lag_seconds /m);
+    expect(body).toMatch(/^outrider_thread_event_loop_active_seconds_total\{thread="control"\} 2$/m);
     expect(body).not.toContain('envoy_');
+  });
+
+  test('as a page, without any script', async () => {
+    const sold = server.stats.local.root.counter('page.<sold>');
+    sold.inc();
+    const page = await server.ask('/stats?format=html&filter=^page');
+    expect([page.status, page.type]).toEqual([200, 'text/html; charset=UTF-8']);
+    expect(page.body).toContain('<pre>\npage.&lt;sold&gt;: 1\n</pre>');
+    expect(page.body).toContain('<input id="filter" name="filter" value="^page">');
+    expect(page.body).not.toContain('<script');
+  });
+
+  test('the active page shows what changes while it is open, most often first', async () => {
+    const often = server.stats.local.root.counter('active.often');
+    const once = server.stats.local.root.counter('active.once');
+    server.stats.local.root.counter('active.never').inc();
+    const ask = async () => {
+      const { body } = await server.ask('/stats?format=active-html&filter=^active&update-interval=2&max-display-count=1');
+      expect(body).toContain('<meta http-equiv="refresh" content="2">');
+      return [...body.matchAll(/<tr><td class="n">(\d+)<\/td><td>([^<]+)<\/td><td class="n">(\d+)</g)].map((m) => m.slice(1).join(' '));
+    };
+    often.inc();
+    once.inc();
+    expect(await ask()).toEqual([]);
+    often.inc();
+    once.inc();
+    await ask();
+    often.inc();
+    expect(await ask()).toEqual(['2 active.often 3']);
+  });
+
+  test('statistics that are asked for end an interval, if the process wants it so', async () => {
+    server.flushes = 0;
+    await server.ask('/stats?filter=^nothing');
+    expect(server.flushes).toBe(1);
   });
 
   test('recent look-ups', async () => {

@@ -102,6 +102,7 @@ export class FakeServer {
   clusters: Iterable<ClusterStatus> = [dead, web];
   port = 0;
   refreshed = 0;
+  flushes = 0;
   onQuit: () => void = () => undefined;
   readonly #admin: AdminServer;
 
@@ -122,6 +123,10 @@ export class FakeServer {
         commandLineOptions: { concurrency: 1 },
         node: { id: 'n1' },
       }),
+      threads: async () => [{ name: 'control', cpuSeconds: 1.5, activeSeconds: 2, idleSeconds: 3, heapBytes: 4 }],
+      flushStats: () => {
+        this.flushes++;
+      },
       refresh: () => {
         this.refreshed++;
         return null;

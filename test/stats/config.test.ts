@@ -4,10 +4,11 @@ import { messageType } from '../../src/config/api-registry.ts';
 import { CompileContext, namedSource, ProblemList } from '../../src/config/context.ts';
 import type { StatsConfig } from '../../src/config/gen/envoy/config/metrics/v3/stats_pb.js';
 import { StatsAggregate } from '../../src/stats/aggregate.ts';
-import { compileStatsConfig, type StatsSettings } from '../../src/stats/config.ts';
+import { compileStatsConfig } from '../../src/stats/config.ts';
 import { writePrometheus } from '../../src/stats/prometheus-writer.ts';
 import { parseStatsQuery, type StatsQuery } from '../../src/stats/query.ts';
 import type { StatsScope } from '../../src/stats/scope.ts';
+import type { StatsSettings } from '../../src/stats/settings.ts';
 
 function compile(config: JsonValue): { settings: StatsSettings; problems: string[] } {
   const list = new ProblemList(namedSource('test'));
@@ -32,6 +33,24 @@ function shown(config: JsonValue, make: (root: StatsScope) => void): string[] {
 }
 
 describe('stats_tags', () => {
+  test('a pattern of its own takes the place of a default one that it may override', () => {
+    const statsTags = [{ tagName: 'envoy.cluster_name', regex: '^cluster\\.((.+?)_v\\d+\\.)' }];
+    const make = (root: StatsScope) => {
+      root.tagged('cluster', 'envoy.cluster_name', 'web_v2').counter('total');
+      root.tagged('cluster', 'envoy.cluster_name', 'plain').counter('total');
+    };
+    expect(shown({ statsTags, allowDefaultTagOverrides: true }, make)).toEqual([
+      'envoy_cluster_plain_total{} 0',
+      'envoy_cluster_total{envoy_cluster_name="web"} 0',
+    ]);
+  });
+
+  test('names of our own do not look like those of Envoy', () => {
+    expect(shown({}, (root) => root.scope('outrider').tagged('thread', 'thread', 'control').counter('looks'))).toEqual([
+      'outrider_thread_looks{thread="control"} 0',
+    ]);
+  });
+
   test('a pattern takes its first group out of the name', () => {
     const tags = [{ tagName: 'phase', regex: '\\.phase((?:_)([a-z]+))' }];
     expect(shown({ statsTags: tags }, (root) => root.counter('cluster.web.phase_warm.total'))).toEqual([
