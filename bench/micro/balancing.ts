@@ -1,12 +1,9 @@
 /**
- * `node bench/micro/balancing.ts`: what a pick costs with each policy over 1,000 hosts, and how long a change of 10,000 hosts keeps the control
- * thread and a worker busy. Bars: 300 ns a pick of least request; 50 ms on the control thread; 5 ms on a worker.
+ * `node bench/micro/balancing.ts`: what a pick costs with each policy over 1,000 hosts. Bar: 300 ns a pick of least request.
  */
-import { deserialize, serialize } from 'node:v8';
 import { ClusterControl } from '../../src/cluster/cluster-control.ts';
 import { WorkerClusterManager } from '../../src/cluster/cluster-manager.ts';
 import type { HashTables } from '../../src/cluster/hash-tables.ts';
-import { type HostMessage, HostTeller } from '../../src/cluster/host-delta.ts';
 import type { HostUpdate } from '../../src/cluster/host-update.ts';
 import { ClusterRegistry } from '../../src/cluster/registry.ts';
 import {
@@ -54,40 +51,29 @@ const now = (): number => {
   return (user + system) / 1000;
 };
 
-function endpoints(count: number, weighted: boolean, shift = 0) {
-  const hosts = Array.from({ length: count }, (_, i) => {
-    const n = i + shift;
+function endpoints(count: number, weighted: boolean) {
+  const hosts = Array.from({ length: count }, (_, n) => {
     return { ...DEFAULT_ENDPOINT, host: `10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`, port: 8080, weight: weighted ? 1 + (n % 5) : 1 };
   });
   return [{ ...DEFAULT_LOCALITY, endpoints: hosts }];
 }
 
-/** A control thread and a worker, joined by bytes as between threads; `worked` sums up what the worker spends on messages. */
+/** A control thread and a worker in one. */
 function rig(balancer: Partial<BalancerSettings>) {
   const settings: ClusterSettings = { ...DEFAULT_CLUSTER, name: 'c', type: 'EDS', balancer: { ...DEFAULT_BALANCER, ...balancer } };
   const registry = ClusterRegistry.of([settings]);
   const slab = SharedSlab.create();
   const base = { clock, random: seededRandom(1), runtime: new StaticRuntime(), slab };
   const worker = new WorkerClusterManager({ ...base, rootScope: new PlainStats() }, registry.block);
-  const worked = { ms: 0 };
-  const teller = new HostTeller();
-  const deliver = (tell: () => void): void => {
-    const since = now();
-    tell();
-    worked.ms += now() - since;
-  };
   const control = new ClusterControl(registry, {
     ...base,
     rootScope: new PlainStats(),
     newResolver: () => ({ resolve: async () => [] }),
-    publish: (update: HostUpdate) => {
-      const bytes = serialize(teller.message(update));
-      deliver(() => worker.applyHostUpdate(deserialize(bytes) as HostMessage));
-    },
+    publish: (update: HostUpdate) => void worker.applyHostUpdate(update),
     publishHealth: () => undefined,
-    publishTables: (tables: HashTables) => deliver(() => worker.applyHashTables(tables)),
+    publishTables: (tables: HashTables) => worker.applyHashTables(tables),
   });
-  return { control, worker, worked };
+  return { control, worker };
 }
 
 const contexts = Array.from({ length: 1024 }, (_, i) => lbContext({ hash: xxHash64('key-' + i) }));
@@ -109,35 +95,4 @@ for (const [name, balancer, weighted = false] of POLICIES) {
   console.log(`  ${name.padEnd(28)} ${best.toFixed(0).padStart(6)} ns`);
 }
 
-console.log(
-  'one of 10,000 hosts replaced, in ms of processor time: control thread in all, its first piece; worker (median and worst of 20)',
-);
-for (const [name, balancer, weighted = false] of POLICIES) {
-  const { control, worker, worked } = rig(balancer);
-  const paused: number[] = [];
-  await control.start();
-  control.setEndpoints('c', endpoints(10_000, weighted));
-  await control.balancingReady('c');
-  const cluster = worker.get('c')!;
-  const busy: number[] = [];
-  const longest: number[] = [];
-  for (let round = 1; round <= 20; round++) {
-    const next = endpoints(10_000, weighted, round);
-    worked.ms = 0;
-    const since = now();
-    control.setEndpoints('c', next);
-    longest.push(now() - since);
-    await control.balancingReady('c');
-    busy.push(now() - since);
-    const pick = now();
-    cluster.chooseHost(contexts[0]!);
-    paused.push(worked.ms + now() - pick);
-  }
-  const sum = (list: readonly number[], q: number) =>
-    [...list]
-      .sort((a, b) => a - b)
-      [Math.floor((list.length - 1) * q)]!.toFixed(1)
-      .padStart(6);
-  console.log(`  ${name.padEnd(28)} ${sum(busy, 0.5)} ${sum(longest, 0.5)}   ${sum(paused, 0.5)} ${sum(paused, 1)}`);
-}
 process.exit(0);

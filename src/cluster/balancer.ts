@@ -7,11 +7,17 @@ import { RoundRobinBalancer } from '../lb/round-robin.ts';
 import { SubsetBalancer } from '../lb/subset/subset-balancer.ts';
 import type { BalancerSettings } from './settings.ts';
 
-/** @param activeRequests in flight to the cluster, from all workers */
-export function makeBalancer(settings: BalancerSettings, activeRequests: () => number, deps: BalancerDeps): LoadBalancer {
+/** @param activeRequests in flight to the cluster, from all workers @param askForTables SubsetBalancer's */
+export function makeBalancer(
+  settings: BalancerSettings,
+  activeRequests: () => number,
+  deps: BalancerDeps,
+  askForTables: (subset: string) => void,
+): LoadBalancer {
   const { subset } = settings;
   if (subset === null) return makePolicy(settings, activeRequests, deps);
-  return new SubsetBalancer(subset, deps.scope, () => makePolicy(settings, activeRequests, deps));
+  const ask = settings.consistentHash === null ? null : askForTables;
+  return new SubsetBalancer(subset, deps.scope, () => makePolicy(settings, activeRequests, deps), ask);
 }
 
 function makePolicy(settings: BalancerSettings, activeRequests: () => number, deps: BalancerDeps): LoadBalancer {

@@ -19,6 +19,7 @@ import type { EventLog } from './health-check/events.ts';
 import type { HealthCheckSettings } from './health-check/settings.ts';
 import { assignmentPolicy, type HostUpdate, hostRecord, staticHosts } from './host-update.ts';
 import { OutlierControl } from './outlier-control.ts';
+import { type PackedHosts, packUpdate } from './packed-hosts.ts';
 import type { ClusterRegistry } from './registry.ts';
 import {
   type AssignmentPolicy,
@@ -187,6 +188,12 @@ export class ClusterControl {
     this.outliers.watch(name, id, settings.outlier, this.#scope(settings), hosts);
   }
 
+  /** The hosts of a discovered cluster, as a message for workers; null = it is none, or another one by now. */
+  hostsOf(name: string, id: number): PackedHosts | null {
+    const update = this.#discovered.get(name)?.book.current;
+    return update?.id === id ? packUpdate(update) : null;
+  }
+
   /** The hosts of all discovered clusters, for a worker that starts later. */
   hostUpdates(): HostUpdate[] {
     return Array.from(this.#discovered.values(), ({ book }) => book.current);
@@ -195,6 +202,11 @@ export class ClusterControl {
   /** Health of the cluster's hosts has changed in the slab, and workers know. */
   healthChanged(cluster: string): void {
     this.#hashTables.refresh(cluster);
+  }
+
+  /** A worker has begun to use a subset of a cluster with consistent hashing. */
+  wantHashTables(cluster: string, id: number, subset: string): void {
+    if (this.#registry.catalog.id(cluster) === id) this.#hashTables.want(cluster, subset);
   }
 
   /** Settles when workers have what balancing over the cluster's hosts of now takes. */

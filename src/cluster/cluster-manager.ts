@@ -11,6 +11,7 @@ import type { DnsCacheSettings } from './dns-cache/settings.ts';
 import type { HashTables } from './hash-tables.ts';
 import { applyDelta, type HostDelta, type HostMessage } from './host-delta.ts';
 import type { HostUpdate } from './host-update.ts';
+import { type PackedHosts, packUpdate, unpackDelta, unpackUpdate } from './packed-hosts.ts';
 import { type DiscoveryType, makesOwnHosts } from './settings.ts';
 
 /** A host that only one worker knows of. */
@@ -35,12 +36,10 @@ const NO_HOSTS = makeHostSet(0, [], 140);
 /** Hosts of a cluster that is not made yet. */
 interface WaitingHosts {
   version: number;
-  json: string;
-  /** What has changed since. */
-  readonly deltas: HostDelta[];
+  readonly whole: PackedHosts;
+  /** What has changed since. The control thread tells the whole again before they are many. */
+  readonly changes: (HostDelta | PackedHosts)[];
 }
-
-const MAX_DELTAS = 100;
 
 export class WorkerClusterManager implements ClusterManager {
   readonly #own: OwnPlace;
@@ -48,8 +47,10 @@ export class WorkerClusterManager implements ClusterManager {
   readonly #deps: ClusterDeps;
   readonly #catalog: ClusterCatalog;
   readonly #clusters: Map<string, WorkerCluster>;
-  /** Last hosts of clusters that are not made yet, as JSON: most never will be. */
+  /** Last hosts of clusters that are not made yet, as text: most never will be. */
   readonly #waitingHosts: Map<string, WaitingHosts>;
+  /** Clusters whose hosts are being changed piece by piece; what comes meanwhile waits. */
+  readonly #changing: Map<WorkerCluster, Promise<void>>;
   /** Last tables of consistent hashing: the memory is shared with the control thread. */
   readonly #hashTables: Map<string, HashTables>;
 
@@ -66,6 +67,7 @@ export class WorkerClusterManager implements ClusterManager {
     this.#catalog = new ClusterCatalog(block);
     this.#clusters = new Map();
     this.#waitingHosts = new Map();
+    this.#changing = new Map();
     this.#hashTables = new Map();
   }
 
@@ -113,32 +115,51 @@ export class WorkerClusterManager implements ClusterManager {
     this.#clusters.get(tables.cluster)?.useHashTables(tables);
   }
 
-  applyHostUpdate(message: HostMessage): void {
-    if (this.#catalog.id(message.cluster) !== message.id) return;
+  /** @returns null if it is done; many hosts for a cluster in use are made a few in each turn of the event loop */
+  applyHostUpdate(message: HostMessage): Promise<void> | null {
+    if (this.#catalog.id(message.cluster) !== message.id) return null;
     const cluster = this.#clusters.get(message.cluster);
-    if (cluster === undefined) this.#keep(message);
-    else {
-      if (!('from' in message)) cluster.applyHosts('json' in message ? (JSON.parse(message.json) as HostUpdate) : message);
-      else if (!cluster.applyDelta(message)) return;
-      this.#hostsChanged(message.cluster);
+    if (cluster === undefined) {
+      this.#keep(message);
+      return null;
     }
+    const before = this.#changing.get(cluster);
+    const change = before === undefined ? this.#change(cluster, message) : before.then(() => this.#change(cluster, message) ?? undefined);
+    if (change === null) return null;
+    const settled: Promise<void> = change
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#changing.get(cluster) === settled) this.#changing.delete(cluster);
+      });
+    this.#changing.set(cluster, settled);
+    return change;
+  }
+
+  #change(cluster: WorkerCluster, message: HostMessage): Promise<void> | null {
+    const isCurrent = () => this.#clusters.get(cluster.name) === cluster;
+    if (!isCurrent()) return null;
+    if ('packed' in message) {
+      const pieces = cluster.applyPacked(message, isCurrent);
+      if (pieces !== null) return pieces.then(() => this.#hostsChanged(cluster.name));
+    } else if (!('from' in message)) cluster.applyHosts(message);
+    else if (!cluster.applyDelta(message)) return null;
+    this.#hostsChanged(cluster.name);
+    return null;
   }
 
   /** For a cluster that nobody has used. */
   #keep(message: HostMessage): void {
     const { cluster, version } = message;
-    if (!('from' in message)) {
-      this.#waitingHosts.set(cluster, { version, json: 'json' in message ? message.json : JSON.stringify(message), deltas: [] });
+    if (!('from' in message) || message.from < 0) {
+      const whole = 'packed' in message ? message : packUpdate(message as HostUpdate);
+      this.#waitingHosts.set(cluster, { version, whole, changes: [] });
       return;
     }
     const waiting = this.#waitingHosts.get(cluster);
     // It has been told with the cluster itself already.
     if (waiting === undefined || version <= waiting.version) return;
-    waiting.deltas.push(message);
+    waiting.changes.push(message);
     waiting.version = version;
-    if (waiting.deltas.length < MAX_DELTAS) return;
-    waiting.json = JSON.stringify(hostsWaiting(waiting));
-    waiting.deltas.length = 0;
   }
 
   /** The slab's health words of `name` have changed. */
@@ -181,7 +202,7 @@ export class WorkerClusterManager implements ClusterManager {
     const copy = new WorkerCluster(
       settings,
       packed.id,
-      { ...this.#deps, ...deps, slab, outliers: undefined },
+      { ...this.#deps, ...deps, slab, outliers: undefined, askForHashTables: () => undefined },
       this.#placeOf(name, resolve),
     );
     const tables = this.#hashTables.get(name);
@@ -235,8 +256,9 @@ function snapshotOf(host: Host, type: DiscoveryType): OwnHostSnapshot {
   return { hostname: type === 'FORWARD_PROXY' ? host.hostname : '', address: host.address.text, counts: host.counts() };
 }
 
-function hostsWaiting({ json, deltas }: WaitingHosts): HostUpdate {
-  return deltas.reduce(applyDelta, JSON.parse(json) as HostUpdate);
+function hostsWaiting({ whole, changes }: WaitingHosts): HostUpdate {
+  const deltas = changes.map((change) => ('packed' in change ? unpackDelta(change) : change));
+  return deltas.reduce(applyDelta, unpackUpdate(whole));
 }
 
 /** The hosts that a cluster has now, as an update that would bring it to them. */

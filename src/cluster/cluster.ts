@@ -11,6 +11,7 @@ import { type HostSet, type HostSetOptions, makeHostSet } from '../lb/host-set.t
 import type { LoadBalancer } from '../lb/load-balancer.ts';
 import type { LocalCluster } from '../lb/locality/zone-routing.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
+import { SubsetBalancer } from '../lb/subset/subset-balancer.ts';
 import type { Address } from '../net/address.ts';
 import { BREAKER_CELLS, CircuitBreaker } from '../resilience/circuit-breaker.ts';
 import { buildErrorMatcher } from '../resilience/outlier/error-matcher.ts';
@@ -30,11 +31,13 @@ import { ClusterStats } from './cluster-stats.ts';
 import type { DnsCaches } from './dns-cache/dns-caches.ts';
 import { ForwardProxyBalancer, serverNameOf } from './forward-proxy.ts';
 import type { HashTables } from './hash-tables.ts';
+import { changeHosts, changeHostsInPieces, type HostTarget, type ToldHosts } from './host-change.ts';
 import { changedList, type HostDelta } from './host-delta.ts';
 import { type HostRecord, type HostUpdate, recordAddress, staticHosts } from './host-update.ts';
 import { NamedHosts } from './named-hosts.ts';
 import { OriginalDstBalancer } from './original-dst.ts';
 import type { OwnHostsBalancer } from './own-hosts.ts';
+import type { PackedHosts } from './packed-hosts.ts';
 import { ByteMeter } from './pool/byte-meter.ts';
 import { type ConnectAttempt, type ConnectListener, type ConnectOptions, type Connector, connectSocket } from './pool/connect.ts';
 import { newHttpPool } from './pool/new-pool.ts';
@@ -62,6 +65,8 @@ export interface ClusterDeps {
   readonly connect?: Connector;
   /** Outlier detection's way to the control thread. Absent: hosts are not watched. */
   readonly outliers?: OutlierReports | undefined;
+  /** A subset of a cluster with consistent hashing is in use on this worker from now on. Absent: the worker makes all tables of subsets. */
+  askForHashTables?(cluster: string, clusterId: number, subset: string): void;
   /** A response said that its host is failing; `slot`: the host's cells. Absent: nobody wants to know. */
   reportFailing?(cluster: string, clusterId: number, slot: number): void;
 }
@@ -89,7 +94,7 @@ const NO_PLACE: ClusterPlace = Object.freeze({ locality: null, localCluster: nul
 
 export { CLUSTER_CELLS, clusterBlockCells };
 
-export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
+export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostTarget {
   readonly name: string;
   readonly id: number;
   readonly settings: ClusterSettings;
@@ -198,7 +203,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     };
     this.balancer = this.#makeBalancer(deps, place);
     // Without hosts yet there is one empty priority, as in Envoy.
-    if (settings.type === 'STATIC') this.#setHosts(staticHosts(settings, id, base + CLUSTER_CELLS, hostCells(settings)), this.#cells);
+    if (settings.type === 'STATIC') changeHosts(this, staticHosts(settings, id, base + CLUSTER_CELLS, hostCells(settings)), this.#cells);
     else this.balancer.update([makeHostSet(0, [], settings.overprovisioningFactor)]);
   }
 
@@ -258,7 +263,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
 
   /** The control thread found other hosts, or other health or weights. */
   applyHosts(update: HostUpdate): void {
-    this.#setHosts(update, this.#sharedCells);
+    changeHosts(this, update, this.#sharedCells);
   }
 
   reportFailing(host: Host): void {
@@ -303,64 +308,45 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
 
   /** @returns false if its hosts are here already */
   applyDelta(delta: HostDelta): boolean {
-    if (delta.version <= this.hostsVersion) return false;
-    if (delta.from !== this.hostsVersion)
-      throw new Error(`hosts of ${this.name}: ${delta.from} are to change, ${this.hostsVersion} are here`);
-    const cells = this.#sharedCells;
-    const options = { ...this.#setOptions, weightedPriorityHealth: delta.weightedPriorityHealth };
+    if (!this.#isNext(delta)) return false;
     const gone: PooledHost[] = [];
     let changed = false;
-    const sets = delta.priorities.map((change, priority) => {
+    const lists = delta.priorities.map((change, priority) => {
       const before = (this.#sets[priority]?.hosts ?? []) as readonly PooledHost[];
-      for (const host of change.removed.length === 0 ? [] : before) if (change.removed.includes(host.base)) gone.push(host);
-      const hosts = changedList(
+      const slots = new Set(change.removed);
+      if (slots.size > 0) for (const host of before) if (slots.has(host.base)) gone.push(host);
+      return changedList(
         before,
         change,
         (host) => host.base,
         (record, known) => {
           changed ||= known === null;
-          return placeHost(known ?? this.#newHost(record, cells), record, priority);
+          return placeHost(known ?? this.newHost(record, this.#sharedCells), record, priority);
         },
       );
-      return makeHostSet(priority, hosts, delta.overprovisioningFactor, options);
     });
-    this.#replaceHosts(sets, delta, gone, changed || gone.length > 0);
+    this.replaceHosts(lists, delta, gone, changed || gone.length > 0);
     return true;
   }
 
-  #setHosts(update: HostUpdate, cells: Int32Array): void {
-    const before = new Map<number, PooledHost>();
-    const unnamed: PooledHost[] = [];
-    for (const set of this.#sets) {
-      for (const host of set.hosts as readonly PooledHost[]) {
-        if (host.cells === cells) before.set(host.base, host);
-        else unnamed.push(host);
-      }
-    }
-    let changed = unnamed.length > 0;
-    const options = { ...this.#setOptions, weightedPriorityHealth: update.weightedPriorityHealth };
-    const sets = update.priorities.map(({ hosts }, priority) =>
-      makeHostSet(
-        priority,
-        hosts.map((record) => {
-          const known = before.get(record.slot);
-          before.delete(record.slot);
-          changed ||= known === undefined;
-          return placeHost(known ?? this.#newHost(record, cells), record, priority);
-        }),
-        update.overprovisioningFactor,
-        options,
-      ),
-    );
-    changed ||= before.size > 0;
-    this.#replaceHosts(sets, update, [...before.values(), ...unnamed], changed);
+  /** @param wanted false: the cluster is gone @returns null when done */
+  applyPacked(packed: PackedHosts, wanted: () => boolean): Promise<void> | null {
+    return this.#isNext(packed) ? changeHostsInPieces(this, packed, this.#sharedCells, wanted) : null;
   }
 
-  /** @param members hosts have come or gone */
-  #replaceHosts(sets: readonly HostSet[], told: HostUpdate | HostDelta, gone: readonly PooledHost[], members: boolean): void {
+  /** @throws if the hosts are not those that the change builds on */
+  #isNext({ from, version }: HostDelta | PackedHosts): boolean {
+    if (from < 0) return version !== this.hostsVersion;
+    if (version <= this.hostsVersion) return false;
+    if (from !== this.hostsVersion) throw new Error(`hosts of ${this.name}: ${from} are to change, ${this.hostsVersion} are here`);
+    return true;
+  }
+
+  replaceHosts(lists: readonly PooledHost[][], told: ToldHosts, gone: readonly PooledHost[], members: boolean): void {
     this.hostsVersion = told.version;
     this.dropOverload = told.dropOverload;
-    this.#update(sets);
+    const options = { ...this.#setOptions, weightedPriorityHealth: told.weightedPriorityHealth };
+    this.#update(lists.map((hosts, priority) => makeHostSet(priority, hosts, told.overprovisioningFactor, options)));
     this.#bindHashTables();
     for (const host of gone) this.#dropHost(host);
     if (members && this.settings.closeConnectionsOnHostSetChange) for (const pool of [...this.#pools]) pool.drainConnections();
@@ -397,13 +383,15 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
       scope: stats.scope,
     };
     if (settings.type === 'AGGREGATE') return new AggregateBalancer(settings.children, place.resolve, shared);
-    return makeBalancer(settings.balancer, () => this.#activeRequests, shared);
+    const ask = (subset: string) => deps.askForHashTables?.(settings.name, this.id, subset);
+    return makeBalancer(settings.balancer, () => this.#activeRequests, shared, ask);
   }
 
   #bindHashTables(): void {
     const tables = this.#hashTables;
     if (tables === null || tables.id !== this.id || tables.version !== this.hostsVersion) return;
     if (this.balancer instanceof HashBalancer) this.balancer.useTables(tables.priorities);
+    else if (this.balancer instanceof SubsetBalancer && tables.subsets !== null) this.balancer.useTables(tables.subsets);
   }
 
   /** Requests in flight from all workers. */
@@ -411,7 +399,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter {
     return this.#defaultBreaker.requests.count + this.#highBreaker.requests.count;
   }
 
-  #newHost(record: HostRecord, cells: Int32Array): PooledHost {
+  newHost(record: HostRecord, cells: Int32Array): PooledHost {
     if (record.slot < 0) return new PooledHost(recordAddress(record), record.hostname, new Int32Array(HOST_CELLS), 0, null, this);
     const host = new PooledHost(recordAddress(record), record.hostname, cells, record.slot, this.#ledgerOf(cells), this);
     if (this.#newMonitor !== null && cells === this.#sharedCells) host.monitor = this.#newMonitor(record.slot);

@@ -9,6 +9,8 @@ import { type HostSet, makeHostSet } from '../lb/host-set.ts';
 import { panicThresholdOf } from '../lb/load-balancer.ts';
 import { computePriorityLoads } from '../lb/priority-load.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
+import type { SubsetSettings } from '../lb/subset/settings.ts';
+import { subsetHostSets } from '../lb/subset/subset-index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import { nextTurn } from '../runtime/turn.ts';
@@ -24,6 +26,8 @@ export interface HashTables {
   readonly version: number;
   /** By priority; null = no host has a place. */
   readonly priorities: readonly (HashTable | null)[];
+  /** Of a cluster with subsets instead, by name: of those that workers use. */
+  readonly subsets: ReadonlyMap<string, readonly (HashTable | null)[]> | null;
 }
 
 export interface HashTablesDeps {
@@ -35,6 +39,8 @@ export interface HashTablesDeps {
 
 /** Of so many clusters tables are made in advance; each worker makes those of further ones itself, when they are first used. */
 const IN_ADVANCE_UP_TO = 100;
+/** Of so many subsets of a cluster. */
+const SUBSETS_IN_ADVANCE = 50;
 /** The control thread does other things at least this often. */
 const SLICE_MS = 4;
 const UNUSED_CELLS = new Int32Array(HOST_CELLS);
@@ -49,6 +55,10 @@ class Entry {
   /** Told when the tables for new hosts are out. */
   announce: (() => void) | null = null;
   wanted = false;
+  /** Subsets that workers use. */
+  readonly subsets = new Set<string>();
+  /** Those of them that there are no tables of yet. */
+  readonly newSubsets = new Set<string>();
   building: Promise<void> = Promise.resolve();
   idle = true;
   tables: HashTables | null = null;
@@ -64,7 +74,12 @@ class Entry {
   /** The last priority that has hosts is what shows, as in Envoy. */
   done(tables: HashTables): void {
     this.tables = tables;
-    for (const table of tables.priorities) {
+    this.#show(tables.priorities);
+    for (const priorities of tables.subsets?.values() ?? []) this.#show(priorities);
+  }
+
+  #show(priorities: readonly (HashTable | null)[]): void {
+    for (const table of priorities) {
       if (table === null) continue;
       for (const [name, value] of gaugesOf(this.consistentHash, table)) this.#scope.gauge(name).set(value);
     }
@@ -108,6 +123,20 @@ export class HashTableMaker {
     if (entry !== undefined) this.#build(entry);
   }
 
+  /** A worker uses a subset. What it picks from until it is told the tables it makes itself. */
+  want(cluster: string, subset: string): void {
+    const entry = this.#entries.get(cluster);
+    if (entry === undefined || entry.settings.balancer.subset === null) return;
+    if (entry.subsets.has(subset)) {
+      if (entry.idle && entry.tables !== null) this.#deps.publishTables(entry.tables);
+      return;
+    }
+    if (entry.subsets.size >= SUBSETS_IN_ADVANCE) return;
+    entry.subsets.add(subset);
+    entry.newSubsets.add(subset);
+    this.#start(entry);
+  }
+
   /** Settles when the tables are those of the hosts of now. */
   async ready(cluster: string): Promise<void> {
     const entry = this.#entries.get(cluster);
@@ -121,20 +150,28 @@ export class HashTableMaker {
 
   #build(entry: Entry): void {
     entry.wanted = true;
+    this.#start(entry);
+  }
+
+  #start(entry: Entry): void {
     if (!entry.idle) return;
     entry.idle = false;
     entry.building = this.#run(entry);
   }
 
   async #run(entry: Entry): Promise<void> {
-    while (entry.wanted) {
+    while (entry.wanted || entry.newSubsets.size > 0) {
+      const whole = entry.wanted;
       entry.wanted = false;
       const update = entry.hosts();
       const { announce } = entry;
       entry.announce = null;
-      const priorities = await this.#tables(entry, update);
+      const sets = update.priorities.map(({ hosts }, priority) => hostSet(priority, hosts, update, this.#deps.slab.cells));
+      const { subset } = entry.settings.balancer;
+      const priorities = subset === null ? await this.#tables(entry, sets) : [];
+      const subsets = subset === null ? null : await this.#subsets(entry, subset, sets, whole || entry.tables?.version !== update.version);
       if (this.#entries.get(entry.settings.name) !== entry) break;
-      const tables = { cluster: update.cluster, id: update.id, version: update.version, priorities };
+      const tables = { cluster: update.cluster, id: update.id, version: update.version, priorities, subsets };
       entry.done(tables);
       this.#deps.publishTables(tables);
       announce?.();
@@ -142,9 +179,21 @@ export class HashTableMaker {
     entry.idle = true;
   }
 
-  async #tables({ settings, consistentHash }: Entry, update: HostUpdate): Promise<(HashTable | null)[]> {
-    const { clock, runtime, slab } = this.#deps;
-    const sets = update.priorities.map(({ hosts }, priority) => hostSet(priority, hosts, update, slab.cells));
+  async #subsets(
+    entry: Entry,
+    settings: SubsetSettings,
+    sets: readonly HostSet[],
+    whole: boolean,
+  ): Promise<Map<string, readonly (HashTable | null)[]>> {
+    const groups = subsetHostSets(settings, sets, whole ? entry.subsets : entry.newSubsets);
+    entry.newSubsets.clear();
+    const tables = new Map(whole ? [] : entry.tables?.subsets);
+    for (const [name, group] of groups) tables.set(name, await this.#tables(entry, group));
+    return tables;
+  }
+
+  async #tables({ settings, consistentHash }: Entry, sets: readonly HostSet[]): Promise<(HashTable | null)[]> {
+    const { clock, runtime } = this.#deps;
     const { panic } = computePriorityLoads(sets, panicThresholdOf({ runtime, panicThreshold: settings.panicThreshold }));
     const tables: (HashTable | null)[] = [];
     for (const [p, { hosts }] of sets.entries()) {

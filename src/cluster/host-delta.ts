@@ -1,8 +1,9 @@
 /**
  * What is different about a cluster's hosts: of thousands mostly one or two come, go or change, and telling workers all of them again would
- * hold up the requests of each for milliseconds. Larger changes go as one text, which a worker that has not used the cluster need not read.
+ * hold up the requests of each for milliseconds. Larger changes go as text (packed-hosts.ts).
  */
 import { assignmentPolicy, type HostRecord, type HostUpdate } from './host-update.ts';
+import { type PackedHosts, packDelta, packUpdate } from './packed-hosts.ts';
 import type { AssignmentPolicy } from './settings.ts';
 
 export interface HostDelta extends AssignmentPolicy {
@@ -22,30 +23,46 @@ export interface PriorityDelta {
   readonly set: readonly HostRecord[];
 }
 
-/** A whole HostUpdate as JSON. */
-export interface PackedHosts {
-  readonly cluster: string;
-  readonly id: number;
-  readonly version: number;
-  readonly json: string;
-}
-
 export type HostMessage = HostDelta | PackedHosts | HostUpdate;
 
 /** A change of more than one host in so many is told as a whole. */
 const PART = 8;
+/** More hosts than that are told as text. */
+const AS_OBJECTS = 32;
+/** Changes are gathered that long even for few hosts. */
+const MIN_GATHERED = 100;
+
+interface Told {
+  update: HostUpdate;
+  /** Hosts in the changes that were told since the whole. */
+  gathered: number;
+}
 
 /** Remembers what workers were told. */
 export class HostTeller {
-  readonly #told = new Map<string, HostUpdate>();
+  readonly #told = new Map<string, Told>();
 
-  message(update: HostUpdate): HostMessage {
-    const before = this.#told.get(update.cluster);
-    this.#told.set(update.cluster, update);
-    const delta = before === undefined || before.id !== update.id ? null : hostDelta(before, update);
-    if (delta !== null) return delta;
-    return { cluster: update.cluster, id: update.id, version: update.version, json: JSON.stringify(update) };
+  /** What brings every worker from what it was told last to `update`. */
+  messages(update: HostUpdate): HostMessage[] {
+    const told = this.#told.get(update.cluster);
+    const delta = told === undefined || told.update.id !== update.id ? null : hostDelta(told.update, update);
+    if (told === undefined || delta === null) {
+      this.#told.set(update.cluster, { update, gathered: 0 });
+      return [packUpdate(update)];
+    }
+    const changed = delta.priorities.reduce((n, { removed, set }) => n + removed.length + set.length, 0);
+    told.update = update;
+    told.gathered += changed;
+    const message = changed > AS_OBJECTS ? packDelta(delta) : delta;
+    if (told.gathered <= Math.max(MIN_GATHERED, countHosts(update) / PART)) return [message];
+    told.gathered = 0;
+    // For workers that do not use the cluster: they keep what they are told, and may forget the changes now.
+    return [message, packUpdate(update)];
   }
+}
+
+function countHosts({ priorities }: HostUpdate): number {
+  return priorities.reduce((n, { hosts }) => n + hosts.length, 0);
 }
 
 /** null: it is not less than the whole. */
@@ -84,7 +101,8 @@ function priorityDelta(before: readonly HostRecord[], after: readonly HostRecord
   return removed.length + set.length > limit ? null : { removed, set };
 }
 
-function sameRecord(a: HostRecord, b: HostRecord): boolean {
+/** @returns true if only their slots may be different */
+export function sameRecord(a: Omit<HostRecord, 'slot'>, b: Omit<HostRecord, 'slot'>): boolean {
   return (
     a.ip === b.ip &&
     a.port === b.port &&

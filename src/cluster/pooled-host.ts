@@ -34,7 +34,11 @@ export class PooledHost extends Host {
   }
 
   eachPool(visit: (pool: ClusterPool) => void): void {
-    for (const pool of [this.defaultPool, this.highPool, this.defaultHttp2Pool, this.highHttp2Pool]) if (pool !== null) visit(pool);
+    // A visit may take the pool away. Thousands of hosts may go at once, most of which have none.
+    if (this.defaultPool !== null) visit(this.defaultPool);
+    if (this.highPool !== null) visit(this.highPool);
+    if (this.defaultHttp2Pool !== null) visit(this.defaultHttp2Pool);
+    if (this.highHttp2Pool !== null) visit(this.highHttp2Pool);
     if (this.named !== null) for (const pool of [...this.named.values()]) visit(pool);
   }
 

@@ -4,7 +4,7 @@
  */
 import { ClusterCatalog, catalogSettings, type PackedCluster } from '../cluster/catalog.ts';
 import type { ClusterControl } from '../cluster/cluster-control.ts';
-import type { HostUpdate } from '../cluster/host-update.ts';
+import { packUpdate } from '../cluster/packed-hosts.ts';
 import type { ClusterRegistry } from '../cluster/registry.ts';
 import type { ClusterSettings } from '../cluster/settings.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
@@ -78,7 +78,10 @@ export class LiveResources {
     }
     const removed = [...start.names()].filter((name) => !catalog.has(name));
     const tables = this.#clusters.hashTables().map((made): WorkerCall => ({ kind: 'set-hash-tables', tables: made }));
-    const calls: WorkerCall[] = [...tables, { kind: 'set-clusters', set: changed, remove: removed, hosts: this.#clusters.hostUpdates() }];
+    const calls: WorkerCall[] = [
+      ...tables,
+      { kind: 'set-clusters', set: changed, remove: removed, hosts: this.#clusters.hostUpdates().map(packUpdate) },
+    ];
     for (const secret of this.#secrets.values()) calls.push({ kind: 'set-secret', secret });
     for (const [name, { settings }] of this.#routeTables) calls.push({ kind: 'set-route-table', name, settings });
     return calls;
@@ -119,7 +122,8 @@ export class LiveResources {
       changes.map(async ({ packed, ready }) => {
         await ready;
         if (this.#registry.catalog.get(packed.name)?.id !== packed.id) return;
-        await this.#workers.tell({ kind: 'set-clusters', set: [packed], remove: [], hosts: this.#hostsOf(packed) });
+        const hosts = this.#clusters.hostsOf(packed.name, packed.id);
+        await this.#workers.tell({ kind: 'set-clusters', set: [packed], remove: [], hosts: hosts === null ? [] : [hosts] });
       }),
     );
     return keep;
@@ -216,10 +220,6 @@ export class LiveResources {
 
   #apply(cluster: string, { localities, ...policy }: EndpointsSettings): void {
     this.#clusters.setEndpoints(cluster, localities, policy);
-  }
-
-  #hostsOf(packed: PackedCluster): HostUpdate[] {
-    return this.#clusters.hostUpdates().filter((update) => update.cluster === packed.name && update.id === packed.id);
   }
 }
 

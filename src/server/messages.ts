@@ -4,7 +4,7 @@ import type { PackedCluster } from '../cluster/catalog.ts';
 import type { OwnPlace } from '../cluster/cluster-manager.ts';
 import type { HashTables } from '../cluster/hash-tables.ts';
 import type { HostMessage } from '../cluster/host-delta.ts';
-import type { HostUpdate } from '../cluster/host-update.ts';
+import type { PackedHosts } from '../cluster/packed-hosts.ts';
 import type { LocalInfo } from '../filters/api.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { Detection } from '../resilience/outlier/monitor-cells.ts';
@@ -90,7 +90,7 @@ export type WorkerCall =
       readonly kind: 'set-clusters';
       readonly set: readonly PackedCluster[];
       readonly remove: readonly string[] /** Applied in the same step: no request finds a new cluster empty. */;
-      readonly hosts: readonly HostUpdate[];
+      readonly hosts: readonly PackedHosts[];
     }
   | { readonly kind: 'set-listener'; readonly key: string; readonly countCell: number; readonly settings: ListenerSettings }
   | { readonly kind: 'set-secret'; readonly secret: SecretSettings }
@@ -127,7 +127,7 @@ export type ToWorker = WorkerCall & { readonly id: number };
 export type HandOver = Extract<FromWorker, { kind: 'hand-over' }>;
 
 /** What a worker tells without being asked, for the control thread as a whole. */
-export type WorkerNews = Extract<FromWorker, { kind: 'outlier' | 'outlier-watch' | 'host-failing' }>;
+export type WorkerNews = Extract<FromWorker, { kind: 'outlier' | 'outlier-watch' | 'host-failing' | 'hash-tables-wanted' }>;
 
 export type FromWorker =
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown; readonly error: string | null }
@@ -140,6 +140,8 @@ export type FromWorker =
       readonly slot: number;
       readonly detection: Detection;
     }
+  /** A subset with consistent hashing is in use. */
+  | { readonly kind: 'hash-tables-wanted'; readonly cluster: string; readonly clusterId: number; readonly subset: string }
   /** A response said that its host is failing: x-envoy-immediate-health-check-fail. `slot`: the host's cells. */
   | { readonly kind: 'host-failing'; readonly cluster: string; readonly clusterId: number; readonly slot: number }
   /** exact_balance: a connection for worker `to`. */

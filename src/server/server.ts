@@ -151,7 +151,10 @@ export class Server {
       rootScope: this.stats.local.root,
       newResolver: (servers, resolverOptions) => new SystemResolver(servers, resolverOptions),
       defaultResolver: compiled.resolver,
-      publish: (update) => this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update: this.#hostTeller.message(update) })),
+      publish: (update) => {
+        for (const message of this.#hostTeller.messages(update))
+          this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update: message }));
+      },
       format: { clock: this.clock, random: this.#random, hostname: hostname(), variable: environmentVariable },
       openEventLog: (path) => this.#eventLogs.open(path),
       onException: (error) => this.logger.error('unexpected exception in a health check', { stack: (error as Error).stack }),
@@ -397,6 +400,7 @@ export class Server {
     if (clusters === null) return;
     if (news.kind === 'outlier-watch') clusters.watchOutliers(news.cluster, news.clusterId);
     else if (news.kind === 'host-failing') clusters.failHost(news.cluster, news.clusterId, news.slot);
+    else if (news.kind === 'hash-tables-wanted') clusters.wantHashTables(news.cluster, news.clusterId, news.subset);
     else clusters.outliers.onDetection(news.cluster, news.clusterId, news.slot, news.detection);
   }
 

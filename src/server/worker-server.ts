@@ -101,7 +101,7 @@ export class WorkerServer {
       case 'set-clusters':
         for (const settings of message.set) this.#clusters!.addOrUpdate(settings);
         for (const name of message.remove) this.#clusters!.remove(name);
-        for (const update of message.hosts) this.#clusters!.applyHostUpdate(update);
+        for (const update of message.hosts) void this.#clusters!.applyHostUpdate(update);
         return null;
       case 'set-listener':
         await this.#loadExtensions(message.settings);
@@ -116,7 +116,7 @@ export class WorkerServer {
         this.#routeTables.set(message.name, this.#routeTable(message.settings));
         return null;
       case 'set-hosts':
-        this.#clusters!.applyHostUpdate(message.update);
+        await this.#clusters!.applyHostUpdate(message.update);
         return null;
       case 'set-hash-tables':
         this.#clusters!.applyHashTables(message.tables);
@@ -232,6 +232,7 @@ export class WorkerServer {
           onException: (error) => this.#onBug('unexpected exception after a DNS answer', error, {}),
         }),
         reportFailing: (cluster, clusterId, slot) => this.#post({ kind: 'host-failing', cluster, clusterId, slot }),
+        askForHashTables: (cluster, clusterId, subset) => this.#post({ kind: 'hash-tables-wanted', cluster, clusterId, subset }),
       },
       configuration.clusters,
       configuration.place,

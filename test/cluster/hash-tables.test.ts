@@ -5,6 +5,7 @@ import type { HashTables } from '../../src/cluster/hash-tables.ts';
 import { ClusterRegistry } from '../../src/cluster/registry.ts';
 import { type ClusterSettings, DEFAULT_BALANCER, DEFAULT_LOCALITY } from '../../src/cluster/settings.ts';
 import { HealthFlag, setHostHealth } from '../../src/lb/host.ts';
+import type { SubsetSettings } from '../../src/lb/subset/settings.ts';
 import { xxHash64 } from '../../src/runtime/xxhash64.ts';
 import { ClusterRig, clusterSettings, endpoint, lbContext } from '../support/cluster-rig.ts';
 import { PlainStats } from '../support/plain-stats.ts';
@@ -19,6 +20,10 @@ const RING = {
     byLocality: false,
   },
 };
+const SUBSETS: SubsetSettings = {
+  ...{ fallback: 'NO_FALLBACK', defaultSubset: {}, selectors: [], localityWeightAware: false, scaleLocalityWeight: false },
+  ...{ panicModeAny: false, listAsAny: false, fallbackList: false, allowRedundantKeys: false },
+};
 const IPS = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'];
 const KEYS = Array.from({ length: 200 }, (_, i) => xxHash64('key' + i));
 
@@ -27,7 +32,10 @@ function rig(...clusters: ClusterSettings[]) {
   const base = new ClusterRig();
   const registry = ClusterRegistry.of(clusters);
   const stats = new PlainStats();
-  const worker = new WorkerClusterManager(base.deps, registry.block);
+  const worker = new WorkerClusterManager(
+    { ...base.deps, askForHashTables: (cluster, id, subset) => control.wantHashTables(cluster, id, subset) },
+    registry.block,
+  );
   const outbox: (() => void)[] = [];
   const told: string[] = [];
   const made: HashTables[] = [];
@@ -135,5 +143,42 @@ describe('tables of consistent hashing', () => {
     await control.start();
     expect(made).toHaveLength(100);
     expect(new Set(hosts('c102'))).toEqual(new Set(['10.0.0.1']));
+  });
+
+  test('of a cluster with subsets those of the subsets that a worker uses are made, and the same as it makes itself', async () => {
+    const selectors = [{ keys: ['v'], fallback: 'NOT_DEFINED', fallbackKeys: [], singleHost: false } as const];
+    const balancer = { ...RING, subset: { ...SUBSETS, fallback: 'ANY_ENDPOINT' as const, selectors } };
+    const { control, worker, made, deliver } = rig(clusterSettings({ name: 'e', type: 'EDS', balancer }, []));
+    const versioned = (count: number) => [
+      {
+        ...DEFAULT_LOCALITY,
+        endpoints: Array.from({ length: count }, (_, i) => endpoint('10.0.1.' + i, 80, { metadata: { 'envoy.lb': { v: 'v' + (i % 3) } } })),
+      },
+    ];
+    const pick = (metadataMatch: Record<string, unknown> | null) =>
+      KEYS.map((hash) => worker.get('e')!.chooseHost({ ...lbContext({ hash }), metadataMatch })!.address.ip);
+    await control.start();
+    control.setEndpoints('e', versioned(12));
+    await control.balancingReady('e');
+    deliver();
+    expect([made.at(-1)!.priorities, made.at(-1)!.subsets!.size]).toEqual([[], 0]);
+    const alone = [pick({ v: 'v0' }), pick(null)];
+    await control.balancingReady('e');
+    deliver();
+    expect([...made.at(-1)!.subsets!.values()].map(([table]) => table!.members.length)).toEqual([4, 12]);
+    expect([pick({ v: 'v0' }), pick(null)]).toEqual(alone);
+
+    control.setEndpoints('e', versioned(15));
+    await control.balancingReady('e');
+    deliver();
+    expect([...made.at(-1)!.subsets!.values()].map(([table]) => table!.members.length)).toEqual([5, 15]);
+    expect(new Set(pick({ v: 'v0' }))).toEqual(new Set(['10.0.1.0', '10.0.1.3', '10.0.1.6', '10.0.1.9', '10.0.1.12']));
+    // A subset that nobody has used yet is made by the worker first.
+    expect(new Set(pick({ v: 'v1' })).size).toBe(5);
+    await control.balancingReady('e');
+    expect(made.at(-1)!.subsets!.size).toBe(3);
+    const rounds = made.length;
+    control.wantHashTables('e', worker.get('e')!.id, [...made.at(-1)!.subsets!.keys()][0]!);
+    expect(made.slice(rounds).map(({ subsets }) => subsets!.size)).toEqual([3]);
   });
 });

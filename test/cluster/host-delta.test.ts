@@ -6,6 +6,7 @@ import type { HostUpdate } from '../../src/cluster/host-update.ts';
 import { ClusterRegistry } from '../../src/cluster/registry.ts';
 import { DEFAULT_LOCALITY } from '../../src/cluster/settings.ts';
 import { seededRandom } from '../../src/runtime/random.ts';
+import { nextTurn } from '../../src/runtime/turn.ts';
 import { ClusterRig, clusterSettings, endpoint } from '../support/cluster-rig.ts';
 import { PlainStats } from '../support/plain-stats.ts';
 
@@ -24,11 +25,12 @@ function rig() {
     rootScope: new PlainStats(),
     newResolver: () => ({ resolve: async () => [] }),
     publish: (update) => {
-      const message = structuredClone(teller.message(update));
       updates.push(update);
-      messages.push(message);
-      busy.applyHostUpdate(message);
-      idle.applyHostUpdate(message);
+      for (const message of structuredClone(teller.messages(update))) {
+        messages.push(message);
+        void busy.applyHostUpdate(message);
+        void idle.applyHostUpdate(message);
+      }
     },
     publishHealth: () => undefined,
   });
@@ -66,7 +68,7 @@ describe('changes of hosts', () => {
       expect(hosts(busy)).toEqual(told);
     }
     expect(hosts(idle)).toEqual(hosts(busy));
-    const kinds = messages.map((message) => ('from' in message ? 'delta' : 'whole'));
+    const kinds = messages.map((message) => ('from' in message && message.from >= 0 ? 'delta' : 'whole'));
     expect(kinds.filter((kind) => kind === 'delta').length).toBeGreaterThan(20);
     expect(kinds.filter((kind) => kind === 'whole').length).toBeGreaterThan(20);
   });
@@ -79,7 +81,9 @@ describe('changes of hosts', () => {
     const before = busy.get('e')!.hostSets[0]!.hosts;
     control.setEndpoints('e', [{ ...DEFAULT_LOCALITY, endpoints: [...list.slice(1), endpoint(name(200))] }]);
     const message = messages.at(-1)!;
-    expect('from' in message && message.priorities.map(({ removed, set }) => [removed.length, set.length])).toEqual([[1, 1]]);
+    expect(
+      'priorities' in message && 'from' in message && message.priorities.map(({ removed, set }) => [removed.length, set.length]),
+    ).toEqual([[1, 1]]);
     const after = busy.get('e')!.hostSets[0]!.hosts;
     expect(after.slice(0, 99)).toEqual(before.slice(1));
     expect(before[0]!.member).toBe(false);
@@ -106,4 +110,51 @@ describe('changes of hosts', () => {
     expect(busy.get('e')!.applyDelta(delta)).toBe(false);
     expect(() => busy.get('e')!.applyDelta({ ...delta, from: 7, version: 8 })).toThrow('hosts of e: 7 are to change, 3 are here');
   });
+
+  test('thousands come a few in each turn, the hosts of before serve until all are there, and what comes meanwhile waits', async () => {
+    const { control, busy, idle, updates, messages, hosts } = rig();
+    await control.start();
+    const list = (from: number, to: number) => [
+      {
+        ...DEFAULT_LOCALITY,
+        endpoints: Array.from({ length: to - from }, (_, i) => endpoint(`10.${(from + i) >> 8}.0.${(from + i) & 255}`)),
+      },
+    ];
+    control.setEndpoints('e', list(0, 2000));
+    expect(hosts(busy)).toEqual([]);
+    await turns(30);
+    const old = busy.get('e')!.hostSets[0]!.hosts;
+    expect(old).toHaveLength(2000);
+
+    // Every tenth goes, then a single one comes, then all are others.
+    control.setEndpoints('e', list(200, 2200));
+    control.setEndpoints('e', list(200, 2201));
+    expect('packed' in messages.at(-2)! && 'priorities' in messages.at(-1)!).toBe(true);
+    expect(busy.get('e')!.hostSets[0]!.hosts).toBe(old);
+    await turns(30);
+    const middle = busy.get('e')!.hostSets[0]!.hosts;
+    expect(middle.slice(0, 1800)).toEqual(old.slice(200));
+    expect(middle[0]).toBe(old[200]);
+    expect(old.slice(0, 200).every((host) => !host.member)).toBe(true);
+    expect(middle).toHaveLength(2001);
+    control.setEndpoints('e', list(10_000, 12_000));
+    await turns(30);
+    expect(hosts(busy)).toEqual([updates.at(-1)!.priorities[0]!.hosts.map(({ ip, slot }) => `${ip}:80 1 ${slot} 0`)]);
+    expect(middle.every((host) => !host.member)).toBe(true);
+    expect(hosts(idle)).toEqual(hosts(busy));
+  });
+
+  test('a cluster that goes while its hosts come is left alone', async () => {
+    const { control, busy } = rig();
+    await control.start();
+    const cluster = busy.get('e')!;
+    control.setEndpoints('e', [{ ...DEFAULT_LOCALITY, endpoints: Array.from({ length: 1000 }, (_, i) => endpoint(name(i))) }]);
+    busy.remove('e');
+    await turns(30);
+    expect(cluster.hostSets).toEqual([]);
+  });
 });
+
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await nextTurn();
+}

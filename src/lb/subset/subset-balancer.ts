@@ -1,14 +1,17 @@
 /**
  * Subset balancing: the route's metadata picks a group of hosts, another policy balances inside it. Behaviour: Envoy's SubsetLoadBalancer.
- * The balancer of a subset is made when the subset is first picked: thousands of subsets cost an index only.
+ * The balancer of a subset is made when the subset is first picked: thousands of subsets cost an index only. A table of consistent hashing is
+ * made with it then; for the hosts that follow the control thread makes them, of the subsets that it was asked for.
  */
 import type { Counter, Gauge, StatsScope } from '../../stats/scope.ts';
+import { HashBalancer } from '../hash/hash-balancer.ts';
+import type { HashTable } from '../hash/table.ts';
 import type { Host } from '../host.ts';
 import { type HostSet, type LocalityHosts, narrowHostSet } from '../host-set.ts';
 import type { BalanceContext, LoadBalancer } from '../load-balancer.ts';
 import { type Criteria, CriteriaReader } from './criteria.ts';
 import type { SubsetSettings } from './settings.ts';
-import { hostMatches, type SubsetHosts, SubsetIndexer } from './subset-index.ts';
+import { ANY_ENDPOINT, DEFAULT_SUBSET, hostMatches, type SubsetHosts, SubsetIndexer } from './subset-index.ts';
 
 class SubsetStats {
   readonly active: Gauge;
@@ -31,9 +34,14 @@ class SubsetStats {
 
 /** One group of hosts and, once it was asked, its balancer. */
 class Subset {
+  readonly name: string;
   hosts: readonly (readonly Host[])[] = [];
   singleHost = false;
   balancer: LoadBalancer | null = null;
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
 export class SubsetBalancer implements LoadBalancer {
@@ -47,18 +55,28 @@ export class SubsetBalancer implements LoadBalancer {
   readonly #any: Subset | null;
   readonly #default: Subset | null;
   readonly #fallback: Subset | null;
+  readonly #askForTables: ((subset: string) => void) | null;
   #sets: readonly HostSet[] = [];
 
-  /** @param scope `cluster.<name>.` @param newBalancer makes the policy that balances inside a subset */
-  constructor(settings: SubsetSettings, scope: StatsScope, newBalancer: () => LoadBalancer) {
+  /**
+   * @param scope `cluster.<name>.` @param newBalancer makes the policy that balances inside a subset
+   * @param askForTables from now on the subset's tables of consistent hashing are to come through `useTables`; null = nobody makes them
+   */
+  constructor(
+    settings: SubsetSettings,
+    scope: StatsScope,
+    newBalancer: () => LoadBalancer,
+    askForTables: ((subset: string) => void) | null = null,
+  ) {
     this.#settings = settings;
+    this.#askForTables = askForTables;
     this.#newBalancer = newBalancer;
     this.#stats = new SubsetStats(scope);
     this.#reader = new CriteriaReader(settings);
     this.#indexer = new SubsetIndexer(settings);
     const uses = (policy: string) => settings.fallback === policy || settings.selectors.some(({ fallback }) => fallback === policy);
-    this.#any = uses('ANY_ENDPOINT') || settings.panicModeAny ? new Subset() : null;
-    this.#default = uses('DEFAULT_SUBSET') ? new Subset() : null;
+    this.#any = uses('ANY_ENDPOINT') || settings.panicModeAny ? new Subset(ANY_ENDPOINT) : null;
+    this.#default = uses('DEFAULT_SUBSET') ? new Subset(DEFAULT_SUBSET) : null;
     this.#fallback = settings.fallback === 'ANY_ENDPOINT' ? this.#any : settings.fallback === 'DEFAULT_SUBSET' ? this.#default : null;
   }
 
@@ -70,6 +88,14 @@ export class SubsetBalancer implements LoadBalancer {
     for (const subset of this.#subsets.values()) this.#refresh(subset);
     if (this.#any !== null) this.#refresh(this.#any);
     if (this.#default !== null) this.#refresh(this.#default);
+  }
+
+  /** @param tables by subset and priority, made for the hosts of the last update */
+  useTables(tables: ReadonlyMap<string, readonly (HashTable | null)[]>): void {
+    for (const [name, priorities] of tables) {
+      const subset = name === ANY_ENDPOINT ? this.#any : name === DEFAULT_SUBSET ? this.#default : this.#subsets.get(name);
+      if (subset?.balancer instanceof HashBalancer) subset.balancer.useTables(priorities);
+    }
   }
 
   chooseHost(context: BalanceContext): Host | null {
@@ -115,6 +141,7 @@ export class SubsetBalancer implements LoadBalancer {
     if (subset.balancer === null) {
       subset.balancer = this.#newBalancer();
       this.#refresh(subset);
+      this.#askForTables?.(subset.name);
     }
     return subset.balancer.chooseHost(context);
   }
@@ -123,7 +150,7 @@ export class SubsetBalancer implements LoadBalancer {
     const before = this.#subsets;
     const found = this.#indexer.index(sets);
     this.#subsets = new Map();
-    for (const [name, hosts] of found) this.#subsets.set(name, place(before.get(name) ?? new Subset(), hosts));
+    for (const [name, hosts] of found) this.#subsets.set(name, place(before.get(name) ?? new Subset(name), hosts));
     let created = 0;
     for (const name of found.keys()) if (!before.has(name)) created++;
     const removed = before.size + created - found.size;
