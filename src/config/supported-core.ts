@@ -1,7 +1,7 @@
 /** Implemented fields of bootstrap, listeners, routes, clusters and what they are made of. See supported.ts for the notation. */
 export const CORE_FIELDS = `
 envoy.config.bootstrap.v3.Bootstrap
-  + node static_resources dynamic_resources cluster_manager stats_config stats_flush_interval stats_flush_on_admin layered_runtime admin dns_resolution_config
+  + node static_resources dynamic_resources cluster_manager stats_config stats_sinks stats_flush_interval stats_flush_on_admin layered_runtime admin dns_resolution_config
   + typed_dns_resolver_config
   + overload_manager bootstrap_extensions
   ~ deferred_stat_options watchdog watchdogs enable_dispatcher_stats default_socket_interface perf_tracing_file_path
@@ -53,6 +53,19 @@ envoy.service.discovery.v3.DiscoveryResponse
 
 envoy.config.metrics.v3.StatsConfig
   + stats_tags use_all_default_tags stats_matcher histogram_bucket_settings allow_default_tag_overrides
+envoy.config.metrics.v3.StatsSink
+  + *
+envoy.config.metrics.v3.StatsdSink
+  + *
+envoy.config.metrics.v3.DogStatsdSink
+  + *
+envoy.config.metrics.v3.MetricsServiceConfig
+  + *
+envoy.extensions.stat_sinks.graphite_statsd.v3.GraphiteStatsdSink
+  + *
+envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig
+  + grpc_service http_service report_counters_as_deltas report_histograms_as_deltas emit_tags_as_attributes use_tag_extracted_name prefix
+  + max_data_points_per_request
 envoy.config.metrics.v3.StatsMatcher
   + *
 envoy.config.metrics.v3.TagSpecifier

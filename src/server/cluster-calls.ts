@@ -38,7 +38,7 @@ export class ClusterCalls {
   }
 
   #onStream(message: ClusterCall): ClusterAnswer {
-    const { stream, cluster, timeoutMs, body } = message;
+    const { stream, cluster, timeoutMs, body, opening } = message;
     let call = this.#streams.get(stream) ?? null;
     if (call?.backedUp === true) return outcome('backed-up');
     const opened = call === null;
@@ -50,7 +50,7 @@ export class ClusterCalls {
       if (call === null) return outcome(this.#deps.clusters.get(cluster) === null ? 'no-cluster' : 'failed');
       this.#streams.set(stream, call);
     }
-    call.send(body);
+    call.send(opened && opening !== undefined ? Buffer.concat([opening, body]) : body);
     return outcome(opened ? 'opened' : 'sent');
   }
 }

@@ -29,6 +29,7 @@ import { compileScopedRoutes } from '../route/scoped/config.ts';
 import type { ScopedRoutesSettings } from '../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
 import { compileStatsConfig } from '../stats/config.ts';
+import { wantsValues } from '../stats/sinks/settings.ts';
 import { compileSecret, type Secrets } from '../tls/config.ts';
 import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
 import type {
@@ -50,6 +51,7 @@ import {
 } from './extensions.ts';
 import { compileOverloadManager } from './overload/config.ts';
 import { compileRuntimeLayers } from './runtime-config.ts';
+import { compileStatsSinks } from './stats-sinks/config.ts';
 
 export interface CompileFlags {
   readonly strictHttp1: boolean;
@@ -176,15 +178,18 @@ export class Compiler implements NetworkCompilers {
         here.error(`Unexpected non-zero priority for local cluster '${localClusterName}'.`);
       }
     }
+    const node = this.#node(message);
+    const statsSinks = compileStatsSinks(message.statsSinks, at, { node, clusterExists: (name) => this.clusterExists(name) });
     return {
-      node: this.#node(message),
+      node,
       admin: this.#admin(message, at),
       listeners,
       clusters: { block: catalog.finish(), nextId: catalog.nextId },
       runtimeLayers: compileRuntimeLayers(message.layeredRuntime, at.field('layered_runtime')),
       statsFlushIntervalMs: durationMs(message.statsFlushInterval) ?? 5000,
       statsFlushOnAdmin: message.statsFlush.case === 'statsFlushOnAdmin',
-      stats: compileStatsConfig(message.statsConfig, at.field('stats_config')),
+      stats: { ...compileStatsConfig(message.statsConfig, at.field('stats_config')), recordValues: statsSinks.some(wantsValues) },
+      statsSinks,
       dynamic: this.#dynamic as DynamicSettings,
       secrets,
       resolver: compileResolver(message, [], at),

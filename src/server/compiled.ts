@@ -5,6 +5,7 @@ import type { AssignmentPolicy, DefaultResolver, LocalitySettings } from '../clu
 import type { StringMatcherSettings } from '../http/string-matcher.ts';
 import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
 import type { StatsSettings } from '../stats/settings.ts';
+import type { SinkSettings } from '../stats/sinks/settings.ts';
 import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
 import type { OverloadSettings } from './overload/settings.ts';
 
@@ -78,6 +79,7 @@ export interface CompiledConfig {
   /** Each request for statistics ends an interval; the timer does not. */
   readonly statsFlushOnAdmin: boolean;
   readonly stats: StatsSettings;
+  readonly statsSinks: readonly SinkSettings[];
   readonly dynamic: DynamicSettings;
   /** static_resources.secrets, for dynamic resources that name them. */
   readonly secrets: readonly SecretSettings[];

@@ -70,6 +70,8 @@ export interface ClusterCall {
   readonly timeoutMs: number;
   /** '' = a request with one body. Otherwise the gRPC stream of that name carries the message; it is opened if there is none, or it has ended. */
   readonly stream: string;
+  /** Put before the body of a stream's first message: fields of protobuf messages may follow each other. */
+  readonly opening?: Uint8Array;
 }
 
 export interface ClusterAnswer {
@@ -117,6 +119,8 @@ export type WorkerCall =
   | { readonly kind: 'cluster-status' }
   | { readonly kind: 'explain'; readonly questions: readonly ExplainQuestion[] }
   | { readonly kind: 'call-cluster'; readonly call: ClusterCall }
+  /** Answered with false if more than the connection may hold was waiting. */
+  | { readonly kind: 'write-cluster'; readonly cluster: string; readonly text: string }
   | { readonly kind: 'connection-count' }
   | { readonly kind: 'leaving-count' }
   | { readonly kind: 'shutdown' };

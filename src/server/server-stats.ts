@@ -57,7 +57,9 @@ export class ServerStats implements TimerTarget {
 
   /** Ends a flush interval. */
   flush(): void {
-    this.#server.stats.flush();
+    const { stats, sinks } = this.#server;
+    if (sinks === null) stats.flush();
+    else stats.flush(() => void sinks.flush());
   }
 
   #refresh(): void {

@@ -38,8 +38,11 @@ import { Reload } from './reload.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
 import { RuntimeWatch } from './runtime-watch.ts';
 import { ServerStats } from './server-stats.ts';
+import type { SinkCalls } from './stats-sinks/service-sinks.ts';
+import type { StatsSinks } from './stats-sinks/stats-sinks.ts';
 import { Termination } from './termination.ts';
 import { recordPauses } from './thread-pauses.ts';
+import { packageVersion } from './version.ts';
 import { WatchedFile } from './watched-file.ts';
 import { Workers } from './workers.ts';
 
@@ -63,6 +66,8 @@ export class Server {
   runtime: RuntimeLayers = new RuntimeLayers([], '');
   clusters: ClusterControl | null = null;
   certificates: CertificateOverview | null = null;
+  /** null = there are none. */
+  sinks: StatsSinks | null = null;
   /** Hosts that only workers know, as last told. */
   ownHosts: readonly Readonly<Record<string, readonly OwnHostSnapshot[]>>[] = [];
   listenerStatus: readonly ListenerStatus[] = [];
@@ -245,6 +250,7 @@ export class Server {
       this.#bootstrapFile = new WatchedFile(this.options.configPath, '', this.clock, () => void this.reload());
     }
     this.state = 'LIVE';
+    if (compiled.statsSinks.length > 0) await this.#startSinks(compiled);
     this.#serverStats.start(compiled);
     this.logger.info('ready', {
       listeners: this.listenerStatus.map((l) => `${l.name} ${l.addresses.join(' ')}`),
@@ -360,6 +366,7 @@ export class Server {
     this.#stopped = true;
     this.#termination?.cancel();
     this.#serverStats.stop();
+    await this.sinks?.close();
     this.#overload?.stop();
     this.#runtimeWatch.close();
     this.clusters?.stop();
@@ -393,6 +400,15 @@ export class Server {
     this.#admin = new AdminServer(new ServerAdmin(this, compiled.admin, logs, [explainEndpoint(this.workers)]));
     const bound = await this.#admin.start(address.kind === 'ip' ? ipAddress(address.ip, address.port) : pipeAddress(address.path));
     if (this.options.adminAddressPath !== null) fs.writeFileSync(this.options.adminAddressPath, bound.text);
+  }
+
+  async #startSinks({ statsSinks, node }: CompiledConfig): Promise<void> {
+    const { StatsSinks } = await import('./stats-sinks/stats-sinks.ts');
+    const calls: SinkCalls = {
+      call: (call) => this.workers.ask({ kind: 'call-cluster', call }),
+      write: (cluster, text) => this.workers.ask({ kind: 'write-cluster', cluster, text }),
+    };
+    this.sinks = new StatsSinks(statsSinks, { clock: this.clock, stats: this.stats, calls, node, version: packageVersion() });
   }
 
   #onNews(news: WorkerNews): void {

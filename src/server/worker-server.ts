@@ -26,6 +26,7 @@ import type { Counter } from '../stats/scope.ts';
 import { StatsStore } from '../stats/store.ts';
 import { SecretStore } from '../tls/secrets.ts';
 import type { ClusterCalls } from './cluster-calls.ts';
+import type { ClusterWrites } from './cluster-writes.ts';
 import type { ExplainAnswer } from './explain/explanation.ts';
 import type { ExplainQuestion } from './explain/question.ts';
 import { HTTP_FILTERS, LISTENER_FILTERS, NETWORK_FILTERS } from './extensions.ts';
@@ -72,6 +73,7 @@ export class WorkerServer {
   #tracing: WorkerTracing | null = null;
   /** Made when the control thread first asks for one. */
   #calls: ClusterCalls | null = null;
+  #writes: ClusterWrites | null = null;
 
   constructor(data: WorkerData, post: (message: FromWorker) => void) {
     this.#data = data;
@@ -172,6 +174,8 @@ export class WorkerServer {
         return this.#explain(message.questions);
       case 'call-cluster':
         return this.#callCluster(message.call);
+      case 'write-cluster':
+        return this.#writeCluster(message.cluster, message.text);
       case 'connection-count':
         return this.#listeners?.connectionCount ?? 0;
       case 'leaving-count':
@@ -182,10 +186,17 @@ export class WorkerServer {
         for (let turn = 0; turn < CLOSING_TURNS && (this.#listeners?.connectionCount ?? 0) > 0; turn++) await nextTurn();
         await this.#tracing?.close();
         this.#calls?.close();
+        this.#writes?.close();
         await this.#accessLogs?.close();
         this.#store.flush();
         return null;
     }
+  }
+
+  async #writeCluster(cluster: string, text: string): Promise<boolean> {
+    const { ClusterWrites } = await import('./cluster-writes.ts');
+    this.#writes ??= new ClusterWrites(this.#deps!);
+    return this.#writes.write(cluster, text);
   }
 
   async #callCluster(call: ClusterCall): Promise<ClusterAnswer> {

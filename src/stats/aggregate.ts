@@ -7,6 +7,7 @@ import { Series, SeriesCursor, Source, StatNode } from './series.ts';
 import { DEFAULT_STATS_SETTINGS, type StatsSettings } from './settings.ts';
 import { StatsStore } from './store.ts';
 import { TagExtractor } from './tag-extractor.ts';
+import { ValueRing } from './value-ring.ts';
 
 /** Histograms a turn: about 5 µs each when used. */
 const FLUSH_SLICE = 512;
@@ -20,6 +21,7 @@ export class StatsAggregate {
   #bucketRules: readonly { readonly matches: NameMatcher; readonly bounds: readonly number[] }[] = [];
   #local: StatsStore | null = null;
   #threads = 0;
+  readonly #rings = new Set<ThreadStats>();
   #flushing = false;
   /** How names become metric names and labels. */
   extractor = new TagExtractor();
@@ -94,24 +96,45 @@ export class StatsAggregate {
     return DEFAULT_BUCKETS;
   }
 
-  /** Ends a `stats_flush_interval`: at once for a few histograms, over several turns of the event loop for many. */
-  flush(): void {
+  /**
+   * Ends a `stats_flush_interval`: at once for a few histograms, over several turns of the event loop for many. @param done called then
+   * @returns false if the last one is not done yet
+   */
+  flush(done: () => void = () => undefined): boolean {
     this.#local?.flush();
-    if (this.#flushing) return;
+    if (this.#flushing) return false;
     this.#flushing = true;
-    this.#flushFrom(0);
+    this.#flushFrom(0, done);
+    return true;
   }
 
-  #flushFrom(start: number): void {
+  /** Single values that histograms got since the last call, if the settings say that they are recorded. @returns how many were lost */
+  drainValues(each: (series: Series, value: number) => void): number {
+    this.#local?.flush();
+    let lost = 0;
+    for (const thread of this.#rings) lost += thread.drainValues(each);
+    return lost;
+  }
+
+  #flushFrom(start: number, done: () => void): void {
     const end = Math.min(start + FLUSH_SLICE, this.#histograms.length);
     for (let i = start; i < end; i++) this.#histograms[i]!.collect().flush();
-    if (end < this.#histograms.length) void nextTurn().then(() => this.#flushFrom(end));
-    else this.#flushing = false;
+    if (end < this.#histograms.length) void nextTurn().then(() => this.#flushFrom(end, done));
+    else {
+      this.#flushing = false;
+      done();
+    }
   }
 
   resetCounters(): void {
     const cursor = this.cursor();
     for (let s = cursor.next(); s !== null; s = cursor.next()) if (s.kind === 'counter') s.reset();
+  }
+
+  /** @internal */
+  hasValues(thread: ThreadStats, has: boolean): void {
+    if (has) this.#rings.add(thread);
+    else this.#rings.delete(thread);
   }
 
   /** @internal */
@@ -142,6 +165,7 @@ export class ThreadStats {
   /** Histograms and texts by number: what later announcements refer to. */
   readonly #referable = new Map<number, { series: Series; source: Source }>();
   #count = 0;
+  #ring: ValueRing | null = null;
 
   constructor(aggregate: StatsAggregate, thread: number) {
     this.#aggregate = aggregate;
@@ -164,12 +188,29 @@ export class ThreadStats {
       const bins = new Uint32Array(this.#chunks[b.chunk]!, b.slot * 8, BINS_PER_DECADE + 1);
       this.#referable.get(b.stat)!.source.blocks.push({ block: b.block, bins, seen: new Uint32Array(BINS_PER_DECADE + 1) });
     }
+    for (const ring of batch.rings) {
+      this.#ring = new ValueRing(ring);
+      this.#aggregate.hasValues(this, true);
+    }
     for (const t of batch.texts) this.#referable.get(t.stat)!.series.text = t.text;
+  }
+
+  /** @internal */
+  drainValues(each: (series: Series, value: number) => void): number {
+    let lost = 0;
+    lost += this.#ring!.drain((stat, value) => {
+      const found = this.#referable.get(stat);
+      // A value can be quicker than the word of its histogram.
+      if (found === undefined) lost++;
+      else each(found.series, value);
+    });
+    return lost;
   }
 
   /** The worker is gone: what it counted stays, its gauges and memory go. */
   retire(): void {
     this.#aggregate.retire(this.#thread);
+    this.#aggregate.hasValues(this, false);
     this.#referable.clear();
     this.#chunks.length = 0;
     this.#cells.length = 0;

@@ -34,5 +34,7 @@ export interface StatsAnnouncement {
   readonly scopes: ScopeDefinition[];
   readonly stats: StatDefinition[];
   readonly blocks: HistogramBlock[];
+  /** Memory of the thread's ValueRing; once, if it has one. */
+  readonly rings: SharedArrayBuffer[];
   readonly texts: { readonly stat: number; readonly text: string }[];
 }

@@ -17,6 +17,7 @@ export function compileStatsConfig(config: StatsConfig | undefined, at: CompileC
     useDefaultTags,
     overridden: mayOverride ? tags.filter(({ name, regex }) => regex !== '' && DEFAULT_TAGS.has(name)).map(({ name }) => name) : [],
     matcher: compileMatcher(config, at.field('stats_matcher')),
+    recordValues: false,
     buckets: config.histogramBucketSettings.map((settings, i) => {
       const here = at.field('histogram_bucket_settings', i);
       if (settings.buckets.length === 0) here.field('buckets').error('at least one bucket is required');

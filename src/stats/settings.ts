@@ -21,6 +21,8 @@ export interface StatsSettings {
   readonly overridden: readonly string[];
   /** Which statistics exist at all: all but these, or only these. */
   readonly matcher: { readonly include: boolean; readonly names: readonly NameMatcherSettings[] };
+  /** A sink wants every value of histograms. */
+  readonly recordValues: boolean;
   readonly buckets: readonly { readonly match: NameMatcherSettings; readonly bounds: readonly number[] }[];
 }
 
@@ -30,5 +32,6 @@ export const DEFAULT_STATS_SETTINGS: StatsSettings = {
   useDefaultTags: true,
   overridden: [],
   matcher: { include: false, names: [] },
+  recordValues: false,
   buckets: [],
 };

@@ -7,6 +7,7 @@ import { BINS_PER_DECADE, BLOCK_BASE, DECADES, FIRST_DECADE } from './histogram-
 import { compileNameMatcher, type NameMatcher } from './name-matcher.ts';
 import { Counter, Gauge, type Histogram, type StatsScope, type TextReadout } from './scope.ts';
 import type { StatsSettings } from './settings.ts';
+import { ValueRing } from './value-ring.ts';
 
 /** Cells of 8 bytes in a chunk. */
 export const CHUNK_CELLS = 2048;
@@ -28,6 +29,8 @@ export class StatsStore {
   readonly #scopes = new Map<string, Scope>();
   #pending: StatsAnnouncement;
   #rejects: NameMatcher | null = null;
+  /** null = nobody wants single values. */
+  #ring: ValueRing | null = null;
   #announced = true;
   #chunk: Float64Array;
   #chunkIndex = -1;
@@ -50,6 +53,17 @@ export class StatsStore {
     const { include, names } = settings.matcher;
     const matchers = names.map(compileNameMatcher);
     this.#rejects = matchers.length === 0 && !include ? null : (name) => matchers.some((m) => m(name)) !== include;
+    if (settings.recordValues && this.#ring === null) {
+      this.#ring = new ValueRing();
+      this.#batch().rings.push(this.#ring.buffer);
+    }
+  }
+
+  /** @internal */
+  newHistogram(scope: number, name: string, unit: StatUnit): Histogram {
+    const stat = this.newCellless('histogram', scope, name, unit);
+    const whole = unit !== 'percent';
+    return this.#ring === null ? new ThreadHistogram(this, stat, whole) : new ValueHistogram(this, stat, whole, this.#ring);
   }
 
   /** @internal */
@@ -138,7 +152,7 @@ export class StatsStore {
 }
 
 function emptyAnnouncement(): StatsAnnouncement {
-  return { chunks: [], scopes: [], stats: [], blocks: [], texts: [] };
+  return { chunks: [], scopes: [], stats: [], blocks: [], rings: [], texts: [] };
 }
 
 /** Envoy allows no colon in a name: "web:80" and "http://x" become "web_80" and "http_x". */
@@ -193,8 +207,7 @@ class Scope implements StatsScope {
     const dot = name.lastIndexOf('.');
     if (dot > 0) return this.scope(name.slice(0, dot)).histogram(name.slice(dot + 1), unit);
     if (this.#rejects(name)) return this.#keep(name, NO_HISTOGRAM);
-    const stat = this.#store.newCellless('histogram', this.#ownId(), name, unit);
-    return this.#keep(name, new ThreadHistogram(this.#store, stat, unit !== 'percent'));
+    return this.#keep(name, this.#store.newHistogram(this.#ownId(), name, unit));
   }
 
   textReadout(name: string): TextReadout {
@@ -285,6 +298,25 @@ class ThreadHistogram implements Histogram {
     const cells = this.#store.newBlock(this.#stat, block);
     this.#blocks[block] = cells;
     return cells;
+  }
+}
+
+/** One whose every value is wanted. */
+class ValueHistogram extends ThreadHistogram {
+  readonly #ring: ValueRing;
+  readonly #number: number;
+  readonly #integers: boolean;
+
+  constructor(store: StatsStore, stat: number, whole: boolean, ring: ValueRing) {
+    super(store, stat, whole);
+    this.#ring = ring;
+    this.#number = stat;
+    this.#integers = whole;
+  }
+
+  override record(value: number): void {
+    super.record(value);
+    this.#ring.push(this.#number, this.#integers ? Math.floor(value) : value);
   }
 }
 

@@ -93,7 +93,7 @@ function number(value: number): string {
 }
 
 /** Six significant digits as C's %g writes them: 1800000 is "1.8e+06". */
-function shortNumber(value: number): string {
+export function shortNumber(value: number): string {
   const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
   if (exponent >= -4 && exponent < 6) return String(Number(value.toPrecision(6)));
   const [mantissa, power] = Number(value.toPrecision(6)).toExponential().split('e') as [string, string];

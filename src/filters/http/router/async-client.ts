@@ -82,7 +82,7 @@ export class AsyncClient {
 }
 
 /** No client has asked. */
-function noConnection(): ConnectionInfo {
+export function noConnection(): ConnectionInfo {
   const nowhere = pipeAddress('');
   return {
     id: 0,
