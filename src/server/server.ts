@@ -280,6 +280,12 @@ export class Server {
     this.clusters.refreshGauges(this.ownHosts);
   }
 
+  /** Gauges that hold for all workers together are read from shared memory at this moment. */
+  refreshStats(): void {
+    this.clusters?.refreshGauges(this.ownHosts);
+    this.certificates?.refresh(this.clock.wallMs());
+  }
+
   // ── what the admin interface and signals ask for ──
 
   /** The pauses of threads are recorded from the first call on. */
@@ -408,7 +414,10 @@ export class Server {
       call: (call) => this.workers.ask({ kind: 'call-cluster', call }),
       write: (cluster, text) => this.workers.ask({ kind: 'write-cluster', cluster, text }),
     };
-    this.sinks = new StatsSinks(statsSinks, { clock: this.clock, stats: this.stats, calls, node, version: packageVersion() });
+    this.sinks = new StatsSinks(statsSinks, {
+      ...{ clock: this.clock, stats: this.stats, calls, node, version: packageVersion() },
+      refresh: () => this.refreshStats(),
+    });
   }
 
   #onNews(news: WorkerNews): void {
