@@ -42,7 +42,12 @@ export class CertificateFiles {
     const { name, certificate, validation } = secret;
     return {
       name,
-      certificate: certificate && { ...certificate, chain: text(paths.chain, certificate.chain), key: text(paths.key, certificate.key) },
+      certificate: certificate && {
+        ...certificate,
+        chain: text(paths.chain, certificate.chain),
+        key: text(paths.key, certificate.key),
+        ocspStaple: paths.ocspStaple === '' ? certificate.ocspStaple : fs.readFileSync(paths.ocspStaple, 'base64'),
+      },
       validation: validation && {
         ...validation,
         trustedCa: text(paths.trustedCa, validation.trustedCa),

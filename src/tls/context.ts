@@ -2,6 +2,7 @@
 import type { SecureContext, SecureContextOptions } from 'node:tls';
 import { nodeModule } from '../runtime/node-module.ts';
 import { Certificate, parseAltNames } from './certificate.ts';
+import { mustStaple, type OcspResponse, parseOcspResponse } from './ocsp.ts';
 import type { CertificateSettings, CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
 
 type Tls = typeof import('node:tls');
@@ -85,10 +86,19 @@ function sessionContextOf({ common, requireClientCertificate, requireSni }: Down
   return nodeModule<Crypto>('node:crypto').createHash('sha256').update(what).digest('hex').slice(0, 32);
 }
 
+/** One of the certificates of a context, as far as stapling asks. */
+export interface OfferedCertificate {
+  /** Of its key, as node:crypto has it, e.g. "ec" or "rsa". */
+  readonly keyType: string;
+  readonly ocsp: OcspResponse | null;
+  readonly mustStaple: boolean;
+}
+
 interface NamedContext {
   readonly names: readonly string[];
   readonly context: SecureContext;
   readonly certificate: Certificate | null;
+  readonly offered: readonly OfferedCertificate[];
 }
 
 /** The contexts of one listener's certificates: which of them a client gets follows from the name that it asks for. */
@@ -96,6 +106,8 @@ export class ServerContexts {
   readonly fallback: SecureContext;
   readonly #named: readonly NamedContext[];
   readonly certificates: readonly Certificate[];
+  /** One of them has an OCSP response, or must have one. */
+  readonly staples: boolean;
 
   constructor(settings: DownstreamTlsSettings, ticketKey: Buffer) {
     // Certificates of the same names, of different key types, make one context: OpenSSL chooses by what the client can.
@@ -116,8 +128,10 @@ export class ServerContexts {
         names: certificate === null ? [] : namesOf(certificate),
         context: serverContext(settings, group, ticketKey, session),
         certificate,
+        offered: group.map((one) => offeredBy(one, parsed.get(one))),
       };
     });
+    this.staples = this.#named.some(({ offered }) => offered.some(({ ocsp, mustStaple: must }) => ocsp !== null || must));
     this.certificates = [...parsed.values()];
     this.fallback = this.#named[0]?.context ?? serverContext(settings, [], ticketKey, session);
   }
@@ -136,6 +150,10 @@ export class ServerContexts {
     return (this.#find(serverName) ?? this.#named[0])?.certificate ?? null;
   }
 
+  offered(serverName: string): readonly OfferedCertificate[] {
+    return (this.#find(serverName) ?? this.#named[0])?.offered ?? [];
+  }
+
   #find(serverName: string): NamedContext | undefined {
     if (serverName === '') return undefined;
     // As it was sent: Envoy compares bytes.
@@ -143,6 +161,22 @@ export class ServerContexts {
     const wildcard = `*${name.slice(Math.max(0, name.indexOf('.')))}`;
     return this.#named.find((entry) => entry.names.includes(name)) ?? this.#named.find((entry) => entry.names.includes(wildcard));
   }
+}
+
+function offeredBy({ ocspStaple }: CertificateSettings, certificate: Certificate | undefined): OfferedCertificate {
+  return {
+    keyType: certificate?.x509.publicKey.asymmetricKeyType ?? '',
+    ocsp: ocspStaple === '' ? null : parseOcspResponse(Buffer.from(ocspStaple, 'base64')),
+    mustStaple: certificate !== undefined && mustStaple(certificate.x509.raw),
+  };
+}
+
+let empty: SecureContext | null = null;
+
+/** A handshake cannot get beyond the choice of a certificate with it. */
+export function emptyServerContext(): SecureContext {
+  empty ??= tls().createSecureContext({ ciphers: `${TLS13_CIPHERS}:${DEFAULT_CIPHERS}` });
+  return empty;
 }
 
 /** DNS names, lower case; the common name if there are none. */
@@ -160,8 +194,13 @@ export function leafOf(certificate: CertificateSettings): Certificate | null {
   return new Certificate(new X509Certificate(certificate.chain));
 }
 
-/** @throws OpenSSL's error if the key is not the certificate's */
-export function checkKey({ chain, key, password, pkcs12 }: CertificateSettings): void {
+/** @throws if the key is not the certificate's, or the OCSP response not about it */
+export function checkKey(certificate: CertificateSettings): void {
+  const { chain, key, password, pkcs12, ocspStaple } = certificate;
   const secret = password === '' ? {} : { passphrase: password };
   tls().createSecureContext(pkcs12 === '' ? { cert: chain, key, ...secret } : { pfx: Buffer.from(pkcs12, 'base64'), ...secret });
+  if (ocspStaple === '') return;
+  const { serial } = parseOcspResponse(Buffer.from(ocspStaple, 'base64'));
+  const leaf = leafOf(certificate);
+  if (leaf !== null && leaf.serial !== serial) throw new Error('OCSP response does not match its TLS certificate');
 }

@@ -1,12 +1,15 @@
 /** Terminates TLS on accepted connections of one filter chain. */
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Connection } from '../net/connection.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { TlsConnectionInfo } from './connection-info.ts';
 import { ServerContexts, tls } from './context.ts';
-import { agreedOnVersion, handshakeFailure, verificationFailure } from './failure.ts';
+import { agreedOnVersion, failureText, handshakeFailure, verificationFailure } from './failure.ts';
+import { KeyLog } from './key-log.ts';
 import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
 import type { CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
+import { Stapler } from './stapling.ts';
 import type { TlsStats } from './stats.ts';
 import { Validator } from './verify.ts';
 
@@ -27,17 +30,21 @@ export class DownstreamTls {
   readonly #stats: TlsStats;
   readonly #ticketKey: Buffer;
   readonly #secrets: SecretSource;
+  readonly #clock: Clock;
+  readonly #keyLog: KeyLog | null;
   /** null = a secret has not come yet. */
   #ready: Ready | null;
   /** Of the secrets that `#ready` was made of. */
   #version: number;
 
   /** @param ticketKey 48 bytes, the same in all threads @throws OpenSSL's error for bad certificates */
-  constructor(settings: DownstreamTlsSettings, stats: TlsStats, ticketKey: Buffer, secrets: SecretSource) {
+  constructor(settings: DownstreamTlsSettings, stats: TlsStats, ticketKey: Buffer, secrets: SecretSource, clock: Clock) {
     this.#settings = settings;
     this.#stats = stats;
     this.#ticketKey = settings.ticketKey === '' ? ticketKey : deriveTicketKey(settings.ticketKey);
     this.#secrets = secrets;
+    this.#clock = clock;
+    this.#keyLog = settings.common.keyLog === null ? null : new KeyLog(settings.common.keyLog);
     this.#ready = null;
     this.#version = -1;
     if (!namesSecrets(settings.common)) this.#ready = this.#prepare(settings.common);
@@ -55,8 +62,10 @@ export class DownstreamTls {
   }
 
   #prepare(common: CommonTlsSettings): Ready {
+    const contexts = new ServerContexts({ ...this.#settings, common }, this.#ticketKey);
     return {
-      contexts: new ServerContexts({ ...this.#settings, common }, this.#ticketKey),
+      contexts,
+      stapler: new Stapler(contexts, this.#settings.ocspPolicy, this.#stats, this.#clock),
       validator: common.validation === null ? null : new Validator(common.validation, 'client'),
     };
   }
@@ -73,13 +82,15 @@ export class DownstreamTls {
       connection.close('no-flush');
       return null;
     }
-    const { contexts, validator } = ready;
+    const { contexts, validator, stapler } = ready;
+    const stapling = stapler.forConnection();
     let socket!: TLSSocket;
     connection.wrapSocket(peeked, (inner: Socket) => {
       const { TLSSocket } = tls();
       socket = new TLSSocket(inner, {
         isServer: true,
         secureContext: contexts.fallback,
+        server: (stapling?.server ?? stapler.counting) as Server,
         // As in Envoy nothing is asked for where nothing says what to judge it by.
         requestCert: validator?.judges === true,
         // What a client must show is judged here; OpenSSL would not ask the configuration.
@@ -87,6 +98,8 @@ export class DownstreamTls {
         ...(settings.common.alpn.length === 0 ? {} : { ALPNProtocols: [...settings.common.alpn] }),
         ...(contexts.single ? {} : { SNICallback: (name: string, done: SniDone) => done(null, contexts.select(name)) }),
       });
+      if (stapling !== null) stapling.socket = socket;
+      this.#keyLog?.follow(connection, socket);
       return socket;
     });
     const info = new TlsConnectionInfo(socket);
@@ -100,7 +113,7 @@ export class DownstreamTls {
     const onFailed = (error: Error | null) => {
       if (done) return;
       done = true;
-      const reason = error === null ? '' : handshakeFailure(error);
+      const reason = stapling?.refused === true ? failureText('connection rejected') : error === null ? '' : handshakeFailure(error);
       info.failed(agreedOnVersion(reason));
       if (reason.includes('PEER_DID_NOT_RETURN_A_CERTIFICATE')) this.#stats.failVerifyNoCert.inc();
       else if (reason !== '') this.#stats.connectionError.inc();
@@ -160,6 +173,7 @@ export class DownstreamTls {
 
 interface Ready {
   readonly contexts: ServerContexts;
+  readonly stapler: Stapler;
   readonly validator: Validator | null;
 }
 

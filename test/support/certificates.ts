@@ -69,6 +69,16 @@ export class CertificateAuthority {
     return path;
   }
 
+  /** An OCSP response about that certificate. @param days until its next update; negative = over @returns path of its DER */
+  status(certificate: IssuedCertificate, days = 5, path = `${certificate.chain}.ocsp`): string {
+    const responder = ['-index', join(this.directory, 'index.txt'), '-rsigner', this.path, '-rkey', this.#key, '-CA', this.path];
+    const about = ['-issuer', this.path, '-cert', certificate.chain];
+    const request = `${path}.request`;
+    openssl(['ocsp', ...about, '-no_nonce', '-reqout', request]);
+    openssl(['ocsp', ...responder, '-reqin', request, '-respout', path, '-ndays', String(days)]);
+    return path;
+  }
+
   copyTo(path: string): void {
     copyFileSync(this.path, path);
   }

@@ -36,6 +36,8 @@ import { subset } from './subset.ts';
 import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
 import { tls } from './tls.ts';
+import { tlsIdentity } from './tls-identity.ts';
+import { tlsStatus } from './tls-status.ts';
 import { topology } from './topology.ts';
 import { tracing } from './tracing.ts';
 import { transcoding } from './transcoding.ts';
@@ -85,4 +87,6 @@ export const areas: readonly Area[] = [
   hashing,
   sessions,
   tls,
+  tlsIdentity,
+  tlsStatus,
 ];
