@@ -327,7 +327,7 @@ envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
 envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts
   + *
 envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig
-  + trust_domains
+  + trust_domains trust_bundles
 envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain
   + name trust_bundle
 envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher

@@ -4,6 +4,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { fs } from '../runtime/node-module.ts';
 import { checkKey } from '../tls/context.ts';
 import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
+import { ofTrustDomains, parseTrustBundles } from '../tls/spiffe-bundle.ts';
 import { WatchedFile } from './watched-file.ts';
 
 export class CertificateFiles {
@@ -52,6 +53,7 @@ export class CertificateFiles {
         ...validation,
         trustedCa: text(paths.trustedCa, validation.trustedCa),
         crl: text(paths.crl, validation.crl),
+        ...(paths.trustBundles === '' ? {} : ofTrustDomains(parseTrustBundles(fs.readFileSync(paths.trustBundles, 'utf8')))),
       },
     };
   }

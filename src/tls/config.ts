@@ -25,10 +25,11 @@ import { compileBinaryDataSource } from '../http/data-source-config.ts';
 import { fs } from '../runtime/node-module.ts';
 import { wallTimeMs } from '../runtime/wall-time.ts';
 import type { Certificate } from './certificate.ts';
-import { checkKey, clientContext, leafOf, ServerContexts } from './context.ts';
+import { checkKey, clientContext, leafOf } from './context.ts';
 import { lintCertificate } from './lint.ts';
 import { mustStaple, parseOcspResponse } from './ocsp.ts';
 import { mergeValidation, namesSecrets, type SecretSettings, type WatchedSecretSettings } from './secrets.ts';
+import { ServerContexts } from './server-contexts.ts';
 import type {
   CertificateSettings,
   CommonTlsSettings,
@@ -38,7 +39,7 @@ import type {
   UpstreamTlsSettings,
   ValidationSettings,
 } from './settings.ts';
-import { compileValidation, fileOf, INLINE, text } from './validation-config.ts';
+import { compileValidation, fileOf, INLINE, text, trustBundlesFile } from './validation-config.ts';
 
 export const DOWNSTREAM_TLS = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
 export const UPSTREAM_TLS = 'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext';
@@ -228,7 +229,7 @@ function compileKeyLog({ path, localAddressRange, remoteAddressRange }: TlsKeyLo
   };
 }
 
-const NO_PATHS = { chain: '', key: '', ocspStaple: '', trustedCa: '', crl: '' } as const;
+const NO_PATHS = { chain: '', key: '', ocspStaple: '', trustedCa: '', crl: '', trustBundles: '' } as const;
 
 /** The secret's name: files that are read again need one. */
 function watchCertificate(
@@ -336,7 +337,8 @@ function validationOf(type: CommonTlsContext['validationContextType'] | undefine
     case 'validationContext': {
       const here = at.field('validation_context');
       const validation = compileValidation(type.value, '', here);
-      const directory = type.value.watchedDirectory?.path ?? '';
+      const bundles = trustBundlesFile(type.value);
+      const directory = bundles === '' ? (type.value.watchedDirectory?.path ?? '') : dirname(bundles);
       return directory === '' ? { validation, validationSecret: '' } : watchValidation(type.value, directory, validation, secrets, here);
     }
     case 'validationContextSdsSecretConfig':
@@ -367,9 +369,10 @@ function watchValidation(
 ): Validation {
   const trustedCa = fileOf(message.trustedCa);
   const crl = fileOf(message.crl);
-  if (trustedCa === '') at.field('watched_directory').error('only a trusted_ca from a file can be watched');
-  const name = `${directory} ${trustedCa} ${crl} ${JSON.stringify(validation.sans)}`;
-  secrets.watch({ directory, secret: { name, certificate: null, validation }, paths: { ...NO_PATHS, trustedCa, crl } });
+  const trustBundles = trustBundlesFile(message);
+  if (trustedCa === '' && trustBundles === '') at.field('watched_directory').error('only a trusted_ca from a file can be watched');
+  const name = `${directory} ${trustedCa} ${crl} ${trustBundles} ${JSON.stringify(validation.sans)}`;
+  secrets.watch({ directory, secret: { name, certificate: null, validation }, paths: { ...NO_PATHS, trustedCa, crl, trustBundles } });
   return { validation: null, validationSecret: name };
 }
 

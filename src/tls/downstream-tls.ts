@@ -1,13 +1,14 @@
 /** Terminates TLS on accepted connections of one filter chain. */
 import type { Server, Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Connection } from '../net/connection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { TlsConnectionInfo } from './connection-info.ts';
-import { ServerContexts, tls } from './context.ts';
+import { tls } from './context.ts';
 import { agreedOnVersion, failureText, handshakeFailure, verificationFailure } from './failure.ts';
 import { KeyLog } from './key-log.ts';
 import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
+import { offersEcdsaCiphers, ServerContexts } from './server-contexts.ts';
 import type { CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
 import { Stapler } from './stapling.ts';
 import type { TlsStats } from './stats.ts';
@@ -83,7 +84,8 @@ export class DownstreamTls {
       return null;
     }
     const { contexts, validator, stapler } = ready;
-    const stapling = stapler.forConnection();
+    const ecdsaCiphers = contexts.single && !contexts.staples ? null : offersEcdsaCiphers(peeked);
+    const stapling = stapler.forConnection(ecdsaCiphers);
     let socket!: TLSSocket;
     connection.wrapSocket(peeked, (inner: Socket) => {
       const { TLSSocket } = tls();
@@ -94,11 +96,16 @@ export class DownstreamTls {
         // As in Envoy nothing is asked for where nothing says what to judge it by.
         requestCert: validator?.judges === true,
         // What a client must show is judged here; OpenSSL would not ask the configuration.
-        rejectUnauthorized: settings.requireClientCertificate && validator?.judges === true,
+        rejectUnauthorized: validator?.judges === true && (settings.requireClientCertificate || validator.requires),
         ...(settings.common.alpn.length === 0 ? {} : { ALPNProtocols: [...settings.common.alpn] }),
-        ...(contexts.single ? {} : { SNICallback: (name: string, done: SniDone) => done(null, contexts.select(name)) }),
+        ...(contexts.single
+          ? {}
+          : { SNICallback: (name: string, done: SniDone) => done(null, contexts.forName(name, socket, ecdsaCiphers) ?? undefined) }),
       });
-      if (stapling !== null) stapling.socket = socket;
+      if (stapling !== null) {
+        stapling.socket = socket;
+        stapling.inner = inner;
+      }
       this.#keyLog?.follow(connection, socket);
       return socket;
     });
@@ -107,7 +114,7 @@ export class DownstreamTls {
     socket.once('secure', () => {
       if (done) return;
       done = true;
-      info.established(contexts.certificateFor(info.serverName));
+      info.established(contexts.certificateFor(info.serverName, socket));
       connection.dispatch(() => this.#onSecure(connection, socket, info, validator, listener));
     });
     const onFailed = (error: Error | null) => {
@@ -156,17 +163,18 @@ export class DownstreamTls {
     if (validator === null) return '';
     if (peer === null) {
       // OpenSSL has seen to it, but for sessions that were begun elsewhere: nobody gets in with one of those.
-      if (!this.#settings.requireClientCertificate || !validator.judges) return '';
-      this.#stats.refused('fail_verify_no_cert', '');
+      if (!(this.#settings.requireClientCertificate || validator.requires) || !validator.judges) return '';
+      this.#stats.refused('fail_verify_no_cert');
       return verificationFailure('fail_verify_no_cert', '');
     }
     const chainError = (socket as unknown as InnerTlsSocket)._handle?.verifyError?.()?.code ?? '';
     const failure = validator.check(peer, chainError, info, '');
     if (failure === null) {
       info.peerValidated = validator.validates(chainError);
+      if (validator.overlooks(chainError)) this.#stats.failVerifyError.inc();
       return '';
     }
-    this.#stats.refused(failure, chainError);
+    this.#stats.refused(failure);
     return verificationFailure(failure, chainError, info, '', validator.outsideDomains(info));
   }
 }
@@ -177,7 +185,7 @@ interface Ready {
   readonly validator: Validator | null;
 }
 
-type SniDone = (error: Error | null, context: import('node:tls').SecureContext) => void;
+type SniDone = (error: Error | null, context?: SecureContext) => void;
 
 /** Envoy's keys have 80 bytes (name 16, HMAC 32, AES 32), Node's 48 (16, 16, 16): the leading bytes of each part. */
 function deriveTicketKey(base64: string): Buffer {

@@ -20,6 +20,7 @@ export interface WatchedSecretSettings {
     readonly ocspStaple: string;
     readonly trustedCa: string;
     readonly crl: string;
+    readonly trustBundles: string;
   };
 }
 

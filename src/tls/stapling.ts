@@ -1,10 +1,11 @@
 /** Certificate status in the handshake (RFC 6066 §8), for clients that ask. Behaviour: Envoy's DefaultTlsCertificateSelector. */
 import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Clock } from '../runtime/clock.ts';
 import { nodeModule } from '../runtime/node-module.ts';
-import { emptyServerContext, type OfferedCertificate, type ServerContexts } from './context.ts';
 import { isExpired } from './ocsp.ts';
+import type { Offer, ServerContexts } from './server-contexts.ts';
 import type { OcspPolicy } from './settings.ts';
 import type { TlsStats } from './stats.ts';
 
@@ -35,11 +36,16 @@ class StatusRequests extends Emitter {
 export interface Stapling {
   /** For the TLS socket's option `server`. */
   readonly server: EventEmitter;
-  /** To be set when it is made. */
+  /** To be set when they are made: TLS, and what is under it. */
   socket: TLSSocket | null;
-  /** The policy does not let the certificate be used. */
+  inner: Socket | null;
+  readonly ecdsaCiphers: boolean | null;
+  /** The policy lets no certificate be used. */
   refused: boolean;
 }
+
+/** Fatal alert handshake_failure in a record of its own. The server has said nothing before, so nothing is encrypted yet. */
+const HANDSHAKE_FAILURE = Buffer.from('15030300020228', 'hex');
 
 export class Stapler {
   readonly #contexts: ServerContexts;
@@ -61,12 +67,14 @@ export class Stapler {
     });
   }
 
-  /** null = `counting` will do. */
-  forConnection(): Stapling | null {
+  /** null = `counting` will do. @param ecdsaCiphers offersEcdsaCiphers of its ClientHello */
+  forConnection(ecdsaCiphers: boolean | null): Stapling | null {
     if (!this.#contexts.staples) return null;
     const stapling: Stapling = {
       server: new StatusRequests(this.#contexts.fallback, (done) => this.#answer(stapling, done)),
       socket: null,
+      inner: null,
+      ecdsaCiphers,
       refused: false,
     };
     return stapling;
@@ -74,38 +82,35 @@ export class Stapler {
 
   #answer(stapling: Stapling, done: Done): void {
     const stats = this.#stats;
-    stats.ocspRequests.inc();
     const socket = stapling.socket!;
-    const offered = this.#choose(socket);
-    const response = offered?.ocsp ?? null;
-    const valid = response !== null && !isExpired(response, this.#clock.wallMs());
-    const policy = offered?.mustStaple === true ? 'MUST_STAPLE' : this.#policy;
-    if (valid) {
-      stats.ocspResponses.inc();
-      done(null, response.der);
-    } else if (policy === 'MUST_STAPLE' || (policy === 'STRICT_STAPLING' && response !== null)) {
+    const { servername } = socket as { servername?: string | false | null };
+    const choice = this.#contexts.select(typeof servername === 'string' ? servername : '');
+    stats.ocspRequests.inc();
+    const nowMs = this.#clock.wallMs();
+    const offer = choice.for(socket, stapling.ecdsaCiphers).find((candidate) => this.#mayUse(candidate, nowMs));
+    if (offer === undefined) {
       stats.ocspFailed.inc();
       stapling.refused = true;
-      // With nothing to show, OpenSSL ends the handshake with the alert that Envoy sends.
-      const handle = (socket as unknown as InnerTlsSocket)._handle;
-      if (handle !== null) handle.sni_context = emptyServerContext().context;
-      done(null);
-    } else {
+      stapling.inner!.write(HANDSHAKE_FAILURE);
+      done(new Error('no certificate may be used'));
+      return;
+    }
+    // Where OpenSSL could choose between kinds of keys, it must not choose the other one.
+    const handle = (socket as unknown as InnerTlsSocket)._handle;
+    if (choice.both && handle !== null) handle.sni_context = this.#contexts.contextOf(offer).context;
+    if (offer.ocsp === null || isExpired(offer.ocsp, nowMs)) {
       stats.ocspOmitted.inc();
       done(null);
+    } else {
+      stats.ocspResponses.inc();
+      done(null, offer.ocsp.der);
     }
   }
 
-  /** What OpenSSL is about to choose among certificates of the same names: the one whose kind of signature comes first. */
-  #choose(socket: TLSSocket): OfferedCertificate | null {
-    const { servername } = socket as { servername?: string | false | null };
-    const all = this.#contexts.offered(typeof servername === 'string' ? servername : '');
-    if (all.length < 2) return all[0] ?? null;
-    for (const algorithm of socket.getSharedSigalgs()) {
-      const kind = /ecdsa/i.test(algorithm) ? 'ec' : 'rsa';
-      const found = all.find((offered) => offered.keyType === kind);
-      if (found !== undefined) return found;
-    }
-    return all[0]!;
+  #mayUse({ ocsp, mustStaple }: Offer, nowMs: number): boolean {
+    if (ocsp !== null && !isExpired(ocsp, nowMs)) return true;
+    // A certificate that asks for it itself is treated so under any policy.
+    const policy = mustStaple ? 'MUST_STAPLE' : this.#policy;
+    return policy === 'LENIENT_STAPLING' || (policy === 'STRICT_STAPLING' && ocsp === null);
   }
 }

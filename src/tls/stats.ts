@@ -37,8 +37,8 @@ export class TlsStats {
     this.ocspRequests = ssl.counter('ocsp_staple_requests');
   }
 
-  /** The peer's certificate is not what is asked for. @param chainError of a client's chain; '' */
-  refused(failure: VerifyFailure, chainError: string): void {
+  /** The peer's certificate is not what is asked for. */
+  refused(failure: VerifyFailure): void {
     const counter = {
       fail_verify_no_cert: this.failVerifyNoCert,
       fail_verify_error: this.failVerifyError,
@@ -46,8 +46,6 @@ export class TlsStats {
       fail_verify_cert_hash: this.failVerifyCertHash,
     }[failure];
     counter.inc();
-    // Of clients Envoy counts revoked certificates twice.
-    if (failure === 'fail_verify_error' && chainError === 'CERT_REVOKED') counter.inc();
   }
 
   /** Counts what was agreed on, e.g. `ssl.versions.TLSv1.3`. */

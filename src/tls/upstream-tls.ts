@@ -161,16 +161,17 @@ export class UpstreamTls {
     if (validator === null || socket.isSessionReused()) return '';
     const { peer } = info;
     if (peer === null) {
-      this.#stats.refused('fail_verify_no_cert', '');
+      this.#stats.refused('fail_verify_no_cert');
       return verificationFailure('fail_verify_no_cert', '');
     }
     const chainError = socket.authorized ? '' : String(socket.authorizationError ?? '');
     const failure = validator.check(peer, chainError, info, mustHold);
     if (failure === null) {
       info.peerValidated = validator.validates(chainError);
+      if (validator.overlooks(chainError)) this.#stats.failVerifyError.inc();
       return '';
     }
-    this.#stats.refused(failure, '');
+    this.#stats.refused(failure);
     const missing = mustHold !== '' && !hasName(peer, mustHold) ? mustHold : '';
     return verificationFailure(failure, chainError, info, missing, validator.outsideDomains(info));
   }

@@ -1,5 +1,5 @@
 /** How peers are judged, from its message. Source: envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext. */
-import type { CompileContext } from '../config/context.ts';
+import { anyTypeName, type CompileContext } from '../config/context.ts';
 import type { DataSource } from '../config/gen/envoy/config/core/v3/base_pb.js';
 import type { TypedExtensionConfig } from '../config/gen/envoy/config/core/v3/extension_pb.js';
 import {
@@ -9,9 +9,11 @@ import {
   CertificateValidationContext_TrustChainVerification as TrustChain,
 } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
 import type { SPIFFECertValidatorConfig } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js';
+import { unpackAny } from '../config/unpack.ts';
 import { compileStringMatcher } from '../http/config.ts';
 import { compileDataSource } from '../http/data-source-config.ts';
 import type { SanMatcherSettings, SanType, TrustDomainSettings, ValidationSettings } from './settings.ts';
+import { parseTrustBundles } from './spiffe-bundle.ts';
 
 const SPIFFE_VALIDATOR = 'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig';
 
@@ -63,6 +65,8 @@ export function compileValidation(
     const settings = compileStringMatcher(matcher, at.field('match_subject_alt_names', i));
     for (const type of ['DNS', 'URI', 'EMAIL', 'IP_ADDRESS'] as const) sans.push({ type, matcher: settings });
   });
+  // Names of other kinds are not looked at.
+  const meant = trustDomains.length === 0 ? sans : sans.filter(({ type }) => type === 'URI');
   const trustedCa =
     trustDomains.length > 0 ? trustDomains.map(({ bundle }) => bundle).join('\n') : text(message.trustedCa, at.field('trusted_ca'));
   if (!partial && sans.length > 0 && trustedCa === '' && message.trustedCa === undefined && message.systemRootCerts === undefined) {
@@ -74,7 +78,7 @@ export function compileValidation(
     systemRoots: message.systemRootCerts !== undefined,
     spki: message.verifyCertificateSpki,
     hashes: message.verifyCertificateHash.map((hash) => hash.replaceAll(':', '').toLowerCase()),
-    sans,
+    sans: meant,
     crl: text(message.crl, at.field('crl')),
     allowExpired: message.allowExpiredCertificate,
     acceptUntrusted: message.trustChainVerification === TrustChain.ACCEPT_UNTRUSTED,
@@ -89,6 +93,8 @@ function spiffeDomains(extension: TypedExtensionConfig, at: CompileContext): Tru
   const here = at.field('typed_config');
   const message = here.unpackAs<SPIFFECertValidatorConfig>(extension.typedConfig, SPIFFE_VALIDATOR);
   if (message === null) return [];
+  // trust_bundles wins, as in Envoy.
+  if (message.trustBundles !== undefined) return bundledDomains(message.trustBundles, here.field('trust_bundles'));
   const domains = message.trustDomains.map((domain, i) => {
     const bundle = text(domain.trustBundle, here.field('trust_domains', i).field('trust_bundle'));
     if (message.trustDomains.findIndex(({ name }) => name === domain.name) < i)
@@ -98,4 +104,24 @@ function spiffeDomains(extension: TypedExtensionConfig, at: CompileContext): Tru
   // Nobody would be trusted, and without authorities nobody would be asked.
   if (domains.length === 0) here.error('trust_domains is empty');
   return domains;
+}
+
+function bundledDomains(source: DataSource, at: CompileContext): TrustDomainSettings[] {
+  const before = at.list.errors;
+  const document = text(source, at);
+  if (at.list.errors > before) return [];
+  try {
+    return parseTrustBundles(document);
+  } catch (error) {
+    at.error((error as Error).message);
+    return [];
+  }
+}
+
+/** File of SPIFFECertValidatorConfig.trust_bundles, which is read again whenever it changes; ''. */
+export function trustBundlesFile({ customValidatorConfig }: CertificateValidationContext): string {
+  const any = customValidatorConfig?.typedConfig;
+  if (anyTypeName(any) !== SPIFFE_VALIDATOR) return '';
+  const unpacked = unpackAny(any!);
+  return 'message' in unpacked ? fileOf((unpacked.message as SPIFFECertValidatorConfig).trustBundles) : '';
 }

@@ -40,6 +40,17 @@ export class Validator {
     return this.verifiesChain || this.settings.hashes.length + this.settings.spki.length > 0;
   }
 
+  /** Names and pins have to be met by somebody: no certificate is as bad as a wrong one. */
+  get requires(): boolean {
+    const { sans, hashes, spki, acceptUntrusted } = this.settings;
+    return sans.length + hashes.length + spki.length > 0 && !acceptUntrusted;
+  }
+
+  /** The chain is not good, and that is accepted. @param chainError of a certificate that `check` has let pass */
+  overlooks(chainError: string): boolean {
+    return chainError !== '' && this.verifiesChain && this.settings.acceptUntrusted;
+  }
+
   /** The chain is to be verified: there is something to verify it with. */
   get verifiesChain(): boolean {
     return this.settings.trustedCa !== '' || this.settings.systemRoots;

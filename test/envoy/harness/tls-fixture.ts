@@ -44,7 +44,7 @@ function make(): TlsFixture {
   const must = authority.issue({ as: path('must'), sans: 'DNS:must.test', subject: '/CN=must', extensions: 'tlsfeature=status_request' });
   for (const [name, certificate] of Object.entries({ a, 'a-rsa': aRsa, must })) {
     authority.status(certificate, 5, path(`${name}.ocsp`));
-    authority.status(certificate, -5, path(`${name}-over.ocsp`));
+    authority.status(certificate, -1, path(`${name}-over.ocsp`));
   }
   authority.issue({ as: path('b'), sans: 'DNS:b.test,DNS:*.b.test,IP:127.0.0.1', subject: '/CN=b', key: 'RSA' });
   authority.issue({ as: path('client'), sans: 'URI:spiffe://acme/client,DNS:client.test', subject: '/O=Acme, Inc/CN=client' });

@@ -1,10 +1,12 @@
 import type { Area, Case, Configuration } from '../harness/scenario.ts';
 import type { TlsSend } from '../harness/tls-client.ts';
-import { chain, chains, downstream, listenerLog, own, upstream } from './tls-parts.ts';
+import { chain, chains, downstream, INSPECTOR, listenerLog, own, upstream } from './tls-parts.ts';
 
 /** A certificate with an OCSP response. */
 const stapled = (name: string, response = name) =>
   `{certificate_chain: {filename: "{{certs}}/${name}.pem"}, private_key: {filename: "{{certs}}/${name}.key"}, ocsp_staple: {filename: "{{certs}}/${response}.ocsp"}}`;
+const plainly = (name: string) =>
+  `{certificate_chain: {filename: "{{certs}}/${name}.pem"}, private_key: {filename: "{{certs}}/${name}.key"}}`;
 const certificates = (...list: readonly string[]) => `tls_certificates: [${list.join(', ')}]`;
 const STRICT = ', ocsp_staple_policy: STRICT_STAPLING';
 const MUST = ', ocsp_staple_policy: MUST_STAPLE';
@@ -32,28 +34,35 @@ const stapling: Configuration = {
     toEach('asked for', { ocsp: true }),
     toEach('not asked for', {}),
     toEach('asked for with TLS 1.2', { ocsp: true, maxVersion: 'TLSv1.2' }),
-    { name: 'certificates', admin: 'GET /certs' },
     { name: 'the first that expires', admin: 'GET /stats?filter=seconds_until_first_ocsp' },
   ],
 };
 
-const choice: Configuration = {
-  name: 'OCSP by kind of key',
+const kinds = (name: string, inspected: boolean, ...list: readonly string[]): Configuration => ({
+  name: `certificates by kind of key: ${name}`,
   certificates: true,
-  listener: chains(
-    chain('a.test', certificates(stapled('a'), stapled('a-rsa'))),
-    chain('half.test', certificates(stapled('a'), stapled('a-rsa', 'a-rsa-over'))),
-  ),
-  cases: ['a.test', 'half.test'].map((serverName) => ({
-    name: serverName,
-    tls: [
-      { serverName, ocsp: true },
-      { serverName, ocsp: true, signatureAlgorithms: 'rsa_pss_rsae_sha256' },
-      { serverName, ocsp: true, maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' },
-      { serverName, ocsp: true, maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' },
-    ],
-  })),
-};
+  ignoreStats: /ssl\.certificate\./,
+  listener: `{${listenerLog}, ${inspected ? `${INSPECTOR}, ` : ''}filter_chains: [{${downstream(certificates(...list))}, filters: [{{hcm}}]}]}`,
+  cases: [
+    { name: 'certificates', admin: 'GET /certs' },
+    ...['a.test', 'x.b.test', undefined].map((serverName) => ({
+      name: serverName ?? 'no name',
+      tls: [
+        { ocsp: true },
+        {},
+        { ocsp: true, signatureAlgorithms: 'rsa_pss_rsae_sha256' },
+        { ocsp: true, maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' } as const,
+        {
+          ocsp: true,
+          maxVersion: 'TLSv1.2',
+          ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256',
+          signatureAlgorithms: 'ecdsa_secp256r1_sha256',
+        } as const,
+        ...(inspected ? [{ ocsp: true, maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' } as const] : []),
+      ].map((send): TlsSend => (serverName === undefined ? send : { ...send, serverName })),
+    })),
+  ],
+});
 
 /** Which lines there are of what connections: the secrets are random. */
 const keyLog = (more = '') => `key_log: {path: "{{dir}}/keys.log"${more}}`;
@@ -80,7 +89,10 @@ export const tlsStatus: Area = {
   name: 'tls-status',
   configurations: [
     stapling,
-    choice,
+    kinds('one of each', true, stapled('a'), stapled('a-rsa')),
+    kinds('one of each, unseen', false, stapled('a'), stapled('a-rsa')),
+    kinds('one is over', true, stapled('a'), stapled('a-rsa', 'a-rsa-over')),
+    kinds('of several names', true, plainly('b'), stapled('a'), stapled('a-rsa')),
     keys('key log', '', 15),
     keys('key log of addresses', `${range('local_address_range', '127.0.0.0')}${range('remote_address_range', '127.0.0.0')}`, 15),
     keys('key log of other addresses', range('remote_address_range', '10.0.0.0'), 5),
