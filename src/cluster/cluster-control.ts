@@ -224,6 +224,15 @@ export class ClusterControl {
     return this.#ownHosts.size > 0;
   }
 
+  /** Hosts as discovery told them last; null = they are fixed, or only workers know them. */
+  discoveredHosts(name: string): HostUpdate | null {
+    return this.#discovered.get(name)?.book.current ?? null;
+  }
+
+  wasAddedViaApi(name: string): boolean {
+    return this.#viaApi.has(name);
+  }
+
   /** For `/clusters`, one cluster at a time. @param own the workers' snapshots */
   *views(own: readonly OwnHosts[]): Generator<ClusterView> {
     for (const name of [...this.#registry.catalog.names()].sort()) {

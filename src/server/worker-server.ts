@@ -35,6 +35,7 @@ import { configureOverload, globalConnections } from './overload/worker-side.ts'
 import { nameRouteStats } from './route-stat-names.ts';
 import { RouteTables } from './route-tables.ts';
 import { recordPauses } from './thread-pauses.ts';
+import { WatchedRequests } from './watched-requests.ts';
 import type { WorkerParts } from './worker-parts.ts';
 import type { WorkerTracing } from './worker-tracing.ts';
 
@@ -68,6 +69,7 @@ export class WorkerServer {
   #clusters: WorkerClusterManager | null = null;
   #listeners: ListenerManager | null = null;
   #accessLogs: AccessLogs | null = null;
+  #requests: WatchedRequests | null = null;
   #overloadResets: Counter | null = null;
   /** Made for the first listener that traces. */
   #tracing: WorkerTracing | null = null;
@@ -176,6 +178,11 @@ export class WorkerServer {
         return this.#callCluster(message.call);
       case 'write-cluster':
         return this.#writeCluster(message.cluster, message.text);
+      case 'watch-requests':
+        await this.#requests!.watch(message.counting, message.anew, message.slowMs);
+        return null;
+      case 'page-sample':
+        return this.#requests?.sample() ?? null;
       case 'connection-count':
         return this.#listeners?.connectionCount ?? 0;
       case 'leaving-count':
@@ -249,6 +256,7 @@ export class WorkerServer {
       configuration.place,
     );
     const clusters = this.#clusters;
+    this.#requests = new WatchedRequests(this.#data.index, clock, clusters);
     const shared = new SharedBlocks(this.#slab);
     const overload = this.#overload;
     const deps: FilterDeps = {
@@ -265,6 +273,7 @@ export class WorkerServer {
         format,
         shared,
         serverHealth: this.#health,
+        watch: this.#requests.watching,
         newRequestTracing: (settings, scope, packs) => this.#tracing!.requestTracing(settings, scope, packs),
       },
     };

@@ -199,6 +199,7 @@ export function dryRun(
     random,
     logger: silentLogger,
     newAccessLogger: () => ({ log: () => undefined }),
+    watch: null,
     rootScope,
     scope: rootScope,
     clusters: {

@@ -11,6 +11,7 @@ import { NEVER_OVERLOADED, type OverloadState } from '../../../runtime/overload.
 import type { RequestTracing } from '../../../tracing/request-tracing.ts';
 import type { AccessLogger, FilterDeps, HttpFilter, HttpFilterFactory, NetworkFilter, NetworkFilterCallbacks } from '../../api.ts';
 import { looksAtResponses, ResponseSide, type ResponseSink } from '../../chain.ts';
+import type { RequestWatch } from '../../request-watch.ts';
 import type { HcmStats } from './hcm-stats.ts';
 import { leavesHostAlone } from './host-normalization.ts';
 import { HttpConnection } from './http-connection.ts';
@@ -59,6 +60,7 @@ export class HttpConnectionManager {
   readonly #filters: readonly ConfiguredFilter[];
   readonly #accessLoggers: readonly AccessLogger[];
   readonly #names: readonly string[];
+  readonly #watch: RequestWatch | null;
 
   constructor(settings: HcmSettings, deps: FilterDeps, parts: HcmParts) {
     this.settings = settings;
@@ -78,6 +80,7 @@ export class HttpConnectionManager {
     this.#filters = parts.filters;
     this.#accessLoggers = parts.accessLoggers;
     this.#names = parts.filters.map((filter) => filter.name);
+    this.#watch = deps.watch ?? null;
   }
 
   newConnection(callbacks: NetworkFilterCallbacks): NetworkFilter {
@@ -114,16 +117,18 @@ export class HttpConnectionManager {
   }
 
   /** An internal redirect ends one request and begins another, as the log and the statistics tell it. */
-  onRedirected(info: StreamInfo, nowMs: number): void {
+  onRedirected(info: StreamInfo, nowMs: number, route: Route | null): void {
     info.endMs = nowMs;
     this.stats.rqTime.record(nowMs - info.startMs);
-    this.onEnded(info);
+    this.onEnded(info, route);
     this.stats.rqTotal.inc();
     (info.protocol === 'HTTP/2' ? this.stats.rqHttp2Total : this.stats.rqHttp1Total).inc();
   }
 
-  onEnded(info: StreamInfo): void {
+  /** @param route the one it had last */
+  onEnded(info: StreamInfo, route: Route | null): void {
     if (info.trace !== null) info.trace.finish(info);
+    if (this.#watch !== null) this.#watch.ended(info, route, this);
     this.log(info, 'DownstreamEnd');
   }
 

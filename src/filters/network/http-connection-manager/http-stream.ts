@@ -310,7 +310,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     if (this.ended || this.responseStarted || !this.requestEnded || (this.#request?.bufferedBytes ?? 0) > 0) return false;
     for (const filter of this.#filters) filter.onStreamEnd(this);
     const now = this.clock.nowMs();
-    this.manager.onRedirected(this.info, now);
+    this.manager.onRedirected(this.info, now, this.#route);
     this.info = this.info.redirected(now, this.clock.wallMs(), body ?? NO_CHUNKS);
     this.#headers = headers;
     this.info.requestHeaders = headers;
@@ -491,7 +491,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     stats.rqActive.dec();
     stats.rqTime.record(info.endMs - info.startMs);
     if (this.isTunnel) stats.cxUpgradesActive.dec();
-    this.manager.onEnded(info);
+    this.manager.onEnded(info, this.#route);
     this.connection.onStreamEnd(this);
   }
 }
