@@ -244,7 +244,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
   }
 
   connectHost(host: Host, listener: ConnectListener, names: ServerNames, alpn: readonly string[]): ConnectAttempt {
-    const tls = this.#transportSockets?.of(host) ?? null;
+    const tls = this.#transportSockets?.of(host.metadata) ?? null;
     if (tls === null) return this.#connect(host.address, this.#connectOptions, listener);
     const own = this.settings.forwardProxy !== null ? serverNameOf(host.hostname) : tls.settings.autoHostSni ? host.hostname : '';
     const named = names.sni === '' && own !== '' ? { ...names, sni: own } : names;

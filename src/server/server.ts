@@ -151,6 +151,7 @@ export class Server {
     this.#runtimeValues.replace(this.runtime.values());
     const outlierLog = compiled.outlierEventLogPath === '' ? null : this.#eventLogs.open(compiled.outlierEventLogPath);
     this.workers.onNews = (news) => this.#onNews(news);
+    let holder: LiveResources | null = null;
     this.clusters = new ClusterControl(this.#registry, {
       clock: this.clock,
       random: this.#random,
@@ -162,6 +163,12 @@ export class Server {
       publish: (update) => {
         for (const message of this.#hostTeller.messages(update))
           this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update: message }));
+      },
+      secrets: {
+        get version() {
+          return holder?.version ?? 0;
+        },
+        get: (name) => holder?.secrets.get(name) ?? null,
       },
       format: { clock: this.clock, random: this.#random, hostname: hostname(), variable: environmentVariable },
       openEventLog: (path) => this.#eventLogs.open(path),
@@ -183,6 +190,7 @@ export class Server {
       this.stats.local.root,
       this.#loggers.component('config'),
     );
+    holder = resources;
     this.certificates = new CertificateOverview({
       resources,
       catalog: this.#registry.catalog,

@@ -12,6 +12,7 @@ import { grpc } from './grpc.ts';
 import { hashing } from './hashing.ts';
 import { headers } from './headers.ts';
 import { health } from './health.ts';
+import { healthTls } from './health-tls.ts';
 import { hedging } from './hedging.ts';
 import { http2 } from './http2.ts';
 import { http2Upstream } from './http2-upstream.ts';
@@ -83,6 +84,7 @@ export const areas: readonly Area[] = [
   mutation,
   rbac,
   health,
+  healthTls,
   ratelimit,
   hashing,
   sessions,
