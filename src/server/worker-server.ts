@@ -4,6 +4,7 @@ import type { OutlierReports } from '../cluster/cluster.ts';
 import { WorkerClusterManager } from '../cluster/cluster-manager.ts';
 import { DnsCaches } from '../cluster/dns-cache/dns-caches.ts';
 import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterFactory } from '../filters/api.ts';
+import type { HcmSettings } from '../filters/network/http-connection-manager/settings.ts';
 import type { FormatEnvironment } from '../http/format/operator.ts';
 import { SharedBlocks } from '../lb/shared-blocks.ts';
 import { SharedSlab } from '../lb/shared-slab.ts';
@@ -340,9 +341,10 @@ export class WorkerServer {
     for (const chain of chains) {
       for (const filter of chain.filters) {
         want(this.#network, NETWORK_FILTERS, filter.type);
-        const manager = filter.settings as { httpFilters?: readonly { type: string }[]; tracing?: unknown } | null;
+        const manager = filter.settings as Partial<HcmSettings> | null;
         if ((manager?.tracing ?? null) !== null && this.#tracing === null) loads.push(this.#loadTracing());
         for (const entry of manager?.httpFilters ?? []) want(this.#http, HTTP_FILTERS, entry.type);
+        for (const entry of Object.values(manager?.upgradeFilters ?? {}).flat()) want(this.#http, HTTP_FILTERS, entry.type);
       }
     }
     await Promise.all(loads);

@@ -213,6 +213,7 @@ export function dryRun(
   };
   const manager = new HttpConnectionManager(live.settings, deps, {
     filters: filtersToRun(live, run, deps, world),
+    upgradeFilters: new Map(),
     routeTable: live.routeTable,
     accessLoggers: [],
     localReplies: live.localReplies,

@@ -43,8 +43,8 @@ import { topology } from './topology.ts';
 import { tracing } from './tracing.ts';
 import { transcoding } from './transcoding.ts';
 import { tunnels } from './tunnels.ts';
-
 import { upstreamLogs } from './upstream-logs.ts';
+import { websocket } from './websocket.ts';
 
 export const areas: readonly Area[] = [
   routing,
@@ -91,4 +91,5 @@ export const areas: readonly Area[] = [
   tls,
   tlsIdentity,
   tlsStatus,
+  websocket,
 ];

@@ -446,7 +446,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
       }
     }
     if (manager.tracing !== null) manager.tracing.begin(headers, this.info, route?.tracing ?? null);
-    this.#filters = manager.newFilters(route);
+    this.#filters = manager.newFilters(route, upgrade);
     this.#request = new RequestSide(this, this.#filters, this);
     this.#response = manager.newResponseSide(this, this.#filters);
     return true;
