@@ -45,6 +45,7 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
     random: Random,
   ) {
     super(connection, settings, stats);
+    this.guard.meter = stats.outboundMeter(clock);
     this.#callbacks = callbacks;
     this.#keepalive = settings.keepalive === null ? null : new Keepalive(this, settings.keepalive, clock, random);
     this.#nextId = 1;
@@ -194,7 +195,9 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
     if (stream.localEnded && stream.delivered && !stream.detached) this.closeStream(stream);
   }
 
-  protected override onHalfClosed(): void {}
+  protected override onHalfClosed(stream: Http2Stream): void {
+    stream.noteDeferred();
+  }
 
   protected override onStreamClosed(stream: Http2Stream): void {
     this.#callbacks.onStreamClosed(stream.resetReason);

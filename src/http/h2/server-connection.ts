@@ -42,6 +42,7 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
 
   constructor(connection: Connection, settings: Http2Settings, callbacks: ServerCallbacks, stats: Http2Stats, parts: ServerParts) {
     super(connection, settings, stats);
+    this.guard.meter = stats.outboundMeter(parts.clock);
     this.#callbacks = callbacks;
     this.#flushWatch = new FlushWatch(this, parts.clock, parts.flushTimeoutMs);
     this.#keepalive = settings.keepalive === null ? null : new Keepalive(this, settings.keepalive, parts.clock, parts.random);
