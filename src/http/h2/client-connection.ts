@@ -85,6 +85,8 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
     encoder.begin();
     const protocol = connectProtocol(headers);
     stream.upgrade = protocol;
+    // What follows is a tunnel, whatever the handshake says of its length.
+    if (protocol !== '' && headers.get('content-length') === '0') headers.remove('content-length');
     stream.isHead = headers.method === 'HEAD';
     encoder.field(':method', protocol !== '' ? 'CONNECT' : headers.method);
     if (headers.method !== 'CONNECT' || protocol !== '') {

@@ -334,7 +334,7 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
 }
 
 /** Source: Envoy's http2/codec_impl.cc, reasonToReset. */
-function codeOf(reason: ResetReason): ErrorCode {
+export function codeOf(reason: ResetReason): ErrorCode {
   switch (reason) {
     case ResetReason.LocalRefusedStreamReset:
       return ErrorCode.RefusedStream;

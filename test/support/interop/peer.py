@@ -102,11 +102,6 @@ def wants_compression(fields, number):
     return number in fields and one(read(one(fields, number)), 1, 0) == 1
 
 
-def told(context):
-    """Says so when a call is given up."""
-    context.add_callback(lambda: None if context.code() is not None else print("given up", flush=True))
-
-
 def empty_call(_request, context):
     echo_metadata(context)
     return b""
@@ -144,12 +139,9 @@ def full_duplex_call(requests, context):
     finished = threading.Event()
     context.add_callback(lambda: None if finished.is_set() else print("given up", flush=True))
     echo_metadata(context)
-    try:
-        for request in requests:
-            yield from outputs(read(request), context)
-    finally:
-        if context.is_active():
-            finished.set()
+    for request in requests:
+        yield from outputs(read(request), context)
+    finished.set()
 
 
 def half_duplex_call(requests, context):

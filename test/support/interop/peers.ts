@@ -18,7 +18,7 @@ export const CASES = [
   ...['special_status_message', 'unimplemented_method', 'unimplemented_service'],
 ] as const;
 
-/** Those of them with compressed messages, which only grpcio's client can send or ask for. */
+/** Those with compressed messages, which grpcio alone knows of. */
 export const COMPRESSED_CASES = [
   ...['client_compressed_unary', 'server_compressed_unary', 'client_compressed_streaming', 'server_compressed_streaming'],
 ] as const;
@@ -40,6 +40,8 @@ export interface InteropPeer {
   /** Why its tests are skipped; null = they are not. */
   readonly missing: string | null;
   readonly cases: readonly string[];
+  /** Those that it can answer. */
+  readonly answers: readonly string[];
   startServer(secure: Identity | null): Promise<ServerProcess>;
   /** @param authority certificate that the server's (a.test) is signed with; null = plain text. @returns "ok", or what went wrong, for each case */
   ask(port: number, authority: string | null, cases: readonly string[]): Promise<string[]>;
@@ -75,6 +77,7 @@ const python: InteropPeer = {
   name: 'grpcio',
   missing: existsSync(PYTHON) ? null : 'grpcio is not installed (run scripts/install-grpc-peers.sh)',
   cases: [...CASES, ...COMPRESSED_CASES],
+  answers: [...CASES, ...COMPRESSED_CASES],
   startServer: (secure) =>
     start(PYTHON, [SCRIPT, 'server', ...(secure === null ? [] : [secure.chain, secure.key])], (output) => Number.parseInt(output, 10), {}),
   ask: async (port, authority, cases) => {
@@ -90,6 +93,7 @@ const go: InteropPeer = {
   name: 'grpc-go',
   missing: existsSync(GO_CLIENT) && existsSync(GO_SERVER) ? null : 'grpc-go is not installed (run scripts/install-grpc-peers.sh)',
   cases: CASES,
+  answers: CASES,
   startServer: async (secure) => {
     const args = secure === null ? [] : ['-use_tls', '-tls_cert_file', secure.chain, '-tls_key_file', secure.key];
     const found = (output: string) => Number(/listening on .*:(\d+)/.exec(output)?.[1] ?? Number.NaN);
