@@ -35,8 +35,8 @@ function authoritiesOf(name: string, domain: unknown): string {
 
 function certificatesOf(name: string, key: unknown): string {
   const { use, x5c } = isObject(key) ? key : {};
-  if (use !== 'x509-svid') throw new Error(`missing or invalid 'use' field found in cert for domain: '${name}'`);
-  if (!Array.isArray(x5c) || x5c.length === 0) throw new Error(`missing or empty 'x5c' field found in cert for domain: '${name}'`);
+  if (use !== 'x509-svid') throw new Error(`missing or invalid 'use' field found in cert for domain '${name}'`);
+  if (!Array.isArray(x5c) || x5c.length === 0) throw new Error(`missing or empty 'x5c' field found in keys for domain: '${name}'`);
   return x5c.map((der) => pemOf(name, der)).join('');
 }
 
@@ -45,6 +45,6 @@ function pemOf(name: string, der: unknown): string {
   try {
     return new X509Certificate(Buffer.from(String(der), 'base64')).toString();
   } catch {
-    throw new Error(`invalid x509 object found in cert for domain: '${name}'`);
+    throw new Error(`Invalid x509 object in certs for domain '${name}'`);
   }
 }

@@ -81,7 +81,8 @@ export function compileValidation(
     sans: meant,
     crl: text(message.crl, at.field('crl')),
     allowExpired: message.allowExpiredCertificate,
-    acceptUntrusted: message.trustChainVerification === TrustChain.ACCEPT_UNTRUSTED,
+    // Envoy's SPIFFE validator knows no such thing.
+    acceptUntrusted: message.trustChainVerification === TrustChain.ACCEPT_UNTRUSTED && trustDomains.length === 0,
     maxVerifyDepth: message.maxVerifyDepth ?? -1,
     name,
     path: fileOf(message.trustedCa) || INLINE,

@@ -40,10 +40,10 @@ export class Validator {
     return this.verifiesChain || this.settings.hashes.length + this.settings.spki.length > 0;
   }
 
-  /** Names and pins have to be met by somebody: no certificate is as bad as a wrong one. */
+  /** Names, pins and trust domains have to be met by somebody: no certificate is as bad as a wrong one. */
   get requires(): boolean {
-    const { sans, hashes, spki, acceptUntrusted } = this.settings;
-    return sans.length + hashes.length + spki.length > 0 && !acceptUntrusted;
+    const { sans, hashes, spki, trustDomains, acceptUntrusted } = this.settings;
+    return sans.length + hashes.length + spki.length + trustDomains.length > 0 && !acceptUntrusted;
   }
 
   /** The chain is not good, and that is accepted. @param chainError of a certificate that `check` has let pass */

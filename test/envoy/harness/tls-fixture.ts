@@ -1,6 +1,6 @@
 /** The certificates of the comparison: made once for a process, the same for both proxies. */
 import { createHash, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { CertificateAuthority } from '../../support/certificates.ts';
 
 /** Names of what is in `{{certs}}`, each NAME.pem with NAME.key. */
@@ -24,7 +24,7 @@ export interface TlsFixture {
 
 let made: TlsFixture | null = null;
 
-/** Besides the certificates: OCSP responses about `a`, `a-rsa` and `must` (`a.ocsp`, `a-over.ocsp` that has expired), `ca.pem`, `stranger.pem` (an authority that signed only `stranger-client`), `crl.pem` (names `revoked`). */
+/** Besides the certificates: OCSP responses about `a`, `a-rsa` and `must` (`a.ocsp`, `a-over.ocsp` that has expired), `ca.pem`, `stranger.pem` (an authority that signed only `stranger-client`), `crl.pem` (names `revoked`), `bundles.json` (SPIFFE: `acme` is of `ca`, `other` of `stranger`). */
 export function tlsFixture(): TlsFixture {
   made ??= make();
   return made;
@@ -57,6 +57,10 @@ function make(): TlsFixture {
   authority.issue({ as: path('expired'), sans: 'DNS:a.test,URI:spiffe://acme/expired', subject: '/CN=expired', expired: true });
   authority.revoke(revoked, path('crl.pem'));
   stranger.copyTo(path('stranger.pem'));
+  const x5c = (file: string) => [new X509Certificate(readFileSync(path(file))).raw.toString('base64')];
+  const domain = (file: string) => ({ spiffe_sequence: 1, keys: [{ kty: 'EC', use: 'x509-svid', x5c: x5c(file) }] });
+  const bundles = { trust_domains: { acme: domain('ca.pem'), other: domain('stranger.pem') } };
+  writeFileSync(path('bundles.json'), JSON.stringify(bundles));
   return { directory, path };
 }
 

@@ -1,6 +1,6 @@
 import type { Area, Case, Configuration } from '../harness/scenario.ts';
 import type { CertificateName } from '../harness/tls-fixture.ts';
-import { downstream, listenerLog, own, sans, trusting } from './tls-parts.ts';
+import { chain, chains, downstream, listenerLog, own, REQUIRED, sans, TLS, trusting } from './tls-parts.ts';
 
 const RBAC = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3';
 const ANY = '[{any: true}]';
@@ -88,6 +88,32 @@ const connections: Configuration = {
   })),
 };
 
+const spiffe = (fields: string, more = '') =>
+  `validation_context: {custom_validator_config: {name: envoy.tls.cert_validator.spiffe, typed_config: {"@type": ${TLS}.SPIFFECertValidatorConfig, ${fields}}}${more}}`;
+const BUNDLES = 'trust_bundles: {filename: "{{certs}}/bundles.json"}';
+const DOMAINS = 'trust_domains: [{name: acme, trust_bundle: {filename: "{{certs}}/ca.pem"}}]';
+const SPIFFE = [
+  chain('bundles.test', `${own('a')}, ${spiffe(BUNDLES)}`, REQUIRED),
+  chain('optional.test', `${own('a')}, ${spiffe(BUNDLES)}`),
+  chain('domains.test', `${own('a')}, ${spiffe(DOMAINS)}`),
+  chain('uri.test', `${own('a')}, ${spiffe(BUNDLES, sans('URI', '{suffix: /svid}'))}`),
+  chain('other-uri.test', `${own('a')}, ${spiffe(BUNDLES, sans('URI', '{suffix: /other}'))}`),
+  chain('dns.test', `${own('a')}, ${spiffe(BUNDLES, sans('DNS', '{exact: nobody.test}'))}`),
+  chain('expired.test', `${own('a')}, ${spiffe(BUNDLES, ', allow_expired_certificate: true')}`),
+];
+const SPIFFE_NAMES = SPIFFE.map((text) => /server_names: \[([^\]]+)/.exec(text)![1]!);
+
+const workloads: Configuration = {
+  name: 'SPIFFE',
+  certificates: true,
+  ignoreStats: /ssl\.sigalgs\.|ssl\.certificate\./,
+  listener: chains(...SPIFFE),
+  cases: ([undefined, 'svid', 'stranger-svid', 'client', 'other-client'] as const).map((certificate) => ({
+    name: certificate ?? 'nobody',
+    tls: SPIFFE_NAMES.map((serverName) => ({ serverName, ...(certificate === undefined ? {} : { certificate }) })),
+  })),
+};
+
 /** What rules say of who is at the other end of a connection. */
 export const tlsIdentity: Area = {
   name: 'tls-identity',
@@ -97,5 +123,6 @@ export const tlsIdentity: Area = {
     requests('requests of pinned clients', `${trusting(sans('URI', '{prefix: "spiffe://"}'))}`),
     plain,
     connections,
+    workloads,
   ],
 };
