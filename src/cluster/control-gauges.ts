@@ -87,7 +87,8 @@ export class ControlGauges {
     const used = this.#slab.find(this.#id) >= 0;
     if (!used && !evenUnused) return;
     this.#named = true;
-    nameUnmoved(this.#scope, used, this.#settings.outlier !== null);
+    const { outlier, tls, transportSocketMatches } = this.#settings;
+    nameUnmoved(this.#scope, used, outlier !== null, tls !== null || transportSocketMatches.some((match) => match.tls !== null));
   }
 
   /** @param update hosts of a dynamic cluster, null for fixed ones @param hostsMade so far */
