@@ -335,7 +335,7 @@ envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-  + outlier_detection
+  + outlier_detection retry_policy hash_policy request_mirror_policies
   + common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config
   + auto_config
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig

@@ -3,6 +3,7 @@ import type { Area } from '../harness/scenario.ts';
 import { admin } from './admin.ts';
 import { browsers } from './browsers.ts';
 import { buffering } from './buffering.ts';
+import { clusterPolicies } from './cluster-policies.ts';
 import { compression } from './compression.ts';
 import { edge } from './edge.ts';
 import { fault } from './fault.ts';
@@ -55,6 +56,7 @@ export const areas: readonly Area[] = [
   mirroring,
   internalRedirects,
   retryHosts,
+  clusterPolicies,
   routeTrees,
   timeouts,
   resilience,
