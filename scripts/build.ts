@@ -3,7 +3,7 @@
  * finding and reading each costs more than compiling it, and V8 keeps every source text, comments too (docs/decisions/013-build.md).
  * Run by `npm run build`.
  */
-import { rmSync } from 'node:fs';
+import { copyFileSync, globSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -34,3 +34,17 @@ await bundle.write({
   keepNames: true,
 });
 await bundle.close();
+
+// The live page, for browsers: with the charting library in it, and short, since it goes over the wire.
+const page = await rolldown({ cwd: root, input: { app: 'src/page/browser/app.ts' }, platform: 'browser' });
+await page.write({
+  dir: join(dist, 'page/browser'),
+  format: 'esm',
+  entryFileNames: '[name].js',
+  chunkFileNames: '[name].js',
+  minify: true,
+});
+await page.close();
+for (const name of globSync('*.{html,css,svg}', { cwd: join(root, 'src/page/browser') }))
+  copyFileSync(join(root, 'src/page/browser', name), join(dist, 'page/browser', name));
+copyFileSync(join(root, 'node_modules/uplot/dist/uPlot.min.css'), join(dist, 'page/browser/uplot.css'));

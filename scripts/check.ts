@@ -35,7 +35,8 @@ const ALSO: Readonly<Record<string, readonly string[]>> = {
 
 /** Time, chance and the process belong to src/runtime and to the entry points. */
 const BANNED = /\b(?:Date\.now|performance\.now|Math\.random|setTimeout|setInterval|setImmediate|process\.(?!exitCode|stdout|stderr))\b/;
-const MAY_USE_PROCESS = /^(?:runtime\/|main\.ts$|server\/(?:serve|version|.*-command|worker-thread|command-line|example\/.*)\.ts$)/;
+const MAY_USE_PROCESS =
+  /^(?:runtime\/|page\/browser\/|main\.ts$|server\/(?:serve|version|.*-command|worker-thread|command-line|example\/.*)\.ts$)/;
 
 const problems: string[] = [];
 
@@ -88,6 +89,7 @@ function run(title: string, command: string, args: readonly string[]): void {
 
 for (const path of files(SRC)) checkFile(path);
 run('types', join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '-p', ROOT]);
+run('types of the page', join(ROOT, 'node_modules/.bin/tsc'), ['--noEmit', '-p', join(SRC, 'page/browser')]);
 run('lint', join(ROOT, 'node_modules/.bin/biome'), ['check', '--error-on-warnings', '--max-diagnostics=50']);
 
 for (const problem of problems) console.error(problem);

@@ -1,14 +1,16 @@
 /** The admin interface's HTTP server. Long answers leave in slices, so that the control thread never stands still for one. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { hostname } from 'node:os';
 import type { HostAddress } from '../lb/host.ts';
 import { nodeModule } from '../runtime/node-module.ts';
 import { nextTurn } from '../runtime/turn.ts';
 import { AdminStats } from './admin-stats.ts';
 import type { AdminDeps, AdminReply, AdminRequest, Endpoint } from './api.ts';
+import { browserRefusal } from './browser-guard.ts';
 import { clustersEndpoint } from './clusters.ts';
 import { configDumpEndpoint } from './config-dump.ts';
-import { helpEndpoints, helpText } from './index-page.ts';
+import { asksForPage, helpEndpoints, helpText } from './index-page.ts';
 import { listenersEndpoint } from './listeners.ts';
 import { loggingEndpoint } from './logging.ts';
 import { profilerEndpoints } from './profiler.ts';
@@ -26,7 +28,11 @@ interface OpenConnection {
   readonly id: number;
   /** In hand. */
   requests: number;
+  /** Sends events, so it never becomes idle. */
+  endless: boolean;
 }
+
+const PAGE_FILES = '/page/';
 
 export class AdminServer {
   readonly #deps: AdminDeps;
@@ -37,6 +43,8 @@ export class AdminServer {
   readonly #connections = new Map<Socket, OpenConnection>();
   #connectionId = 0;
   #stopping = false;
+  /** What it is called besides addresses; null = a UNIX socket. */
+  #ownNames: readonly string[] | null = [];
 
   constructor(deps: AdminDeps) {
     this.#deps = deps;
@@ -66,6 +74,7 @@ export class AdminServer {
     server.keepAliveTimeout = 0;
     server.on('connection', (socket) => this.#connection(socket));
     this.#server = server;
+    this.#ownNames = address.kind === 'pipe' ? null : [hostname().toLowerCase()];
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       const listening = () => {
@@ -87,14 +96,14 @@ export class AdminServer {
     this.#stopping = true;
     return new Promise((resolve) => {
       server.close(() => resolve());
-      for (const [socket, { requests }] of this.#connections) if (requests === 0) socket.destroy();
+      for (const [socket, { requests, endless }] of this.#connections) if (requests === 0 || endless) socket.destroy();
     });
   }
 
   #connection(socket: Socket): void {
     const opened = this.#deps.clock.nowMs();
     this.#stats.connectionOpened();
-    this.#connections.set(socket, { id: this.#connectionId++, requests: 0 });
+    this.#connections.set(socket, { id: this.#connectionId++, requests: 0, endless: false });
     let byPeer = false;
     socket.on('end', () => {
       byPeer = !socket.writableEnded;
@@ -136,6 +145,7 @@ export class AdminServer {
       reply = text(`${(error as Error).message}\n`, 500);
     }
     this.#stats.answered(reply.status);
+    if (reply.endless === true) this.#connections.get(socket)!.endless = true;
     this.#writeHead(response, reply);
     try {
       if (incoming.method !== 'HEAD') sent = await this.#send(response, reply);
@@ -173,13 +183,20 @@ export class AdminServer {
     const mark = url.indexOf('?');
     const path = mark < 0 ? url : url.slice(0, mark);
     const endpoint = this.#byPath.get(path);
-    if (endpoint === undefined) return text(`invalid path. ${helpText(this.#endpoints)}`, 404);
+    const isFile = endpoint === undefined && path.startsWith(PAGE_FILES);
+    const page = isFile || endpoint?.page === true || (path === '/' && asksForPage(incoming));
+    const refusal = browserRefusal({ headers: incoming.headers, mutates: endpoint?.mutates === true, page }, this.#ownNames);
+    if (refusal !== null) return text(`${refusal}\n`, 403);
+    if (endpoint === undefined) {
+      const file = isFile ? (await import('./page-files.ts')).pageFile(path.slice(PAGE_FILES.length)) : null;
+      return file ?? text(`invalid path. ${helpText(this.#endpoints)}`, 404);
+    }
     const method = incoming.method ?? 'GET';
     if (endpoint.mutates && method !== 'POST') return text(`Method ${method} not allowed, POST required.`, 405);
     const params = parseParams(mark < 0 ? '' : url.slice(mark + 1), false);
     if ((incoming.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded'))
       for (const [key, value] of parseParams(body, true)) params.append(key, value);
-    const request: AdminRequest = { method, path, params, body };
+    const request: AdminRequest = { method, path, headers: incoming.headers, params, body };
     const asked = endpoint.asksWorkers === true ? this.#deps.refresh() : null;
     if (asked !== null) await asked;
     return endpoint.handle(request, this.#deps);
@@ -196,6 +213,7 @@ export class AdminServer {
       date: new Date(this.#deps.clock.wallMs()).toUTCString(),
       server: 'envoy',
       'transfer-encoding': 'chunked',
+      ...reply.headers,
     });
   }
 
@@ -217,8 +235,11 @@ export class AdminServer {
       pending = '';
       return room;
     };
+    const waits = !(Symbol.iterator in reply.body);
     const generator = Symbol.iterator in reply.body ? reply.body[Symbol.iterator]() : reply.body[Symbol.asyncIterator]();
+    if (reply.endless === true) response.flushHeaders();
     for (;;) {
+      if (waits && !flush()) await drained(response);
       const next = generator.next();
       // A plain generator is not awaited: that would cost a turn of the microtask queue for every line.
       const { value, done } = next instanceof Promise ? await next : (next as IteratorResult<string | Uint8Array>);
@@ -256,6 +277,7 @@ function refuseHttp10(response: ServerResponse): void {
 
 /** Until the socket takes more, or is gone. */
 function drained(response: ServerResponse): Promise<void> {
+  if (response.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const go = () => {
       response.off('drain', go);

@@ -1,4 +1,5 @@
 /** What the admin interface needs of the rest of the process. `server` implements it; everything is asked at the time of the request. */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { HostAddress, HostCounts, Locality } from '../lb/host.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -172,17 +173,26 @@ export interface AdminDeps {
 export interface AdminRequest {
   readonly method: string;
   readonly path: string;
+  /** Names in lower case. */
+  readonly headers: IncomingHttpHeaders;
   readonly params: URLSearchParams;
   readonly body: string;
 }
 
-/** A body is text, or text and bytes made piece by piece while they are sent ('' = let others run). */
+/**
+ * A body is text, or text and bytes made piece by piece while they are sent ('' = let others run). What an asynchronous one has given is sent
+ * before the next piece is waited for, and it is asked for the next only when the reader has taken enough.
+ */
 export type AdminBody = string | Iterable<string> | AsyncIterable<string | Uint8Array>;
 
 export interface AdminReply {
   readonly status: number;
   readonly contentType: string;
+  /** Besides those that every answer has. Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: AdminBody;
+  /** A stream of events: goes on until the viewer goes, and is cut off when the interface stops. */
+  readonly endless?: boolean;
   /** Called when the last byte is handed to the socket; `/quitquitquit` must answer before it acts. */
   readonly afterSent?: () => void;
 }
@@ -202,6 +212,8 @@ export interface Endpoint {
   readonly mutates: boolean;
   /** Shows what workers know: they are asked first. */
   readonly asksWorkers?: boolean;
+  /** For the live page, so not in the list that people get, and only under names of ours (browser-guard.ts). */
+  readonly page?: boolean;
   readonly parameters: readonly EndpointParameter[];
   handle(request: AdminRequest, deps: AdminDeps): AdminReply | Promise<AdminReply>;
 }

@@ -17,3 +17,7 @@ export function ok(afterSent?: () => void): AdminReply {
 export function json(value: unknown): AdminReply {
   return { status: 200, contentType: JSON_TYPE, body: `${JSON.stringify(value, null, 1)}\n` };
 }
+
+export function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+}

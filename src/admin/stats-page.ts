@@ -6,7 +6,7 @@ import type { StatsAggregate } from '../stats/aggregate.ts';
 import { type StatsQuery, selects } from '../stats/query.ts';
 import type { Series } from '../stats/series.ts';
 import { integer, writeText } from '../stats/text-writer.ts';
-import { escapeHtml } from './index-page.ts';
+import { escapeHtml } from './reply.ts';
 
 const STYLE =
   'body{font-family:sans-serif;margin:2em;color-scheme:light dark}form{display:grid;grid-template-columns:max-content max-content;gap:6px 12px}' +

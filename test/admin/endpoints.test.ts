@@ -350,7 +350,7 @@ describe('stats', () => {
 describe('profiles', () => {
   test('CPU and heap profiles are written when stopped', async () => {
     const path = join(await mkdtemp(join(tmpdir(), 'profile-')), 'outrider.prof');
-    const own = await new FakeServer(path).start();
+    const own = await new FakeServer({ profilePath: path }).start();
     for (const endpoint of ['cpuprofiler', 'heapprofiler', 'allocprofiler']) {
       expect((await own.ask(`POST /${endpoint}?enable=y`)).body).toBe('OK\n');
       expect((await own.ask(`POST /${endpoint}?enable=n`)).body).toBe('OK\n');

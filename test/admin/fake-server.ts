@@ -1,7 +1,7 @@
 /** An admin server over a process that is made up: what a test changes is recorded, what it asks for is here. */
 import { request } from 'node:http';
 import { AdminServer } from '../../src/admin/admin-server.ts';
-import type { AdminAccessRecord, AdminDeps, ClusterStatus, JsonObject, ServerState } from '../../src/admin/api.ts';
+import type { AdminAccessRecord, AdminDeps, ClusterStatus, Endpoint, JsonObject, ServerState } from '../../src/admin/api.ts';
 import { InspectorProfiler } from '../../src/admin/profiler.ts';
 import { HealthFlag } from '../../src/lb/host.ts';
 import { ipAddress } from '../../src/net/address.ts';
@@ -106,14 +106,14 @@ export class FakeServer {
   onQuit: () => void = () => undefined;
   readonly #admin: AdminServer;
 
-  constructor(profilePath = '/nonexistent/outrider.prof') {
+  constructor(options: { readonly profilePath?: string; readonly extraEndpoints?: readonly Endpoint[] } = {}) {
     const deps: AdminDeps = {
       clock: new RealClock(),
       logger: silentLogger,
       stats: this.stats,
       accessLogs: [{ log: (record) => this.accessLog.push(record) }],
       allows: (path) => !path.startsWith('/secret'),
-      profiler: new InspectorProfiler(profilePath),
+      profiler: new InspectorProfiler(options.profilePath ?? '/nonexistent/outrider.prof'),
       state: () => this.state,
       serverInfo: () => ({
         version: 'abc/1.40.0/Clean/RELEASE/Node',
@@ -167,6 +167,7 @@ export class FakeServer {
           parameters: [],
           handle: () => ({ status: 200, contentType: 'text/plain', body: 'x' }),
         },
+        ...(options.extraEndpoints ?? []),
       ],
     };
     this.#admin = new AdminServer(deps);

@@ -29,8 +29,6 @@ export const CHECK: HealthCheckSettings = {
   logFailures: false,
   logSuccesses: false,
   eventLogs: [],
-  alpn: [],
-  transportSocketCriteria: null,
   check: { kind: 'TCP', send: '', receive: [] },
 };
 

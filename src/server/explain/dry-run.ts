@@ -199,7 +199,6 @@ export function dryRun(
     random,
     logger: silentLogger,
     newAccessLogger: () => ({ log: () => undefined }),
-    watch: null,
     rootScope,
     scope: rootScope,
     clusters: {
@@ -213,7 +212,6 @@ export function dryRun(
   };
   const manager = new HttpConnectionManager(live.settings, deps, {
     filters: filtersToRun(live, run, deps, world),
-    upgradeFilters: new Map(),
     routeTable: live.routeTable,
     accessLoggers: [],
     localReplies: live.localReplies,

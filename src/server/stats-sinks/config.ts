@@ -8,7 +8,7 @@ import type { GraphiteStatsdSink } from '../../config/gen/envoy/extensions/stat_
 import type { SinkConfig } from '../../config/gen/envoy/extensions/stat_sinks/open_telemetry/v3/open_telemetry_pb.js';
 import { durationMs } from '../../http/config.ts';
 import { wireText } from '../../http/wire-text.ts';
-import { isIp } from '../../net/address.ts';
+import { ipAddress } from '../../net/address.ts';
 import type { SinkService, SinkSettings, UdpStatsdSettings } from '../../stats/sinks/settings.ts';
 import type { StatsdTags } from '../../stats/sinks/statsd-lines.ts';
 import { compileHttpService } from '../../tracing/config.ts';
@@ -88,7 +88,9 @@ function compileUdp(
     here.field('port_value').error('a port is required');
     return null;
   }
-  if (!isIp(ip)) {
+  try {
+    ipAddress(ip, portSpecifier.value);
+  } catch {
     here.field('address').error(`malformed IP address: ${ip}`);
     return null;
   }

@@ -113,8 +113,7 @@ export class OtlpMetrics {
 
   #attributes(field: number, stat: SinkStat): void {
     if (!this.#settings.tagsAsAttributes) return;
-    // Here, and only here, Envoy has them in the order of their names.
-    for (const { label, value } of stat.sortedTags) writeAttribute(this.#scope, field, label, value);
+    for (const { label, value } of stat.extracted.tags) writeAttribute(this.#scope, field, label, value);
   }
 }
 

@@ -80,12 +80,7 @@ export interface Case {
   /** Shows the last health check that asked for this path (HTTP), service (gRPC) or command (Redis). */
   readonly shows?: string;
   /** Shows a file of `{{dir}}` once it has that many lines. */
-  readonly file?: {
-    readonly name: string;
-    readonly lines: number;
-    /** What is shown of each line, and without regard to their order. */
-    readonly part?: RegExp;
-  };
+  readonly file?: { readonly name: string; readonly lines: number };
   /** Spans to wait for; all that came at the collector (`{{spans}}`) are shown, and ids are named by their order. */
   readonly spans?: number;
   /** Answers are compared without regard to their order: round robin begins with any host. */

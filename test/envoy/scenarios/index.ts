@@ -3,7 +3,6 @@ import type { Area } from '../harness/scenario.ts';
 import { admin } from './admin.ts';
 import { browsers } from './browsers.ts';
 import { buffering } from './buffering.ts';
-import { clusterPolicies } from './cluster-policies.ts';
 import { compression } from './compression.ts';
 import { edge } from './edge.ts';
 import { fault } from './fault.ts';
@@ -13,7 +12,6 @@ import { grpc } from './grpc.ts';
 import { hashing } from './hashing.ts';
 import { headers } from './headers.ts';
 import { health } from './health.ts';
-import { healthTls } from './health-tls.ts';
 import { hedging } from './hedging.ts';
 import { http2 } from './http2.ts';
 import { http2Upstream } from './http2-upstream.ts';
@@ -38,14 +36,12 @@ import { subset } from './subset.ts';
 import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
 import { tls } from './tls.ts';
-import { tlsIdentity } from './tls-identity.ts';
-import { tlsStatus } from './tls-status.ts';
 import { topology } from './topology.ts';
 import { tracing } from './tracing.ts';
 import { transcoding } from './transcoding.ts';
 import { tunnels } from './tunnels.ts';
+
 import { upstreamLogs } from './upstream-logs.ts';
-import { websocket } from './websocket.ts';
 
 export const areas: readonly Area[] = [
   routing,
@@ -56,7 +52,6 @@ export const areas: readonly Area[] = [
   mirroring,
   internalRedirects,
   retryHosts,
-  clusterPolicies,
   routeTrees,
   timeouts,
   resilience,
@@ -86,12 +81,8 @@ export const areas: readonly Area[] = [
   mutation,
   rbac,
   health,
-  healthTls,
   ratelimit,
   hashing,
   sessions,
   tls,
-  tlsIdentity,
-  tlsStatus,
-  websocket,
 ];

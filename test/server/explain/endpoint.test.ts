@@ -9,7 +9,7 @@ async function post(body: string, query = '', answer: (question: ExplainQuestion
     if (call.kind !== 'explain') throw new Error(call.kind);
     return call.questions.map(answer) as T;
   };
-  const request = { method: 'POST', path: '/explain', params: new URLSearchParams(query), body };
+  const request = { method: 'POST', path: '/explain', headers: {}, params: new URLSearchParams(query), body };
   const reply: AdminReply = await explainEndpoint({ ask }).handle(request, {} as AdminDeps);
   return { status: reply.status, body: reply.body as string };
 }
