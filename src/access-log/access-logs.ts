@@ -9,7 +9,7 @@ import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import { type AccessLogFilter, buildAccessLogFilter } from './filter.ts';
 import { LogFile, LogFileStats } from './log-file.ts';
-import type { AccessLogSettings, LogFormatSettings } from './settings.ts';
+import { type AccessLogSettings, type FileSink, isServiceSink, type LogFormatSettings, type ServiceSink } from './settings.ts';
 
 export interface AccessLogDeps {
   readonly clock: Clock;
@@ -20,8 +20,18 @@ export interface AccessLogDeps {
   readonly flushIntervalMs: number;
 }
 
-/** Writes one line for each request (or connection) that its filter lets through. */
-export class AccessLogger {
+/** Writes one line or entry for each request (or connection) that its filter lets through. */
+export interface AccessLogger {
+  /** @param type name of an envoy.data.accesslog.v3.AccessLogType */
+  log(info: StreamInfo, type: string): void;
+}
+
+/** Loggers of log services: loaded only where there are any. */
+export interface ServiceLoggers {
+  logger(sink: ServiceSink, filter: AccessLogFilter | null): AccessLogger;
+}
+
+class LineLogger implements AccessLogger {
   readonly #file: LogFile;
   readonly #format: (context: FormatContext) => string;
   readonly #filter: AccessLogFilter | null;
@@ -34,7 +44,6 @@ export class AccessLogger {
     this.#context = null;
   }
 
-  /** @param type name of an envoy.data.accesslog.v3.AccessLogType */
   log(info: StreamInfo, type: string): void {
     if (this.#filter !== null && !this.#filter(info, type)) return;
     this.#context ??= new FormatContext(info);
@@ -46,6 +55,8 @@ export class AccessLogs {
   readonly #deps: AccessLogDeps;
   readonly #stats: LogFileStats;
   readonly #files = new Map<string | 1 | 2, LogFile>();
+  /** Set before the first log that needs it. */
+  services: ServiceLoggers | null = null;
 
   constructor(deps: AccessLogDeps) {
     this.#deps = deps;
@@ -55,7 +66,12 @@ export class AccessLogs {
   /** @throws if the file cannot be opened */
   logger(settings: AccessLogSettings): AccessLogger {
     const filter = settings.filter === null ? null : buildAccessLogFilter(settings.filter, this.#deps);
-    return new AccessLogger(this.#file(settings), lineWriter(settings.format, this.#deps.format), filter);
+    const { sink } = settings;
+    if (isServiceSink(sink)) {
+      if (this.services === null) throw new Error('access-log services are not loaded');
+      return this.services.logger(sink, filter);
+    }
+    return new LineLogger(this.#file(sink), lineWriter(settings.format, this.#deps.format), filter);
   }
 
   reopen(): void {
@@ -66,8 +82,7 @@ export class AccessLogs {
     await Promise.all([...this.#files.values()].map((file) => file.close()));
   }
 
-  #file(settings: AccessLogSettings): LogFile {
-    const { sink } = settings;
+  #file(sink: FileSink): LogFile {
     // Opening the standard streams by name fails where they are sockets; the descriptors always work.
     const target =
       sink.kind === 'stdout' || (sink.kind === 'file' && sink.path === '/dev/stdout')

@@ -1,6 +1,6 @@
 /** Access-log settings from their messages. Source: envoy.config.accesslog.v3.AccessLog. */
 import type { JsonObject } from '@bufbuild/protobuf';
-import { anyTypeName, type CompileContext } from '../config/context.ts';
+import type { CompileContext } from '../config/context.ts';
 import {
   type AccessLog,
   type AccessLogFilter,
@@ -10,6 +10,8 @@ import {
 import type { SubstitutionFormatString } from '../config/gen/envoy/config/core/v3/substitution_format_string_pb.js';
 import { AccessLogType } from '../config/gen/envoy/data/accesslog/v3/accesslog_pb.js';
 import type { FileAccessLog } from '../config/gen/envoy/extensions/access_loggers/file/v3/file_pb.js';
+import type { HttpGrpcAccessLogConfig, TcpGrpcAccessLogConfig } from '../config/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js';
+import type { OpenTelemetryAccessLogConfig } from '../config/gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js';
 import type { StderrAccessLog, StdoutAccessLog } from '../config/gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js';
 import { didYouMean } from '../config/suggest.ts';
 import { compileHeaderMatcher, compileMetadataMatcher, denominatorOf } from '../http/config.ts';
@@ -18,6 +20,9 @@ import { compileFormat } from '../http/format/formatter.ts';
 import { compileJsonFormat } from '../http/format/json-format.ts';
 import { FormatError, NO_ENVIRONMENT } from '../http/format/operator.ts';
 import { FLAG_NAMES, flagBit } from '../http/response-flags.ts';
+import { checkFormatters } from './formatters-config.ts';
+import { compileGrpcLog } from './grpc/config.ts';
+import { compileOtlpLog } from './open-telemetry/config.ts';
 import {
   type AccessLogFilterSettings,
   type AccessLogSettings,
@@ -30,10 +35,9 @@ const FILE = 'envoy.extensions.access_loggers.file.v3.FileAccessLog';
 const STDOUT = 'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog';
 const STDERR = 'envoy.extensions.access_loggers.stream.v3.StderrAccessLog';
 
-const FORMATTERS: ReadonlySet<string> = new Set([
-  'envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery',
-  'envoy.extensions.formatter.metadata.v3.Metadata',
-]);
+const HTTP_GRPC = 'envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig';
+const TCP_GRPC = 'envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig';
+const OPEN_TELEMETRY = 'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig';
 
 const DEFAULT_FORMAT: LogFormatSettings = { kind: 'text', text: DEFAULT_TEXT_FORMAT, omitEmptyValues: false, contentType: '' };
 
@@ -64,6 +68,15 @@ export function compileAccessLog(message: AccessLog, at: CompileContext): Access
           : DEFAULT_FORMAT;
       return { sink: { kind: config.$typeName === STDOUT ? 'stdout' : 'stderr' }, format, filter };
     }
+    case HTTP_GRPC:
+    case TCP_GRPC:
+    case OPEN_TELEMETRY: {
+      const sink =
+        config.$typeName === OPEN_TELEMETRY
+          ? compileOtlpLog(config as OpenTelemetryAccessLogConfig, here)
+          : compileGrpcLog(config as HttpGrpcAccessLogConfig | TcpGrpcAccessLogConfig, here);
+      return sink === null ? null : { sink, format: DEFAULT_FORMAT, filter };
+    }
     default:
       here.notImplemented(`access logger ${config.$typeName} is not supported by Outrider yet`);
       return null;
@@ -88,11 +101,7 @@ function fileFormat(file: FileAccessLog, at: CompileContext): LogFormatSettings 
 
 /** Also the body_format of local replies. */
 export function compileLogFormat(message: SubstitutionFormatString, at: CompileContext): LogFormatSettings {
-  message.formatters.forEach((formatter, i) => {
-    const type = anyTypeName(formatter.typedConfig);
-    // Their operators are always there; as in Envoy, listing them is needed for none of the others.
-    if (!FORMATTERS.has(type)) at.field('formatters', i).notImplemented(`formatter ${type} is not supported by Outrider yet`);
-  });
+  checkFormatters(message.formatters, at);
   const { omitEmptyValues, contentType, format } = message;
   switch (format.case) {
     case 'textFormat':

@@ -1,13 +1,36 @@
 /** An access log as compiled: what it writes, where, and of which requests. Plain data. */
+import type { CustomTagSettings } from '../http/custom-tags.ts';
 import type { HeaderMatcherSettings } from '../http/header-matcher.ts';
 import type { MetadataMatcherSettings } from '../http/metadata-matcher.ts';
 import type { FractionSettings } from '../runtime/runtime.ts';
+import type { LogStreamSettings } from './grpc/log-stream.ts';
+import type { OtlpLogSettings } from './open-telemetry/settings.ts';
 
 export interface AccessLogSettings {
-  /** File path, or one of the two standard streams. */
-  readonly sink: { readonly kind: 'file'; readonly path: string } | { readonly kind: 'stdout' } | { readonly kind: 'stderr' };
+  readonly sink: FileSink | ServiceSink;
+  /** Of lines; services have entries of their own kind. */
   readonly format: LogFormatSettings;
   readonly filter: AccessLogFilterSettings | null;
+}
+
+/** File path, or one of the two standard streams. */
+export type FileSink = { readonly kind: 'file'; readonly path: string } | { readonly kind: 'stdout' } | { readonly kind: 'stderr' };
+
+export type ServiceSink = GrpcSink | OtlpLogSettings;
+
+/** envoy.extensions.access_loggers.grpc.v3: a stream of entries. */
+export interface GrpcSink {
+  readonly kind: 'grpc';
+  readonly stream: LogStreamSettings;
+  readonly filterStateObjects: readonly string[];
+  readonly customTags: readonly CustomTagSettings[];
+  readonly requestHeaders: readonly string[];
+  readonly responseHeaders: readonly string[];
+  readonly responseTrailers: readonly string[];
+}
+
+export function isServiceSink(sink: FileSink | ServiceSink): sink is ServiceSink {
+  return sink.kind === 'grpc' || sink.kind === 'open_telemetry';
 }
 
 export type LogFormatSettings =

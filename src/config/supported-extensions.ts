@@ -356,6 +356,24 @@ envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
   + *
 envoy.extensions.access_loggers.stream.v3.StderrAccessLog
   + *
+envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig
+  + *
+envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig
+  + *
+envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig
+  + log_name grpc_service buffer_flush_interval buffer_size_bytes filter_state_objects_to_log custom_tags
+  ~ transport_api_version
+envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig
+  + common_config http_service grpc_service disable_builtin_labels resource_attributes resource_detectors body attributes stat_prefix
+  + formatters log_name buffer_flush_interval buffer_size_bytes custom_tags
+opentelemetry.proto.common.v1.AnyValue
+  + *
+opentelemetry.proto.common.v1.ArrayValue
+  + *
+opentelemetry.proto.common.v1.KeyValueList
+  + *
+opentelemetry.proto.common.v1.KeyValue
+  + *
 envoy.extensions.http.original_ip_detection.xff.v3.XffConfig
   + *
 envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs

@@ -171,6 +171,8 @@ export interface ServerHealth {
 }
 
 export interface LocalInfo {
+  /** envoy.config.core.v3.Node, encoded: how services that are reported to know this proxy. */
+  readonly node: Uint8Array;
   readonly nodeId: string;
   readonly clusterName: string;
   readonly zone: string;

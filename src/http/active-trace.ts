@@ -4,6 +4,8 @@ import type { HeaderMap, RequestHeaders, ResponseHeaders } from './header-map.ts
 import type { StreamInfo } from './stream-info.ts';
 
 export interface ActiveTrace {
+  /** Of the request's span, in hexadecimal; '' = its tracer does not tell. */
+  readonly spanId: string;
   /** Puts the trace's context into what goes upstream, in place of what came. */
   inject(headers: RequestHeaders): void;
   /** A try begins. null: tries have no spans of their own. @param attempt 1 for the first one @param always also where the connection manager does not ask for it (start_child_span) */

@@ -67,6 +67,14 @@ export class ProtobufWriter {
     return this;
   }
 
+  /** Fields that have been encoded already. */
+  raw(fields: Uint8Array): this {
+    this.#grow(fields.length);
+    this.#bytes.set(fields, this.#used);
+    this.#used += fields.length;
+    return this;
+  }
+
   message(field: number, value: ProtobufWriter): this {
     return this.bytes(field, value.#bytes.subarray(0, value.#used));
   }

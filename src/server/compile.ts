@@ -2,11 +2,13 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { compileAccessLog, plainFileLog } from '../access-log/config.ts';
+import { type AccessLogSettings, isServiceSink } from '../access-log/settings.ts';
 import { CatalogBuilder } from '../cluster/catalog.ts';
 import { compileCluster } from '../cluster/config.ts';
 import { compileAssignmentPolicy, compileLoadAssignment, compileResolver, isKnownClusterType } from '../cluster/discovery/config.ts';
 import type { ClusterSettings } from '../cluster/settings.ts';
 import { anyTypeName, type CompileContext } from '../config/context.ts';
+import type { AccessLog } from '../config/gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import type { Bootstrap } from '../config/gen/envoy/config/bootstrap/v3/bootstrap_pb.js';
 import type { Cluster } from '../config/gen/envoy/config/cluster/v3/cluster_pb.js';
 import { SocketAddress_Protocol } from '../config/gen/envoy/config/core/v3/address_pb.js';
@@ -38,7 +40,6 @@ import type {
   DynamicSettings,
   EndpointsSettings,
   FileSourceSettings,
-  NodeSettings,
   RdsSourceSettings,
 } from './compiled.ts';
 import {
@@ -49,6 +50,7 @@ import {
   NETWORK_FILTERS,
   type NetworkExtension,
 } from './extensions.ts';
+import { compileNode } from './node-config.ts';
 import { compileOverloadManager } from './overload/config.ts';
 import { compileRuntimeLayers } from './runtime-config.ts';
 import { compileStatsSinks } from './stats-sinks/config.ts';
@@ -178,7 +180,7 @@ export class Compiler implements NetworkCompilers {
         here.error(`Unexpected non-zero priority for local cluster '${localClusterName}'.`);
       }
     }
-    const node = this.#node(message);
+    const node = compileNode(message.node, this.#flags);
     const statsSinks = compileStatsSinks(message.statsSinks, at, { node, clusterExists: (name) => this.clusterExists(name) });
     return {
       node,
@@ -329,15 +331,12 @@ export class Compiler implements NetworkCompilers {
     return listeners;
   }
 
-  #node(message: Bootstrap): NodeSettings {
-    const node = message.node;
-    return {
-      id: this.#flags.serviceNode || (node?.id ?? ''),
-      cluster: this.#flags.serviceCluster || (node?.cluster ?? ''),
-      region: node?.locality?.region ?? '',
-      zone: this.#flags.serviceZone || (node?.locality?.zone ?? ''),
-      subZone: node?.locality?.subZone ?? '',
-    };
+  /** The admin interface has no clusters: its logs are files. */
+  #adminLog(message: AccessLog, at: CompileContext): AccessLogSettings | null {
+    const log = compileAccessLog(message, at);
+    if (log === null || !isServiceSink(log.sink)) return log;
+    at.notImplemented('access-log services are not supported for the admin interface');
+    return null;
   }
 
   #admin(message: Bootstrap, at: CompileContext): AdminSettings | null {
@@ -350,7 +349,7 @@ export class Compiler implements NetworkCompilers {
       address,
       profilePath: admin.profilePath === '' ? '/var/log/envoy/envoy.prof' : admin.profilePath,
       accessLogs: [
-        ...admin.accessLog.map((log, i) => compileAccessLog(log, here.field('access_log', i))).filter((log) => log !== null),
+        ...admin.accessLog.map((log, i) => this.#adminLog(log, here.field('access_log', i))).filter((log) => log !== null),
         ...(admin.accessLogPath === '' ? [] : [plainFileLog(admin.accessLogPath)]),
       ],
       allowPaths: admin.allowPaths.map((matcher, i) => compileStringMatcher(matcher, here.field('allow_paths', i))),

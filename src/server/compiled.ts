@@ -23,6 +23,8 @@ export interface NodeSettings {
   readonly region: string;
   readonly zone: string;
   readonly subZone: string;
+  /** envoy.config.core.v3.Node, encoded. */
+  readonly message: Uint8Array;
 }
 
 export type RuntimeLayerSettings =

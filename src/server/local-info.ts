@@ -6,7 +6,10 @@ import type { NodeSettings } from './compiled.ts';
 
 /** @param version family of the machine's own address (--local-address-ip-version) */
 export function localInfo(node: NodeSettings, version: 'v4' | 'v6'): LocalInfo {
-  return { nodeId: node.id, clusterName: node.cluster, zone: node.zone, hostname: hostname(), addressIp: ownAddress(version) };
+  return {
+    ...{ node: node.message, nodeId: node.id, clusterName: node.cluster, zone: node.zone },
+    ...{ hostname: hostname(), addressIp: ownAddress(version) },
+  };
 }
 
 /** Where the proxy stands among localities. */

@@ -30,12 +30,14 @@ import type { ClusterWrites } from './cluster-writes.ts';
 import type { ExplainAnswer } from './explain/explanation.ts';
 import type { ExplainQuestion } from './explain/question.ts';
 import { HTTP_FILTERS, LISTENER_FILTERS, NETWORK_FILTERS } from './extensions.ts';
+import { usesLogServices } from './log-services.ts';
 import type { ClusterAnswer, ClusterCall, FromWorker, ToWorker, WorkerConfiguration, WorkerData } from './messages.ts';
 import { configureOverload, globalConnections } from './overload/worker-side.ts';
 import { nameRouteStats } from './route-stat-names.ts';
 import { RouteTables } from './route-tables.ts';
 import { recordPauses } from './thread-pauses.ts';
 import type { WorkerParts } from './worker-parts.ts';
+import type { WorkerServiceLogs } from './worker-service-logs.ts';
 import type { WorkerTracing } from './worker-tracing.ts';
 
 type Create<Deps, Factory> = (settings: unknown, deps: Deps, parts: WorkerParts) => Factory;
@@ -71,6 +73,8 @@ export class WorkerServer {
   #overloadResets: Counter | null = null;
   /** Made for the first listener that traces. */
   #tracing: WorkerTracing | null = null;
+  /** Made for the first listener that logs to a service. */
+  #serviceLogs: WorkerServiceLogs | null = null;
   /** Made when the control thread first asks for one. */
   #calls: ClusterCalls | null = null;
   #writes: ClusterWrites | null = null;
@@ -185,6 +189,7 @@ export class WorkerServer {
         // Connections report their end, and write their log lines, in the turns that follow.
         for (let turn = 0; turn < CLOSING_TURNS && (this.#listeners?.connectionCount ?? 0) > 0; turn++) await nextTurn();
         await this.#tracing?.close();
+        await this.#serviceLogs?.close();
         this.#calls?.close();
         this.#writes?.close();
         await this.#accessLogs?.close();
@@ -311,6 +316,12 @@ export class WorkerServer {
     return buildRouteTable(settings, { runtime, format });
   }
 
+  async #loadServiceLogs(): Promise<void> {
+    const { WorkerServiceLogs } = await import('./worker-service-logs.ts');
+    this.#serviceLogs ??= new WorkerServiceLogs(this.#deps!);
+    this.#accessLogs!.services = this.#serviceLogs.logs;
+  }
+
   async #loadTracing(): Promise<void> {
     const { WorkerTracing } = await import('./worker-tracing.ts');
     this.#tracing ??= new WorkerTracing(this.#deps!);
@@ -320,6 +331,7 @@ export class WorkerServer {
   async #loadExtensions(listener: ListenerSettings): Promise<void> {
     const chains = listener.defaultFilterChain === null ? listener.filterChains : [...listener.filterChains, listener.defaultFilterChain];
     const loads: Promise<void>[] = [];
+    if (this.#serviceLogs === null && usesLogServices(listener)) loads.push(this.#loadServiceLogs());
     const want = <C>(table: Map<string, C>, list: readonly { type: string; filter: () => Promise<unknown> }[], type: string) => {
       if (table.has(type)) return;
       const extension = list.find((entry) => entry.type === type);

@@ -1,6 +1,5 @@
 /** Tracing settings from their messages. Source: HttpConnectionManager.Tracing, envoy.config.trace.v3, envoy.config.route.v3.Tracing. */
 import type { CompileContext } from '../config/context.ts';
-import type { HttpService } from '../config/gen/envoy/config/core/v3/http_service_pb.js';
 import type { Decorator, Tracing as RouteTracing } from '../config/gen/envoy/config/route/v3/route_components_pb.js';
 import type { OpenTelemetryConfig } from '../config/gen/envoy/config/trace/v3/opentelemetry_pb.js';
 import {
@@ -9,23 +8,14 @@ import {
   type ZipkinConfig,
 } from '../config/gen/envoy/config/trace/v3/zipkin_pb.js';
 import type { HttpConnectionManager_Tracing } from '../config/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
-import type { CustomTag } from '../config/gen/envoy/type/tracing/v3/custom_tag_pb.js';
-import { CustomTag_ValueType as ValueType } from '../config/gen/envoy/type/tracing/v3/custom_tag_pb.js';
 import type { FractionalPercent, Percent } from '../config/gen/envoy/type/v3/percent_pb.js';
-import { denominatorOf, durationMs } from '../http/config.ts';
-import { compileFormat } from '../http/format/formatter.ts';
-import { FormatError, NO_ENVIRONMENT } from '../http/format/operator.ts';
+import { denominatorOf } from '../http/config.ts';
+import { checkFormat, compileCustomTags } from '../http/custom-tags-config.ts';
+import { compileHttpService } from '../http/service-config.ts';
 import { wireText } from '../http/wire-text.ts';
 import type { FractionSettings } from '../runtime/runtime.ts';
 import { compileOpenTelemetry } from './opentelemetry/config.ts';
-import type {
-  CustomTagSettings,
-  RouteTracingSettings,
-  SamplingSettings,
-  TracerSettings,
-  TracingSettings,
-  ZipkinSettings,
-} from './settings.ts';
+import type { RouteTracingSettings, SamplingSettings, TracerSettings, TracingSettings, ZipkinSettings } from './settings.ts';
 
 const CLIENT_KEY = 'tracing.client_enabled';
 const RANDOM_KEY = 'tracing.random_sampling';
@@ -90,52 +80,6 @@ function fraction(runtimeKey: string, share: FractionalPercent | undefined): Fra
   return { runtimeKey, numerator: share?.numerator ?? 100, denominator: share === undefined ? 100 : denominatorOf(share) };
 }
 
-function compileCustomTags(tags: readonly CustomTag[], at: CompileContext): CustomTagSettings[] {
-  return tags.map((tag, i) => compileCustomTag(tag, at.field('custom_tags', i))).filter((tag) => tag !== null);
-}
-
-function compileCustomTag(message: CustomTag, at: CompileContext): CustomTagSettings | null {
-  const tag = wireText(message.tag);
-  const type = message.type;
-  if (message.valueType !== ValueType.UNSPECIFIED && message.valueType !== ValueType.STRING) at.unsupported('value_type');
-  switch (type.case) {
-    case 'literal':
-      return { kind: 'literal', tag, value: wireText(type.value.value) };
-    case 'environment':
-      return { kind: 'environment', tag, name: type.value.name, defaultValue: wireText(type.value.defaultValue) };
-    case 'requestHeader':
-      return { kind: 'request_header', tag, name: type.value.name.toLowerCase(), defaultValue: wireText(type.value.defaultValue) };
-    case 'metadata': {
-      const key = type.value.metadataKey;
-      return {
-        kind: 'metadata',
-        tag,
-        of: type.value.kind?.kind.case ?? 'request',
-        key: key?.key ?? '',
-        path: (key?.path ?? []).map((segment) => (segment.segment.case === 'key' ? segment.segment.value : '')),
-        defaultValue: wireText(type.value.defaultValue),
-      };
-    }
-    case 'value':
-      return { kind: 'value', tag, format: checkFormat(type.value, at.field('value')) };
-    default:
-      at.error('a type of tag is required');
-      return null;
-  }
-}
-
-/** Reports a format that does not compile; '' then. */
-function checkFormat(format: string, at: CompileContext): string {
-  try {
-    compileFormat(format, NO_ENVIRONMENT, '');
-    return format;
-  } catch (e) {
-    if (!(e instanceof FormatError)) throw e;
-    at.error(e.message);
-    return '';
-  }
-}
-
 function compileProvider(
   any: Parameters<CompileContext['unpack']>[0],
   at: CompileContext,
@@ -174,28 +118,5 @@ function compileZipkin(message: ZipkinConfig, at: CompileContext): ZipkinSetting
     sharedSpanContext: message.sharedSpanContext ?? true,
     splitSpans: message.splitSpansForRequest,
     w3c: message.traceContextOption === TraceContext.USE_B3_WITH_W3C_PROPAGATION,
-  };
-}
-
-export interface ServiceSettings {
-  readonly cluster: string;
-  readonly path: string;
-  readonly authority: string;
-  readonly timeoutMs: number;
-  readonly headers: readonly (readonly [string, string])[];
-}
-
-/** Where an HTTP service is: its cluster, and host and path of its URI. */
-export function compileHttpService(service: HttpService, at: CompileContext): ServiceSettings {
-  const uri = service.httpUri;
-  if (uri === undefined) at.error('http_uri is required');
-  const parts = /^(?:https?:\/\/)?([^/]+)(\/.*)?$/.exec(uri?.uri ?? '');
-  if (uri !== undefined && parts === null) at.field('http_uri').field('uri').error(`not a URI: ${uri.uri}`);
-  return {
-    cluster: uri?.httpUpstreamType.value ?? '',
-    authority: parts?.[1] ?? '',
-    path: parts?.[2] ?? '/',
-    timeoutMs: durationMs(uri?.timeout) ?? 0,
-    headers: service.requestHeadersToAdd.map((option) => [option.header?.key.toLowerCase() ?? '', wireText(option.header?.value ?? '')]),
   };
 }

@@ -3,6 +3,7 @@
  * Source: Envoy's ConnectionManagerImpl::ActiveStream::traceRequest, HttpTracerImpl, and the router's UpstreamRequest.
  */
 import type { ActiveTrace, AttemptTrace } from '../http/active-trace.ts';
+import { buildCustomTag, type CustomTag } from '../http/custom-tags.ts';
 import type { FormatEnvironment } from '../http/format/operator.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
@@ -11,7 +12,6 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, StatsScope } from '../stats/scope.ts';
-import { buildCustomTag, type CustomTag } from './custom-tags.ts';
 import { decideTracing, TraceReason } from './sampling.ts';
 import type { RouteTracingSettings, TracingSettings } from './settings.ts';
 import type { Span, SpanOrigin, Tracer } from './span.ts';
@@ -129,6 +129,10 @@ class RequestTrace implements ActiveTrace {
     this.#route = route;
     this.#egress = egress;
     this.#decorated = route === null ? '' : route.decorator;
+  }
+
+  get spanId(): string {
+    return this.#span.tracer.tellsSpanIds ? this.#span.id : '';
   }
 
   /** The route names it; a caller that has a name of its own says so, and the callee is told. */
@@ -261,6 +265,9 @@ class CopyTrace implements ActiveTrace {
     this.#span = span;
   }
 
+  get spanId(): string {
+    return this.#span.tracer.tellsSpanIds ? this.#span.id : '';
+  }
   startAttempt(info: StreamInfo): AttemptTrace {
     return new CopyTry(this.#tracing, this.#span, info, null);
   }

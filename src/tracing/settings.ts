@@ -1,4 +1,5 @@
 /** Tracing as compiled: of a connection manager, of its provider, of a route. Source: HttpConnectionManager.Tracing, envoy.config.trace.v3, envoy.config.route.v3.Tracing and Decorator. */
+import type { CustomTagSettings } from '../http/custom-tags.ts';
 import type { FractionSettings } from '../runtime/runtime.ts';
 
 /** With the runtime keys tracing.client_enabled, tracing.random_sampling and tracing.global_enabled. */
@@ -7,22 +8,6 @@ export interface SamplingSettings {
   readonly random: FractionSettings;
   readonly overall: FractionSettings;
 }
-
-/** A tag that the configuration asks for. Text is wire text (one char a byte); '' as default = the tag is left out. */
-export type CustomTagSettings =
-  | { readonly kind: 'literal'; readonly tag: string; readonly value: string }
-  | { readonly kind: 'environment'; readonly tag: string; readonly name: string; readonly defaultValue: string }
-  | { readonly kind: 'request_header'; readonly tag: string; readonly name: string; readonly defaultValue: string }
-  | {
-      readonly kind: 'metadata';
-      readonly tag: string;
-      readonly of: 'request' | 'route' | 'cluster' | 'host';
-      readonly key: string;
-      readonly path: readonly string[];
-      readonly defaultValue: string;
-    }
-  /** A format with %OPERATORS%. */
-  | { readonly kind: 'value'; readonly tag: string; readonly format: string };
 
 export interface TracingSettings {
   /** null: the decision is made and counted, and nothing comes of it. */

@@ -5,6 +5,8 @@ export type SpanKind = 'CLIENT' | 'SERVER';
 
 /** What makes, propagates and collects the spans of one provider. */
 export interface Tracer {
+  /** Logs name the spans of requests: Envoy's Zipkin tracer does not tell them. */
+  readonly tellsSpanIds: boolean;
   /**
    * The span of a request that has come in. null: its headers carry a context that cannot be read; it is not traced, and they go on as they
    * are. @param origin what the proxy is to this request @param startMs milliseconds since the epoch, with fractions

@@ -1,9 +1,10 @@
 /** The tags of Envoy's spans, in its order. Source: HttpTracerUtility::finalizeDownstreamSpan and finalizeUpstreamSpan. */
+
+import type { CustomTag } from '../http/custom-tags.ts';
 import { isGrpcRequest } from '../http/grpc-status.ts';
 import type { HeaderMap, RequestHeaders } from '../http/header-map.ts';
 import { shortFlags } from '../http/response-flags.ts';
 import type { StreamInfo } from '../http/stream-info.ts';
-import type { CustomTag } from './custom-tags.ts';
 import type { Span } from './span.ts';
 
 /** UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE, DATA_LOSS: what is the server's fault. */

@@ -19,10 +19,7 @@ const HCM = (filters: string, rest = '') =>
       'disabled: true',
     )}}, routes: [{match: {prefix: /}, direct_response: {status: 200}}]}]}`,
   )}}`;
-const GRPC_LOG = `{name: als, typed_config: ${type(
-  'access_loggers.grpc.v3.HttpGrpcAccessLogConfig',
-  'common_config: {log_name: x, grpc_service: {envoy_grpc: {cluster_name: c}}}',
-)}}`;
+const WASM_LOG = `{name: wasm, typed_config: ${type('access_loggers.wasm.v3.WasmAccessLog', 'config: {}')}}`;
 const THRIFT = `{name: thrift, typed_config: ${type('filters.network.thrift_proxy.v3.ThriftProxy', 'stat_prefix: t')}}`;
 /** No listener filter at all: what is not known as one is refused whatever it is. */
 const LISTENER_FILTER = `{name: map, typed_config: ${type('filters.network.zookeeper_proxy.v3.ZooKeeperProxy', 'stat_prefix: l')}}`;
@@ -52,13 +49,13 @@ async function load(filters: string, allowUnsupported: boolean, listener = '') {
 }
 
 describe('what is not implemented', () => {
-  const all = [`${HCM(`${LUA}, ${ROUTER}`, `, access_log: [${GRPC_LOG}]`)}`, `, listener_filters: [${LISTENER_FILTER}]`] as const;
+  const all = [`${HCM(`${LUA}, ${ROUTER}`, `, access_log: [${WASM_LOG}]`)}`, `, listener_filters: [${LISTENER_FILTER}]`] as const;
 
   test('is refused', async () => {
     const { chain, problems } = await load(all[0], false, all[1]);
     expect(chain).toBeNull();
     const errors = problems.filter((p) => p.startsWith('error')).join('\n');
-    for (const name of ['lua.v3.Lua ', 'LuaPerRoute', 'HttpGrpcAccessLogConfig', 'ZooKeeperProxy']) expect(errors).toContain(name);
+    for (const name of ['lua.v3.Lua ', 'LuaPerRoute', 'WasmAccessLog', 'ZooKeeperProxy']) expect(errors).toContain(name);
   });
 
   test('is left out with a warning when that was asked for', async () => {
@@ -69,7 +66,7 @@ describe('what is not implemented', () => {
     expect(listenerFilters).toEqual([]);
     expect(problems.filter((p) => !p.startsWith('warning'))).toEqual([]);
     const warnings = problems.join('\n');
-    for (const name of ['lua.v3.Lua ', 'LuaPerRoute', 'HttpGrpcAccessLogConfig', 'ZooKeeperProxy']) expect(warnings).toContain(name);
+    for (const name of ['lua.v3.Lua ', 'LuaPerRoute', 'WasmAccessLog', 'ZooKeeperProxy']) expect(warnings).toContain(name);
   });
 
   test('keeps its name: routes may speak of a filter that was refused', async () => {

@@ -83,7 +83,14 @@ export const HCM_SETTINGS: HcmSettings = {
   localReply: null,
 };
 
-export const LOCAL_INFO = { nodeId: 'node-1', clusterName: 'sidecar', zone: '', hostname: 'host', addressIp: '192.0.2.2' };
+export const LOCAL_INFO = {
+  node: new Uint8Array(),
+  nodeId: 'node-1',
+  clusterName: 'sidecar',
+  zone: '',
+  hostname: 'host',
+  addressIp: '192.0.2.2',
+};
 
 export function lines(headers: HeaderMap | null): Record<string, string> {
   const all: Record<string, string> = {};

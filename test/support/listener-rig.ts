@@ -56,7 +56,7 @@ export class ListenerRig {
       clusters: options.clusters ?? { get: () => null },
       scope: this.stats,
       rootScope: this.stats,
-      localInfo: { nodeId: 'node', clusterName: 'cluster', zone: 'zone', hostname: 'host', addressIp: '10.0.0.9' },
+      localInfo: { node: new Uint8Array(), nodeId: 'node', clusterName: 'cluster', zone: 'zone', hostname: 'host', addressIp: '10.0.0.9' },
       shared: new SharedBlocks(SharedSlab.create(1 << 18, 16)),
     };
     const counts = new Map<string, ConnectionCount>();

@@ -18,9 +18,9 @@ export interface OtlpSpan {
 }
 
 type Value = bigint | Buffer;
-type Fields = ReadonlyMap<number, readonly Value[]>;
+export type Fields = ReadonlyMap<number, readonly Value[]>;
 
-function parse(bytes: Buffer): Fields {
+export function parse(bytes: Buffer): Fields {
   const fields = new Map<number, Value[]>();
   let at = 0;
   const varint = (): bigint => {
@@ -53,10 +53,10 @@ function parse(bytes: Buffer): Fields {
   return fields;
 }
 
-const messages = (fields: Fields, field: number): Fields[] => (fields.get(field) ?? []).map((value) => parse(value as Buffer));
-const bytesOf = (fields: Fields, field: number): Buffer => (fields.get(field)?.[0] as Buffer | undefined) ?? Buffer.alloc(0);
-const text = (fields: Fields, field: number): string => bytesOf(fields, field).toString('utf8');
-const number = (fields: Fields, field: number): bigint => (fields.get(field)?.[0] as bigint | undefined) ?? 0n;
+export const messages = (fields: Fields, field: number): Fields[] => (fields.get(field) ?? []).map((value) => parse(value as Buffer));
+export const bytesOf = (fields: Fields, field: number): Buffer => (fields.get(field)?.[0] as Buffer | undefined) ?? Buffer.alloc(0);
+export const text = (fields: Fields, field: number): string => bytesOf(fields, field).toString('utf8');
+export const number = (fields: Fields, field: number): bigint => (fields.get(field)?.[0] as bigint | undefined) ?? 0n;
 
 function keyValues(list: readonly Fields[]): Record<string, string> {
   return Object.fromEntries(list.map((pair) => [text(pair, 1), text(messages(pair, 2)[0]!, 1)]));

@@ -7,11 +7,11 @@ import type { DogStatsdSink, StatsdSink, StatsSink } from '../../config/gen/envo
 import type { GraphiteStatsdSink } from '../../config/gen/envoy/extensions/stat_sinks/graphite_statsd/v3/graphite_statsd_pb.js';
 import type { SinkConfig } from '../../config/gen/envoy/extensions/stat_sinks/open_telemetry/v3/open_telemetry_pb.js';
 import { durationMs } from '../../http/config.ts';
+import { compileHttpService } from '../../http/service-config.ts';
 import { wireText } from '../../http/wire-text.ts';
 import { ipAddress } from '../../net/address.ts';
 import type { SinkService, SinkSettings, UdpStatsdSettings } from '../../stats/sinks/settings.ts';
 import type { StatsdTags } from '../../stats/sinks/statsd-lines.ts';
-import { compileHttpService } from '../../tracing/config.ts';
 
 const METRICS = 'envoy.config.metrics.v3.';
 const SINKS = 'envoy.extensions.stat_sinks.';

@@ -1,19 +1,16 @@
 /** The OpenTelemetry tracer's settings. Source: envoy.config.trace.v3.OpenTelemetryConfig, envoy.extensions.tracers.opentelemetry. */
 import type { Message } from '@bufbuild/protobuf';
 import type { CompileContext } from '../../config/context.ts';
-import type { GrpcService } from '../../config/gen/envoy/config/core/v3/grpc_service_pb.js';
 import type { OpenTelemetryConfig } from '../../config/gen/envoy/config/trace/v3/opentelemetry_pb.js';
-import type { StaticConfigResourceDetectorConfig } from '../../config/gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector_pb.js';
 import type { ParentBasedSamplerConfig } from '../../config/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler_config_pb.js';
 import type { TraceIdRatioBasedSamplerConfig } from '../../config/gen/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler_config_pb.js';
-import { denominatorOf, durationMs } from '../../http/config.ts';
+import { denominatorOf } from '../../http/config.ts';
+import { compileResource } from '../../http/otlp-resource-config.ts';
+import { compileGrpcService, compileHttpService } from '../../http/service-config.ts';
 import { wireText } from '../../http/wire-text.ts';
-import { environmentVariable } from '../../runtime/environment.ts';
-import { compileHttpService, type ServiceSettings } from '../config.ts';
 import type { OpenTelemetrySettings, OtelSamplerSettings } from '../settings.ts';
 
 const EXPORT = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
-const DETECTORS = 'envoy.extensions.tracers.opentelemetry.resource_detectors.v3.';
 const SAMPLERS = 'envoy.extensions.tracers.opentelemetry.samplers.v3.';
 const DEFAULT_SERVICE = 'unknown_service:envoy';
 
@@ -31,55 +28,23 @@ export function compileOpenTelemetry(message: OpenTelemetryConfig, at: CompileCo
   return {
     kind: 'opentelemetry',
     protocol: httpService === undefined ? 'grpc' : 'http',
-    ...(service ?? compileHttpService(httpService!, at.field('http_service'))),
+    ...(service === null ? compileHttpService(httpService!, at.field('http_service')) : { ...service, path: EXPORT }),
     maxCacheSize: message.maxCacheSize ?? 1024,
-    resource: compileResource(message, at),
+    resource: resourceOf(message, at),
     sdkAttributes: message.setTelemetrySdkResourceAttributes ?? true,
     instrumentationScope: message.setInstrumentationScope ?? true,
     sampler: message.sampler === undefined ? null : compileSampler(message.sampler, at.field('sampler')),
   };
 }
 
-function compileGrpcService(service: GrpcService, at: CompileContext): ServiceSettings | null {
-  const target = service.targetSpecifier;
-  if (target.case !== 'envoyGrpc') {
-    at.unsupported('google_grpc', 'use envoy_grpc');
-    return null;
-  }
-  return {
-    cluster: target.value.clusterName,
-    path: EXPORT,
-    authority: target.value.authority || target.value.clusterName,
-    timeoutMs: durationMs(service.timeout) ?? 0,
-    headers: service.initialMetadata.map((header) => [header.key.toLowerCase(), wireText(header.value)]),
-  };
-}
-
-/** Later detectors overrule earlier ones; service_name overrules them all. */
-function compileResource(message: OpenTelemetryConfig, at: CompileContext): [string, string][] {
-  const found = new Map<string, string>();
+/** service_name overrules what detectors find. */
+function resourceOf(message: OpenTelemetryConfig, at: CompileContext): [string, string][] {
   const named = message.setServiceNameResourceAttribute ?? true;
+  const found = new Map<string, string>();
   if (named) found.set('service.name', DEFAULT_SERVICE);
-  for (const [i, detector] of message.resourceDetectors.entries()) {
-    const here = at.field('resource_detectors', i).field('typed_config');
-    const config = here.unpack(detector.typedConfig);
-    if (config === null) continue;
-    if (config.$typeName === `${DETECTORS}EnvironmentResourceDetectorConfig`) readEnvironment(found);
-    else if (config.$typeName === `${DETECTORS}StaticConfigResourceDetectorConfig`) {
-      const { attributes } = config as StaticConfigResourceDetectorConfig;
-      for (const [name, value] of Object.entries(attributes)) found.set(wireText(name), wireText(value));
-    } else here.notImplemented(`resource detector ${config.$typeName} is not supported by Outrider yet`);
-  }
+  for (const [name, value] of compileResource(message.resourceDetectors, at)) found.set(name, value);
   if (named && message.serviceName !== '') found.set('service.name', wireText(message.serviceName));
   return [...found];
-}
-
-/** OTEL_RESOURCE_ATTRIBUTES: key=value,key=value. */
-function readEnvironment(found: Map<string, string>): void {
-  for (const pair of (environmentVariable('OTEL_RESOURCE_ATTRIBUTES') ?? '').split(',')) {
-    const at = pair.indexOf('=');
-    if (at > 0) found.set(wireText(pair.slice(0, at).trim()), wireText(pair.slice(at + 1).trim()));
-  }
 }
 
 function compileSampler(

@@ -18,6 +18,7 @@ export interface OpenTelemetryDeps extends CollectorDeps {
 
 export class OpenTelemetryTracer implements Tracer {
   readonly collector: SpanCollector;
+  readonly tellsSpanIds = true;
   readonly #settings: OpenTelemetrySettings;
   readonly #random: Random;
   readonly #parent = new TraceParent();

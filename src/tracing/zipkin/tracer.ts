@@ -21,6 +21,7 @@ const ACCEPTED = 202;
 
 export class ZipkinTracer implements Tracer {
   readonly collector: SpanCollector;
+  readonly tellsSpanIds = false;
   readonly #settings: ZipkinSettings;
   readonly #random: Random;
   readonly #context = new B3Context();

@@ -85,7 +85,7 @@ function connectionManager(
     const path = map('p: "{{log}}"')['p'] as string;
     for (const entry of entries) {
       const config = entry['typed_config'] as JsonObject;
-      config['path'] ??= path;
+      if (config['@type'] === FILE_LOG) config['path'] ??= path;
     }
   }
 }

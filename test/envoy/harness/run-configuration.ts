@@ -8,6 +8,7 @@ import { buildBootstrap, fillTokens } from './frame.ts';
 import { toWire, type Wire } from './http-text.ts';
 import { playFrames, playHttp2 } from './http2-client.ts';
 import { Http2Upstream } from './http2-upstream.ts';
+import { LogServer } from './log-server.ts';
 import { type Names, normalise, setOwnAddresses } from './normalise.ts';
 import { freePort } from './ports.ts';
 import { ProxyUnderTest } from './proxy-under-test.ts';
@@ -29,7 +30,7 @@ export interface Observation {
 /** Statistics that depend on time or on chunk sizes. */
 const VARYING =
   /_bytes_|_ms$|_buffered$|\.worker_|watchdog|downstream_pre_cx|\.update_duration|_time$|assignment_|\.version$|http2\.nghttp2_/;
-const COMPARED = /^(http\.(?!admin|async)|cluster\.|tcp\.|listener\.(?!admin)|echo|direct_response|http2|tracing\.)/;
+const COMPARED = /^(http\.(?!admin|async)|cluster\.|tcp\.|listener\.(?!admin)|echo|direct_response|http2|tracing\.|access_logs\.)/;
 
 setOwnAddresses(
   new Set(
@@ -51,6 +52,8 @@ export class ConfigurationRun {
   readonly #checks: CheckServer;
   /** Told of spans: `{{spans}}`. */
   readonly #spans: SpanServer;
+  /** Takes log entries: `{{logs}}`. */
+  readonly #logs: LogServer;
   #proxy: ProxyUnderTest | null = null;
 
   private constructor(
@@ -61,6 +64,7 @@ export class ConfigurationRun {
     directory: string,
     checks: CheckServer,
     spans: SpanServer,
+    logs: LogServer,
   ) {
     this.#configuration = configuration;
     this.#upstreams = upstreams;
@@ -69,6 +73,7 @@ export class ConfigurationRun {
     this.#directory = directory;
     this.#checks = checks;
     this.#spans = spans;
+    this.#logs = logs;
   }
 
   static async open(configuration: Configuration, binary: string): Promise<ConfigurationRun> {
@@ -94,6 +99,8 @@ export class ConfigurationRun {
     tokens.set('hc', String(await checks.listen()));
     const spans = new SpanServer();
     tokens.set('spans', String(await spans.listen()));
+    const logs = new LogServer();
+    tokens.set('logs', String(await logs.listen()));
     for (const name of ['listener', 'listener2', 'admin', 'dead']) tokens.set(name, String(await freePort()));
     tokens.set('log', join(directory, 'access.log'));
     tokens.set('dir', directory);
@@ -101,7 +108,7 @@ export class ConfigurationRun {
       tokens.set('certs', tlsFixture().directory);
       for (const [name, pin] of pinTokens()) tokens.set(name, pin);
     }
-    const run = new ConfigurationRun(configuration, upstreams, http2Upstreams, tokens, directory, checks, spans);
+    const run = new ConfigurationRun(configuration, upstreams, http2Upstreams, tokens, directory, checks, spans, logs);
     for (const [name, kind] of Object.entries(configuration.tlsUpstreams ?? {})) {
       const upstream = new TlsUpstream(name, kind, Number(tokens.get(kind.to)));
       run.#tlsUpstreams.set(name, upstream);
@@ -133,6 +140,7 @@ export class ConfigurationRun {
   /** Sends one case and returns what client and upstreams saw. */
   async play(one: Case): Promise<string> {
     this.#spans.forget();
+    this.#logs.forget();
     if (one.checks !== undefined) this.#checks.state = one.checks;
     for (const [name, upstream] of this.#upstreams) upstream.prepare(one.upstream?.[name] ?? []);
     for (const [name, upstream] of this.#http2Upstreams) upstream.prepare(one.http2Upstream?.[name] ?? []);
@@ -179,6 +187,7 @@ export class ConfigurationRun {
     if (one.admin !== undefined) seen.push(await this.#adminUntil(one));
     if (one.shows !== undefined) seen.push(this.#checks.seen(one.shows));
     if (one.file !== undefined) seen.push(await this.#fileWith(one.file.name, one.file.lines));
+    if (one.entries !== undefined) seen.push(await this.#logs.report(one.entries));
     if (one.spans !== undefined) seen.push(await this.#spans.report(one.spans));
     const text = normalise(seen.join('\n'), this.#names(sent.join('\n')));
     return one.spans === undefined ? text : nameIds(text, sent.join('\n'));
@@ -211,6 +220,7 @@ export class ConfigurationRun {
     for (const upstream of this.#tlsUpstreams.values()) await upstream.close();
     await this.#checks.close();
     await this.#spans.close();
+    await this.#logs.close();
     await rm(this.#directory, { recursive: true, force: true });
   }
 

@@ -83,6 +83,8 @@ export interface Case {
   readonly file?: { readonly name: string; readonly lines: number };
   /** Spans to wait for; all that came at the collector (`{{spans}}`) are shown, and ids are named by their order. */
   readonly spans?: number;
+  /** Entries to wait for at the access-log service (`{{logs}}`); all that came are shown. */
+  readonly entries?: number;
   /** Answers are compared without regard to their order: round robin begins with any host. */
   readonly anyOrder?: boolean;
   /** The proxy has to close although no response says so. */

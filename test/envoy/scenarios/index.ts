@@ -16,6 +16,7 @@ import { hedging } from './hedging.ts';
 import { http2 } from './http2.ts';
 import { http2Upstream } from './http2-upstream.ts';
 import { internalRedirects } from './internal-redirects.ts';
+import { logServices } from './log-services.ts';
 import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
 import { mirroring } from './mirroring.ts';
@@ -63,6 +64,7 @@ export const areas: readonly Area[] = [
   malformed,
   edge,
   paths,
+  logServices,
   logs,
   tracing,
   tunnels,

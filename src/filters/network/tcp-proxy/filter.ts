@@ -100,6 +100,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     this.proxy = proxy;
     this.connection = callbacks.connection;
     this.streamInfo = callbacks.streamInfo;
+    if (proxy.loggers.length > 0) this.streamInfo.streamId = proxy.deps.random.uuid();
     this.downstream = callbacks.info;
     this.metadataMatch = settings.metadataMatch;
     this.hash = hashOf(settings, callbacks);

@@ -1,9 +1,24 @@
 /** Tags that the configuration asks for. Source: envoy.type.tracing.v3.CustomTag. */
-import { compileFormat } from '../http/format/formatter.ts';
-import { FormatContext, type FormatEnvironment } from '../http/format/operator.ts';
-import type { StreamInfo } from '../http/stream-info.ts';
-import { wireText } from '../http/wire-text.ts';
-import type { CustomTagSettings } from './settings.ts';
+import { compileFormat } from './format/formatter.ts';
+import { FormatContext, type FormatEnvironment } from './format/operator.ts';
+import type { StreamInfo } from './stream-info.ts';
+import { wireText } from './wire-text.ts';
+
+/** A tag that the configuration asks for. Text is wire text (one char a byte); '' as default = the tag is left out. */
+export type CustomTagSettings =
+  | { readonly kind: 'literal'; readonly tag: string; readonly value: string }
+  | { readonly kind: 'environment'; readonly tag: string; readonly name: string; readonly defaultValue: string }
+  | { readonly kind: 'request_header'; readonly tag: string; readonly name: string; readonly defaultValue: string }
+  | {
+      readonly kind: 'metadata';
+      readonly tag: string;
+      readonly of: 'request' | 'route' | 'cluster' | 'host';
+      readonly key: string;
+      readonly path: readonly string[];
+      readonly defaultValue: string;
+    }
+  /** A format with %OPERATORS%. */
+  | { readonly kind: 'value'; readonly tag: string; readonly format: string };
 
 export interface CustomTag {
   readonly name: string;
@@ -22,7 +37,7 @@ export function buildCustomTag(settings: CustomTagSettings, env: FormatEnvironme
     }
     case 'request_header':
       // Of several lines Envoy takes the first.
-      return { name, value: (info) => info.requestHeaders?.lookup(settings.name) ?? settings.defaultValue };
+      return { name, value: (info) => firstLine(info, settings.name) ?? settings.defaultValue };
     case 'metadata':
       return { name, value: (info) => metadataText(metadataOf(info, settings.of)?.[settings.key], settings.path) ?? settings.defaultValue };
     case 'value': {
@@ -31,6 +46,11 @@ export function buildCustomTag(settings: CustomTagSettings, env: FormatEnvironme
       return { name, value: (info) => formatter.format((context ??= new FormatContext(info)).use(info)) };
     }
   }
+}
+
+function firstLine(info: StreamInfo, name: string): string | undefined {
+  const headers = info.requestHeaders;
+  return name.startsWith(':') ? headers?.lookup(name) : headers?.get(name);
 }
 
 function constant(name: string, value: string): CustomTag {
