@@ -81,7 +81,7 @@ export function compileFilter(pattern: string): ((text: string) => boolean) | st
 
 /** Envoy's library says "missing ): (" where this one says "error parsing regexp: missing closing ): `(`". */
 function describe(error: Error, pattern: string): string {
-  const text = error.message.replace('error parsing regexp: ', '').replace('missing closing )', 'missing )');
+  const text = error.message.replace('error parsing regexp: ', '').replace(/missing closing (?=[)\]])/, 'missing ');
   return text.replace(/`([^`]*)`$/, '$1') || pattern;
 }
 

@@ -33,6 +33,7 @@ import { rewriting } from './rewriting.ts';
 import { routeTrees } from './route-trees.ts';
 import { routing } from './routing.ts';
 import { sessions } from './sessions.ts';
+import { stats } from './stats.ts';
 import { subset } from './subset.ts';
 import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
@@ -74,6 +75,7 @@ export const areas: readonly Area[] = [
   tcp,
   upstreamLogs,
   admin,
+  stats,
   fault,
   buffering,
   browsers,

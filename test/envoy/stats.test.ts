@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { stats } from './scenarios/stats.ts';
+
+testArea(stats);
