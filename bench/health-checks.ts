@@ -95,6 +95,7 @@ async function own(): Promise<void> {
         },
       ],
       healthCheck: {
+        ...{ alpn: [], transportSocketCriteria: null },
         ...{ timeoutMs: 1000, intervalMs, initialJitterMs: intervalMs, intervalJitterMs: 0, intervalJitterPercent: 0 },
         ...{ noTrafficIntervalMs: intervalMs, noTrafficHealthyIntervalMs: intervalMs, unhealthyIntervalMs: intervalMs },
         ...{ unhealthyEdgeIntervalMs: intervalMs, healthyEdgeIntervalMs: intervalMs, unhealthyThreshold: 3, healthyThreshold: 2 },

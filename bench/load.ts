@@ -11,6 +11,8 @@ export interface LoadRequest {
   readonly bodyBytes: number;
   /** HTTP/2 on 4 connections with 16 streams each, by h2load. */
   readonly http2?: boolean;
+  /** With `http2`: unary gRPC calls with a message of 30 bytes. */
+  readonly grpc?: boolean;
   /** Over TLS; 'new' = a connection, and so a handshake, for each request. */
   readonly tls?: 'kept' | 'new';
 }
@@ -39,7 +41,7 @@ export function applyLoad(
   directory: string,
 ): Promise<LoadResult> {
   const url = `${request.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}${request.path}`;
-  if (request.http2 === true) return h2load(url, seconds, directory);
+  if (request.http2 === true) return h2load(url, request.grpc === true, seconds, directory);
   return generator === 'wrk' ? wrk(url, request, seconds, directory) : autocannon(url, request, seconds);
 }
 
@@ -90,10 +92,22 @@ async function autocannon(url: string, request: LoadRequest, seconds: number): P
   };
 }
 
-async function h2load(url: string, seconds: number, directory: string): Promise<LoadResult> {
+/** A protobuf message {1: "…"} behind gRPC's prefix: not compressed, length. */
+function grpcMessage(): Buffer {
+  const text = 'x'.repeat(28);
+  return Buffer.from(`\0\0\0\0${String.fromCharCode(text.length + 2)}\n${String.fromCharCode(text.length)}${text}`, 'latin1');
+}
+
+async function h2load(url: string, grpc: boolean, seconds: number, directory: string): Promise<LoadResult> {
+  const call: string[] = [];
+  if (grpc) {
+    const message = join(directory, 'grpc-message');
+    writeFileSync(message, grpcMessage());
+    call.push('-d', message, '-H', 'content-type: application/grpc', '-H', 'te: trailers');
+  }
   const log = join(directory, 'h2load.log');
   rmSync(log, { force: true });
-  const out = await run(findTool('h2load') as string, ['-c4', '-m16', `-D${seconds}`, `--log-file=${log}`, url], LOAD_CORE);
+  const out = await run(findTool('h2load') as string, ['-c4', '-m16', `-D${seconds}`, `--log-file=${log}`, ...call, url], LOAD_CORE);
   const counts = /(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/.exec(out)?.slice(1).map(Number);
   if (counts === undefined) throw new Error(`h2load printed no result:\n${out}`);
   const [requests = 0, failed = 0, errored = 0, timeouts = 0] = counts;

@@ -55,6 +55,13 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'h2-h1', title: 'GET, 100 bytes, HTTP/2 to HTTP/1', request: SMALL_HTTP2, variant: { ...HTTP, http2: 'downstream' }, bar: 0.95 },
   { name: 'h2-h2', title: 'GET, 100 bytes, HTTP/2 to HTTP/2', request: SMALL_HTTP2, variant: { ...HTTP, http2: 'both' }, bar: 1.1 },
   {
+    name: 'grpc',
+    title: 'unary gRPC, messages of 30 bytes, HTTP/2 to HTTP/2',
+    request: { path: '/bench.Echo/Unary', bodyBytes: 0, http2: true, grpc: true },
+    variant: { ...HTTP, http2: 'both' },
+    bar: 1.1,
+  },
+  {
     name: 'resilience',
     title: 'GET, 100 bytes, with outlier detection, health checks, fault at 0 %, local rate limit',
     request: { path: '/', bodyBytes: 0 },

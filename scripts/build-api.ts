@@ -57,6 +57,11 @@ const PATCHES: Readonly<Record<string, readonly [string, string]>> = {
   ],
   // Not needed any more, since max_heap_size_bytes_runtime may stand in its place.
   'envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap.proto': [' [(validate.rules).uint64 = {gt: 0}]', ''],
+  // Not needed any more, since trust_bundles may stand in its place.
+  'envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto': [
+    'repeated TrustDomain trust_domains = 1 [(validate.rules).repeated = {min_items: 1}];',
+    'repeated TrustDomain trust_domains = 1;',
+  ],
   // Since 1.34 it has the type that routes use.
   'envoy/extensions/filters/http/ratelimit/v3/rate_limit.proto': [
     'repeated RateLimitConfig rate_limits = 3;',

@@ -5,6 +5,7 @@ import { type Clock, Timer } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, StatsScope } from '../stats/scope.ts';
+import { NO_SECRETS, type SecretSource } from '../tls/secrets.ts';
 import { CLUSTER_CELLS, clusterBlockCells, hostCells } from './block.ts';
 import { type PackedCluster, unpackSettings } from './catalog.ts';
 import { ControlGauges } from './control-gauges.ts';
@@ -51,6 +52,8 @@ export interface ClusterControlDeps {
   publishHealth(cluster: string): void;
   /** Tells every worker. */
   publishTables?(tables: HashTables): void;
+  /** For checks over TLS. Absent: none have a name. */
+  readonly secrets?: SecretSource | undefined;
   /** What %OPERATORS% in headers of health checks read; null: there are no health checks. */
   readonly format?: FormatEnvironment;
   /** The file that health check events are written to. */
@@ -224,6 +227,15 @@ export class ClusterControl {
     return this.#ownHosts.size > 0;
   }
 
+  /** Hosts as discovery told them last; null = they are fixed, or only workers know them. */
+  discoveredHosts(name: string): HostUpdate | null {
+    return this.#discovered.get(name)?.book.current ?? null;
+  }
+
+  wasAddedViaApi(name: string): boolean {
+    return this.#viaApi.has(name);
+  }
+
   /** For `/clusters`, one cluster at a time. @param own the workers' snapshots */
   *views(own: readonly OwnHosts[]): Generator<ClusterView> {
     for (const name of [...this.#registry.catalog.names()].sort()) {
@@ -330,6 +342,7 @@ export class ClusterControl {
       format,
       cells: deps.slab.cells,
       scope: this.#scope(settings),
+      secrets: deps.secrets ?? NO_SECRETS,
       openEventLog: (path) => this.#deps.openEventLog!(path),
       onException: (error) => this.#deps.onException?.(error),
       onHealthChanged: () => this.#publishHealth(name),

@@ -160,11 +160,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
     this.perHostMaxConnections = settings.perHostMaxConnections;
     this.preconnectRatio = settings.preconnectRatio;
     this.http = settings.http;
-    this.newHttp1Codec = (connection, callbacks) => {
-      // Shown from the first connection on, as in Envoy.
-      this.#http1Stats ??= new Http1Stats(this.stats.scope);
-      return new Http1ClientConnection(connection, settings.http.http1, callbacks);
-    };
+    this.newHttp1Codec = (connection, callbacks) => new Http1ClientConnection(connection, settings.http.http1, callbacks);
     this.newHttp2Codec = (connection, callbacks) => {
       this.#http2Stats ??= new Http2Stats(this.stats.scope);
       return new Http2ClientConnection(connection, settings.http.http2!, callbacks, this.#http2Stats, deps.clock, deps.random);
@@ -243,8 +239,12 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
     return connecting;
   }
 
+  nameHttp1Stats(): void {
+    this.#http1Stats ??= new Http1Stats(this.stats.scope);
+  }
+
   connectHost(host: Host, listener: ConnectListener, names: ServerNames, alpn: readonly string[]): ConnectAttempt {
-    const tls = this.#transportSockets?.of(host) ?? null;
+    const tls = this.#transportSockets?.of(host.metadata) ?? null;
     if (tls === null) return this.#connect(host.address, this.#connectOptions, listener);
     const own = this.settings.forwardProxy !== null ? serverNameOf(host.hostname) : tls.settings.autoHostSni ? host.hostname : '';
     const named = names.sni === '' && own !== '' ? { ...names, sni: own } : names;

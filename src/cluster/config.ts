@@ -95,6 +95,7 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
     children: compileChildren(message, at),
     forwardProxy: compileForwardProxy(message, at),
     metadata: compileMetadata(message.metadata),
+    requestPolicies: null,
     tls: forwardProxyTls(
       message,
       message.transportSocket === undefined ? null : compileTransportSocket(message.transportSocket, secrets, at.field('transport_socket')),

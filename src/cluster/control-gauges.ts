@@ -11,6 +11,7 @@ import { EndpointStats } from './endpoint-stats.ts';
 import { countEndpoints, type HostUpdate } from './host-update.ts';
 import type { ClusterSettings, LocalitySettings } from './settings.ts';
 import { currentHosts } from './status.ts';
+import { matchStatisticOf } from './transport-sockets.ts';
 import { nameUnmoved } from './unmoved-stats.ts';
 
 /** Envoy's names, in its order: resource, `<…>_open`, `remaining_<…>`. */
@@ -47,6 +48,8 @@ export class ControlGauges {
   readonly #excluded: Gauge;
   readonly #maxWeight: Gauge;
   readonly #matches: Counter;
+  /** Slots of the hosts whose transport socket has been looked up; null where there is one for all. */
+  readonly #matched: Set<number> | null;
   readonly #endpoints: EndpointStats | null;
   readonly membershipChange: Counter;
   #hostsMade = 0;
@@ -71,6 +74,8 @@ export class ControlGauges {
     scope.gauge('warming_state').set(0);
     // Envoy looks up the transport socket of each host that it makes.
     this.#matches = scope.counter('default.total_match_count');
+    this.#matched = settings.transportSocketMatches.length === 0 ? null : new Set();
+    for (const { name } of settings.transportSocketMatches) scope.counter(name + '.total_match_count');
     this.membershipChange = scope.counter('membership_change');
     // A change is one of a priority's hosts.
     if (settings.type === 'STATIC') this.membershipChange.add(new Set(settings.localities.filter(hasEndpoints).map(priorityOf)).size);
@@ -82,14 +87,16 @@ export class ControlGauges {
     const used = this.#slab.find(this.#id) >= 0;
     if (!used && !evenUnused) return;
     this.#named = true;
-    nameUnmoved(this.#scope, used, this.#settings.outlier !== null);
+    const { outlier, tls, transportSocketMatches } = this.#settings;
+    nameUnmoved(this.#scope, used, outlier !== null, tls !== null || transportSocketMatches.some((match) => match.tls !== null));
   }
 
   /** @param update hosts of a dynamic cluster, null for fixed ones @param hostsMade so far */
   refresh(update: HostUpdate | null, hostsMade: number): void {
-    this.#matches.add(hostsMade - this.#hostsMade);
-    this.#hostsMade = hostsMade;
     const hosts = update ?? currentHosts(this.#settings, this.#id, this.#slab);
+    if (this.#matched === null) this.#matches.add(hostsMade - this.#hostsMade);
+    else if (hostsMade !== this.#hostsMade) this.#countMatches(hosts, this.#matched);
+    this.#hostsMade = hostsMade;
     this.#refreshMembership(hosts);
     this.#endpoints?.refresh(hosts);
     for (const gauges of this.#breakers()) {
@@ -118,6 +125,17 @@ export class ControlGauges {
     this.#ownHosts = hosts;
     this.#total.set(hosts);
     this.#healthy.set(hosts);
+  }
+
+  #countMatches({ priorities }: HostUpdate, matched: Set<number>): void {
+    const before = new Set(matched);
+    matched.clear();
+    for (const { hosts } of priorities) {
+      for (const { slot, metadata } of hosts) {
+        matched.add(slot);
+        if (slot < 0 || !before.has(slot)) this.#scope.counter(matchStatisticOf(this.#settings, metadata)).inc();
+      }
+    }
   }
 
   #refreshMembership(update: HostUpdate): void {

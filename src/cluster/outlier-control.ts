@@ -1,6 +1,6 @@
 /** Outlier detection of all clusters on the control thread. A cluster's detector is made when a worker first uses the cluster. */
 
-import { type DetectorDeps, OutlierDetector } from '../resilience/outlier/detector.ts';
+import { type DetectorDeps, type EjectionView, OutlierDetector } from '../resilience/outlier/detector.ts';
 import type { Detection } from '../resilience/outlier/monitor-cells.ts';
 import { Origin } from '../resilience/outlier/monitor-cells.ts';
 import { OutlierStats } from '../resilience/outlier/outlier-stats.ts';
@@ -19,6 +19,8 @@ export interface OutlierView {
   readonly localOriginSuccessRateAverage: number;
   readonly localOriginSuccessRateEjectionThreshold: number;
   hostRate(slot: number, origin: Origin): number;
+  /** null = not ejected. */
+  ejection(slot: number): EjectionView | null;
 }
 
 const NOTHING_YET: OutlierView = {
@@ -27,6 +29,7 @@ const NOTHING_YET: OutlierView = {
   localOriginSuccessRateAverage: -1,
   localOriginSuccessRateEjectionThreshold: -1,
   hostRate: () => -1,
+  ejection: () => null,
 };
 
 interface Watched {
@@ -88,6 +91,7 @@ export class OutlierControl {
       localOriginSuccessRateAverage: local.average,
       localOriginSuccessRateEjectionThreshold: local.threshold,
       hostRate: (slot, origin) => detector.successRate(slot, origin),
+      ejection: (slot) => detector.ejection(slot),
     };
   }
 }

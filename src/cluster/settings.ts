@@ -203,6 +203,8 @@ export interface ClusterSettings extends AssignmentPolicy {
   /** Of a FORWARD_PROXY; null. */
   readonly forwardProxy: ForwardProxySettings | null;
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** What holds for requests instead of what their route says (ClusterPolicySettings of src/route); null = nothing. */
+  readonly requestPolicies: object | null;
   /** null = plain text. */
   readonly tls: UpstreamTlsSettings | null;
   /** The first that an endpoint's metadata matches stands for `tls`. */
@@ -310,6 +312,7 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   children: [],
   forwardProxy: null,
   metadata: null,
+  requestPolicies: null,
   tls: null,
   transportSocketMatches: [],
 });

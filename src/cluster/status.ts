@@ -32,7 +32,7 @@ export interface ClusterView {
   readonly observabilityName: string;
   readonly edsServiceName: string;
   readonly addedViaApi: boolean;
-  readonly outlier: Omit<OutlierView, 'hostRate'> | null;
+  readonly outlier: Omit<OutlierView, 'hostRate' | 'ejection'> | null;
   readonly defaultPriority: ThresholdSettings;
   readonly highPriority: ThresholdSettings;
   readonly hosts: Iterable<HostView>;

@@ -21,14 +21,28 @@ export class TransportSockets {
     this.#matches = settings.transportSocketMatches.map(({ match, tls }) => ({ match, tls: make(tls) }));
   }
 
-  /** null = plain text. */
-  of(host: Host): UpstreamTls | null {
-    if (this.#matches.length > 0) {
-      const metadata = (host.metadata?.[METADATA] ?? NOTHING) as Readonly<Record<string, unknown>>;
-      for (const { match, tls } of this.#matches) if (containsAll(metadata, match)) return tls;
-    }
+  /** @param metadata of the endpoint @returns null = plain text */
+  of(metadata: Host['metadata']): UpstreamTls | null {
+    if (this.#matches.length === 0) return this.#default;
+    return this.matching((metadata?.[METADATA] ?? NOTHING) as Readonly<Record<string, unknown>>);
+  }
+
+  /** @param criteria stand for the endpoint's `envoy.transport_socket_match` */
+  matching(criteria: Readonly<Record<string, unknown>>): UpstreamTls | null {
+    for (const { match, tls } of this.#matches) if (containsAll(criteria, match)) return tls;
     return this.#default;
   }
+}
+
+/** Statistic that counts the hosts of that metadata, as Envoy names it. @param criteria `envoy.transport_socket_match` of an endpoint */
+export function matchStatistic(settings: ClusterSettings, criteria: unknown): string {
+  const found = settings.transportSocketMatches.find(({ match }) => containsAll((criteria ?? NOTHING) as Record<string, unknown>, match));
+  return (found?.name ?? 'default') + '.total_match_count';
+}
+
+/** The same for an endpoint's metadata. */
+export function matchStatisticOf(settings: ClusterSettings, metadata: Host['metadata']): string {
+  return matchStatistic(settings, metadata?.[METADATA]);
 }
 
 const NOTHING: Readonly<Record<string, unknown>> = {};

@@ -2,6 +2,7 @@
 
 import { OutlierStats } from '../resilience/outlier/outlier-stats.ts';
 import type { StatsScope } from '../stats/scope.ts';
+import { TlsStats } from '../tls/stats.ts';
 import { ClusterStats } from './cluster-stats.ts';
 
 const COUNTERS: readonly string[] = [
@@ -21,8 +22,9 @@ const COUNTERS: readonly string[] = [
 ];
 const GAUGES: readonly string[] = ['lb_subsets_active', 'upstream_cx_rx_bytes_buffered', 'upstream_cx_tx_bytes_buffered', 'version'];
 
-/** @param used workers have made the names that they move themselves */
-export function nameUnmoved(scope: StatsScope, used: boolean, outlierDetection: boolean): void {
+/** @param used workers have made the names that they move themselves @param tls the cluster, or a part of it, speaks TLS */
+export function nameUnmoved(scope: StatsScope, used: boolean, outlierDetection: boolean, tls: boolean): void {
+  if (tls) new TlsStats(scope);
   if (outlierDetection) new OutlierStats(scope);
   for (const name of COUNTERS) scope.counter(name);
   for (const name of GAUGES) scope.gauge(name);

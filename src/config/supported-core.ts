@@ -337,9 +337,11 @@ envoy.config.endpoint.v3.Endpoint.HealthCheckConfig
 envoy.config.core.v3.HealthCheck
   + timeout interval initial_jitter interval_jitter interval_jitter_percent unhealthy_threshold healthy_threshold reuse_connection
   + http_health_check tcp_health_check grpc_health_check custom_health_check no_traffic_interval no_traffic_healthy_interval
-  + unhealthy_interval unhealthy_edge_interval healthy_edge_interval event_log_path event_logger always_log_health_check_failures
+  + tls_options transport_socket_match_criteria unhealthy_interval unhealthy_edge_interval healthy_edge_interval event_log_path event_logger always_log_health_check_failures
   + always_log_health_check_success
   ~ alt_port event_service
+envoy.config.core.v3.HealthCheck.TlsOptions
+  + *
 envoy.config.core.v3.HealthCheck.HttpHealthCheck
   + host path send receive response_buffer_size request_headers_to_add request_headers_to_remove expected_statuses retriable_statuses
   + codec_client_type service_name_matcher method

@@ -127,7 +127,12 @@ envoy.config.rbac.v3.Permission
 envoy.config.rbac.v3.Permission.Set
   + *
 envoy.config.rbac.v3.Principal
-  + and_ids or_ids any source_ip direct_remote_ip remote_ip header url_path metadata filter_state not_id sourced_metadata
+  + and_ids or_ids any authenticated source_ip direct_remote_ip remote_ip header url_path metadata filter_state not_id sourced_metadata
+  + custom
+envoy.config.rbac.v3.Principal.Authenticated
+  + *
+envoy.extensions.rbac.principals.mtls_authenticated.v3.Config
+  + *
 envoy.config.rbac.v3.Principal.Set
   + *
 envoy.config.rbac.v3.SourcedMetadata
@@ -292,20 +297,22 @@ envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectio
   + *
 envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
   + common_tls_context require_client_certificate require_sni session_ticket_keys disable_stateless_session_resumption
-  + disable_stateful_session_resumption session_timeout
+  + disable_stateful_session_resumption session_timeout ocsp_staple_policy
   ~ full_scan_certs_on_sni_mismatch prefer_client_ciphers
 envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
   + common_tls_context sni max_session_keys auto_host_sni auto_sni_san_validation
   ~ allow_renegotiation enforce_rsa_key_usage
 envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
   + tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config
-  + combined_validation_context alpn_protocols
+  + combined_validation_context alpn_protocols key_log
+envoy.extensions.transport_sockets.tls.v3.TlsKeyLog
+  + *
 envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext
   + default_validation_context validation_context_sds_secret_config
 envoy.extensions.transport_sockets.tls.v3.TlsParameters
   + tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms
 envoy.extensions.transport_sockets.tls.v3.TlsCertificate
-  + certificate_chain private_key pkcs12 password watched_directory
+  + certificate_chain private_key pkcs12 password watched_directory ocsp_staple
 envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
   + *
 envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig
@@ -320,7 +327,7 @@ envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
 envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts
   + *
 envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig
-  + trust_domains
+  + trust_domains trust_bundles
 envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain
   + name trust_bundle
 envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
@@ -328,7 +335,7 @@ envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-  + outlier_detection
+  + outlier_detection retry_policy hash_policy request_mirror_policies
   + common_http_protocol_options upstream_http_protocol_options explicit_http_config use_downstream_protocol_config
   + auto_config
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig

@@ -16,6 +16,7 @@ import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import type { RequestTracing } from '../tracing/request-tracing.ts';
 import type { TracingSettings } from '../tracing/settings.ts';
+import type { RequestWatch } from './request-watch.ts';
 
 /** What a filter wants done after it has seen a piece of the message. */
 export const Status = {
@@ -159,6 +160,8 @@ export interface FilterDeps {
   readonly shared: SharedBlocks;
   /** Absent: never failed. */
   readonly serverHealth?: ServerHealth;
+  /** Absent or null: nobody wants to know of requests that have ended. */
+  readonly watch?: RequestWatch | null;
   /** Absent: nothing can be traced. @param scope `http.<stat_prefix>.` @param packs the request id carries the decision */
   newRequestTracing?(settings: TracingSettings, scope: StatsScope, packs: boolean): RequestTracing;
   /** For filters that write logs of their own. @param settings as compiled from one AccessLog message */

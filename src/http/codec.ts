@@ -32,6 +32,8 @@ export interface RequestDecoder extends StreamEvents {
   onRequestTrailers(trailers: HeaderMap): void;
   /** The peer reset the stream or the connection went away. `details` e.g. "http1.codec_error", '' if there is nothing to add. */
   onRequestReset(reason: ResetReason, details: string): void;
+  /** HTTP/2: with which reason the rest of a request is refused that has been answered already. Default: LocalReset. */
+  unwantedReason?(): ResetReason;
   /** The response has left completely (HTTP/1: handed to the socket) or been given up; the codec has let go of the stream. */
   onCodecStreamDone?(): void;
 }

@@ -344,7 +344,7 @@ export class TcpListener implements ConnectionOwner {
   #makeTls(settings: DownstreamTlsSettings | null): DownstreamTls | null {
     if (settings === null) return null;
     this.#tlsStats ??= new TlsStats(this.scope);
-    return new DownstreamTls(settings, this.#tlsStats, this.#deps.ticketKey, this.#deps.secrets);
+    return new DownstreamTls(settings, this.#tlsStats, this.#deps.ticketKey, this.#deps.secrets, this.clock);
   }
 }
 

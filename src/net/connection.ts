@@ -5,8 +5,9 @@
  */
 import type { Socket } from 'node:net';
 import type { Address } from './address.ts';
-import { borrowForWrite, isReader, keepChunk, ReadBuffer, readInto, writeChunk } from './read-buffers.ts';
+import { borrowForWrite, isReader, isShared, keepChunk, ReadBuffer, readInto, writeChunk } from './read-buffers.ts';
 import type { TlsInfo } from './tls-info.ts';
+import { joinInSlab, leaveSlab, reuseSlab, SLAB_SIZE } from './write-slab.ts';
 
 export { keepChunk };
 
@@ -47,6 +48,8 @@ export interface OutputSource {
 
 /** Up to this many bytes a chunk is joined with the pending text into a single string write: libuv sends such a string without allocating. */
 const JOIN_LIMIT = 15_000;
+/** From this many bytes on a copy in the slab costs less than text: a string of that size fills the young generation. */
+const SLAB_MINIMUM = 2048;
 
 let nextConnectionId = 1;
 let dispatchDepth = 0;
@@ -72,6 +75,7 @@ export function flushConnections(): void {
     for (let i = 0; i < batch.length; i++) batch[i]!.flush();
     batch.length = 0;
   }
+  reuseSlab();
 }
 
 /** The connection of a socket, so that all sockets share five listener functions instead of five closures each. */
@@ -231,10 +235,18 @@ export class Connection {
   write(chunk: Buffer): void {
     if (this.writeEnded || chunk.length === 0) return;
     this.bytesSent += chunk.length;
-    if (this.#pendingBuffers === null && this.#pendingText.length + chunk.length <= JOIN_LIMIT) {
-      this.#pendingText += chunk.latin1Slice(0, chunk.length);
+    if (this.#pendingBuffers === null) {
+      const length = this.#pendingText.length + chunk.length;
+      // Not where bytes wait for the peer already: those that follow them would hold a slab. Nor with TLS, which takes its input later.
+      if (chunk.length >= SLAB_MINIMUM && length <= SLAB_SIZE && isShared(chunk) && this.tls === null && this.socket.writableLength === 0) {
+        this.#pendingBuffers = [joinInSlab(this.#pendingText, chunk)];
+        this.#pendingText = '';
+      } else if (length <= JOIN_LIMIT) {
+        this.#pendingText += chunk.latin1Slice(0, chunk.length);
+      } else {
+        this.#pendingBuffers = [borrowForWrite(chunk)];
+      }
     } else {
-      this.#pendingBuffers ??= [];
       this.#pendingBuffers.push(borrowForWrite(chunk));
     }
     if (!this.#queued) this.#enqueue();
@@ -263,6 +275,7 @@ export class Connection {
       if (text !== '') this.socket.write(text, 'latin1');
       for (let i = 0; i < buffers.length; i++) accepted = writeChunk(this.socket, buffers[i]!);
       if (batch) this.socket.uncork();
+      if (this.socket.writableLength > 0) leaveSlab(buffers[0]!);
     }
     if (!accepted && !this.#aboveHigh && !this.closing && this.socket.writableLength > this.#bufferLimit) {
       this.#aboveHigh = true;

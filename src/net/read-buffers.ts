@@ -147,6 +147,11 @@ export function keepChunk(chunk: Buffer): Buffer {
   return chunk;
 }
 
+/** The chunk will be overwritten by the next read of any connection. */
+export function isShared(chunk: Buffer): boolean {
+  return chunk.buffer === shared.buffer;
+}
+
 /** A chunk that will be written before this turn ends: a copy only if it lies in the shared buffer. */
 export function borrowForWrite(chunk: Buffer): Buffer {
   return chunk.buffer === shared.buffer ? Buffer.from(chunk) : chunk;

@@ -4,7 +4,7 @@
  *
  * Units: times ending in `Ms` are milliseconds (`wallMs` since the epoch), rates are per second over the last second, shares are 0 to 1,
  * `null` is "not known" (for example a percentile of no requests). Ids are whole numbers, unique over listeners, routes, clusters, hosts
- * and edges together, never given out again while the process lives; another process (another `instance`) begins anew.
+ * and edges together; an id that was removed comes back for the same thing alone. Another process (another `instance`) begins anew.
  *
  * `/api/v1/page/events` (text/event-stream): first one event `snapshot` (PageSnapshot), then each second one event `tick` (PageTick).
  * A viewer that reads too slowly misses ticks and gets a `snapshot` again; after a reconnect the first event is a `snapshot`, too.
@@ -27,7 +27,10 @@ export interface PageSnapshot {
   readonly tick: PageTick;
 }
 
-/** One second. What is not listed among the figures stands still: all its rates and gauges are 0. */
+/**
+ * One second. What is not listed among the figures stands still: all its rates and gauges are 0, its percentiles null; of a cluster also:
+ * all its hosts are healthy.
+ */
 export interface PageTick {
   /** Counts ticks; a gap means that some were missed. */
   readonly seq: number;
@@ -225,7 +228,7 @@ export interface EdgeFigures extends RequestFigures {
 
 export interface ClusterFigures {
   readonly id: number;
-  /** Requests sent upstream a second, retries included. */
+  /** Requests sent upstream a second, retries included; at least those answered in its place. */
   readonly rps: number;
   /** Share of answers that clients got with status 5xx or a gRPC status other than 0. */
   readonly errors: number;

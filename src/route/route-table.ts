@@ -46,7 +46,14 @@ export class MatchingRouteTable implements RouteTable {
     const prefixes = new Map<string, MatchingVirtualHost>();
     let fallback: MatchingVirtualHost | null = null;
     this.virtualHosts = settings.virtualHosts.map((host) => {
-      const virtualHost = new MatchingVirtualHost(host, configLevel, settings.mostSpecificHeaderMutationsWins, deps, formatContext);
+      const virtualHost = new MatchingVirtualHost(
+        host,
+        settings.name,
+        configLevel,
+        settings.mostSpecificHeaderMutationsWins,
+        deps,
+        formatContext,
+      );
       for (const domain of host.domains) {
         if (domain === '*') fallback = virtualHost;
         else if (domain.startsWith('*')) suffixes.set(domain.slice(1), virtualHost);

@@ -36,6 +36,7 @@ interface Candidate {
 
 export class MatchingVirtualHost implements VirtualHost {
   readonly name: string;
+  readonly routeConfiguration: string;
   readonly includeRequestAttemptCount: boolean;
   readonly includeAttemptCountInResponse: boolean;
   readonly includeIsTimeoutRetryHeader: boolean;
@@ -50,6 +51,7 @@ export class MatchingVirtualHost implements VirtualHost {
 
   constructor(
     settings: VirtualHostSettings,
+    routeConfiguration: string,
     configLevel: PreparedLevel,
     mostSpecificWins: boolean,
     deps: RouteDeps,
@@ -58,6 +60,7 @@ export class MatchingVirtualHost implements VirtualHost {
     this.settings = settings;
     this.rateLimits = settings.rateLimits;
     this.name = settings.name;
+    this.routeConfiguration = routeConfiguration;
     this.includeRequestAttemptCount = settings.includeRequestAttemptCount;
     this.includeAttemptCountInResponse = settings.includeAttemptCountInResponse;
     this.includeIsTimeoutRetryHeader = settings.includeIsTimeoutRetryHeader;
@@ -127,6 +130,11 @@ export class MatchingVirtualHost implements VirtualHost {
   /** What the request lacks for route `index`; empty if that route matches it. */
   mismatches(index: number, headers: RequestHeaders, info: StreamInfo, random: number, path: string): readonly string[] {
     return this.#candidates[index]!.matcher.mismatches(headers, info, random, path);
+  }
+
+  /** Of one of its routes, or of a weighted entry of one; -1 = it is none. Not for the request path. */
+  indexOf(route: Route): number {
+    return this.#candidates.findIndex(({ routes }) => routes.includes(route as RouteEntry));
   }
 
   describeRoute(index: number): string {

@@ -19,6 +19,8 @@ export const Overload = {
   FilterCheck: 8,
   CreateCodec: 9,
   NewUpstreamConnection: 10,
+  Http2GoAway: 11,
+  Http2GoAwayAndClose: 12,
 } as const;
 export type Overload = (typeof Overload)[keyof typeof Overload];
 

@@ -52,10 +52,8 @@ export class ServerAdmin implements AdminDeps {
     return this.#allowed.length === 0 || this.#allowed.some((matcher) => matcher.matches(path));
   }
 
-  /** Gauges that hold for all workers together are read from shared memory at this moment. */
   get stats() {
-    this.#server.clusters?.refreshGauges(this.#server.ownHosts);
-    this.#server.certificates?.refresh(this.clock.wallMs());
+    this.#server.refreshStats();
     return this.#server.stats;
   }
 

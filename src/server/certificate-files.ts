@@ -4,6 +4,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { fs } from '../runtime/node-module.ts';
 import { checkKey } from '../tls/context.ts';
 import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
+import { ofTrustDomains, parseTrustBundles } from '../tls/spiffe-bundle.ts';
 import { WatchedFile } from './watched-file.ts';
 
 export class CertificateFiles {
@@ -42,11 +43,17 @@ export class CertificateFiles {
     const { name, certificate, validation } = secret;
     return {
       name,
-      certificate: certificate && { ...certificate, chain: text(paths.chain, certificate.chain), key: text(paths.key, certificate.key) },
+      certificate: certificate && {
+        ...certificate,
+        chain: text(paths.chain, certificate.chain),
+        key: text(paths.key, certificate.key),
+        ocspStaple: paths.ocspStaple === '' ? certificate.ocspStaple : fs.readFileSync(paths.ocspStaple, 'base64'),
+      },
       validation: validation && {
         ...validation,
         trustedCa: text(paths.trustedCa, validation.trustedCa),
         crl: text(paths.crl, validation.crl),
+        ...(paths.trustBundles === '' ? {} : ofTrustDomains(parseTrustBundles(fs.readFileSync(paths.trustBundles, 'utf8')))),
       },
     };
   }

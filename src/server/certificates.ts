@@ -4,6 +4,7 @@ import type { ClusterCatalog } from '../cluster/catalog.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import type { Certificate } from '../tls/certificate.ts';
 import { leafOf } from '../tls/context.ts';
+import { type OcspResponse, parseOcspResponse } from '../tls/ocsp.ts';
 import { resolveSecrets } from '../tls/secrets.ts';
 import type { CommonTlsSettings } from '../tls/settings.ts';
 import type { LiveResources } from './live-resources.ts';
@@ -20,6 +21,7 @@ export interface CertificateSources {
 interface Shown {
   readonly path: string;
   readonly certificate: Certificate;
+  readonly ocsp: OcspResponse | null;
 }
 interface Context {
   readonly authority: Shown | null;
@@ -53,7 +55,16 @@ export class CertificateOverview {
     for (const { authority, chain } of this.#contexts) {
       for (const shown of authority === null ? chain : [authority, ...chain]) days = Math.min(days, daysLeft(shown.certificate, nowMs));
     }
-    this.#sources.root.gauge('server.days_until_first_cert_expiring').set(days);
+    const { root } = this.#sources;
+    root.gauge('server.days_until_first_cert_expiring').set(days);
+    root.gauge('server.seconds_until_first_ocsp_response_expiring').set(this.#secondsOfFirstStaple(nowMs));
+  }
+
+  /** 0 = it has expired, or there is none. */
+  #secondsOfFirstStaple(nowMs: number): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const { chain } of this.#contexts) for (const { ocsp } of chain) if (ocsp !== null) first = Math.min(first, ocsp.nextUpdateMs);
+    return first === Number.POSITIVE_INFINITY ? 0 : Math.max(0, Math.floor((first - nowMs) / 1000));
   }
 
   /** envoy.admin.v3.Certificates' `certificates`. @param nowMs Clock.wallMs() */
@@ -112,18 +123,18 @@ export class CertificateOverview {
 
 function contextOf(common: CommonTlsSettings, scope: StatsScope, read: (pem: string) => Certificate | null): Context {
   const chain: Shown[] = [];
-  for (const { chain: pem, path, name } of common.certificates) {
+  for (const { chain: pem, path, name, ocspStaple } of common.certificates) {
     // Node does not take PKCS #12 apart.
     const certificate = pem === '' ? null : read(pem);
     if (certificate === null) continue;
-    chain.push({ path, certificate });
+    chain.push({ path, certificate, ocsp: ocspStaple === '' ? null : parseOcspResponse(Buffer.from(ocspStaple, 'base64')) });
     setExpiration(scope, name === '' ? `unnamed_cert_${UNNAMED}` : name, certificate);
   }
   const { validation } = common;
   const authority = validation === null || validation.trustedCa === '' ? null : read(validation.trustedCa);
   if (authority === null) return { authority: null, chain };
   setExpiration(scope, validation!.name === '' ? `unnamed_ca_cert_${UNNAMED}` : validation!.name, authority);
-  return { authority: { path: validation!.path, certificate: authority }, chain };
+  return { authority: { path: validation!.path, certificate: authority, ocsp: null }, chain };
 }
 
 function setExpiration(scope: StatsScope, name: string, certificate: Certificate): void {
@@ -135,7 +146,7 @@ function daysLeft(certificate: Certificate, nowMs: number): number {
   return Math.max(0, Math.floor((certificate.validToMs - nowMs) / DAY_MS));
 }
 
-function details({ path, certificate }: Shown, nowMs: number): JsonObject {
+function details({ path, certificate, ocsp }: Shown, nowMs: number): JsonObject {
   return {
     path,
     serial_number: certificate.serial,
@@ -147,6 +158,7 @@ function details({ path, certificate }: Shown, nowMs: number): JsonObject {
     days_until_expiration: String(daysLeft(certificate, nowMs)),
     valid_from: timestamp(certificate.validFromMs),
     expiration_time: timestamp(certificate.validToMs),
+    ...(ocsp === null ? {} : { ocsp_details: { valid_from: timestamp(ocsp.thisUpdateMs), expiration: timestamp(ocsp.nextUpdateMs) } }),
   };
 }
 

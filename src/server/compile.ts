@@ -26,6 +26,7 @@ import type { HcmCompilers } from '../filters/network/http-connection-manager/co
 import { compileStringMatcher, durationMs } from '../http/config.ts';
 import { compileListenAddress, compileListener } from '../listener/config.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
+import { compileClusterPolicies } from '../route/cluster-policies/config.ts';
 import { compileRouteConfiguration, type RouteCompileDeps } from '../route/config.ts';
 import { compileScopedRoutes } from '../route/scoped/config.ts';
 import type { ScopedRoutesSettings } from '../route/scoped/scoped-routes.ts';
@@ -212,7 +213,8 @@ export class Compiler implements NetworkCompilers {
       const source = fileSource(eds.edsConfig, at.field('eds_cluster_config').field('eds_config'));
       if (source !== null) this.#dynamic.eds[eds.serviceName === '' ? message.name : eds.serviceName] = source;
     }
-    return compileCluster(message, at, this.#secrets);
+    const requestPolicies = compileClusterPolicies(message, at);
+    return { ...compileCluster(message, at, this.#secrets), requestPolicies };
   }
 
   listener(message: Listener, at: CompileContext): ListenerSettings | null {

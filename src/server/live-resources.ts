@@ -43,7 +43,7 @@ export class LiveResources {
   readonly #listeners = new Map<string, { readonly origin: Origin; readonly text: string }>();
   readonly #routeTables = new Map<string, { readonly text: string; readonly settings: RouteTableSettings }>();
   readonly #secrets = new Map<string, SecretSettings>();
-  /** Counts changes of listeners, clusters and secrets. */
+  /** Counts changes of listeners, clusters, route tables and secrets. */
   version = 0;
   /** Last endpoints by EDS service name. */
   readonly #endpoints = new Map<string, EndpointsSettings>();
@@ -183,6 +183,11 @@ export class LiveResources {
     for (const { text } of this.#listeners.values()) yield JSON.parse(text) as ListenerSettings;
   }
 
+  /** Of a route configuration that listeners name; null = it has not come yet. */
+  routeTable(name: string): RouteTableSettings | null {
+    return this.#routeTables.get(name)?.settings ?? null;
+  }
+
   async setSecret(secret: SecretSettings): Promise<void> {
     this.version++;
     this.#secrets.set(secret.name, secret);
@@ -194,6 +199,7 @@ export class LiveResources {
     const text = JSON.stringify(settings);
     if (this.#routeTables.get(settings.name)?.text === text) return;
     this.#routeTables.set(settings.name, { text, settings });
+    this.version++;
     await this.#workers.tell({ kind: 'set-route-table', name: settings.name, settings });
     this.#logger.debug('route table set', { name: settings.name });
   }

@@ -121,6 +121,9 @@ export type WorkerCall =
   | { readonly kind: 'call-cluster'; readonly call: ClusterCall }
   /** Answered with false if more than the connection may hold was waiting. */
   | { readonly kind: 'write-cluster'; readonly cluster: string; readonly text: string }
+  /** `counting`: every request is counted for the live page, `anew`: by other names than before; `slowMs`: slower requests are noted. */
+  | { readonly kind: 'watch-requests'; readonly counting: boolean; readonly anew: boolean; readonly slowMs: number }
+  | { readonly kind: 'page-sample' }
   | { readonly kind: 'connection-count' }
   | { readonly kind: 'leaving-count' }
   | { readonly kind: 'shutdown' };

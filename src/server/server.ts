@@ -10,6 +10,7 @@ import { ClusterRegistry } from '../cluster/registry.ts';
 import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerStatus } from '../listener/listener-manager.ts';
 import { ipAddress, pipeAddress } from '../net/address.ts';
+import { pageEndpoints } from '../page/endpoints.ts';
 import { type Clock, Timer } from '../runtime/clock.ts';
 import { environmentVariable } from '../runtime/environment.ts';
 import { LOG_COMPONENTS } from '../runtime/log-components.ts';
@@ -34,6 +35,7 @@ import type { WorkerCall, WorkerNews } from './messages.ts';
 import { configRequest, type ServerOptions } from './options.ts';
 import type { OverloadManager } from './overload/overload-manager.ts';
 import { startOverloadManager, workerOverload } from './overload/start.ts';
+import { ServerPage } from './page-source.ts';
 import { Reload } from './reload.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
 import { RuntimeWatch } from './runtime-watch.ts';
@@ -81,6 +83,7 @@ export class Server {
   #reload: Reload | null = null;
   #bootstrapFile: WatchedFile | null = null;
   #admin: AdminServer | null = null;
+  #page: ServerPage | null = null;
   #adminLogs: AdminAccessLogs | null = null;
   readonly #eventLogs: EventLogs;
   #termination: Termination | null = null;
@@ -148,6 +151,7 @@ export class Server {
     this.#runtimeValues.replace(this.runtime.values());
     const outlierLog = compiled.outlierEventLogPath === '' ? null : this.#eventLogs.open(compiled.outlierEventLogPath);
     this.workers.onNews = (news) => this.#onNews(news);
+    let holder: LiveResources | null = null;
     this.clusters = new ClusterControl(this.#registry, {
       clock: this.clock,
       random: this.#random,
@@ -159,6 +163,12 @@ export class Server {
       publish: (update) => {
         for (const message of this.#hostTeller.messages(update))
           this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update: message }));
+      },
+      secrets: {
+        get version() {
+          return holder?.version ?? 0;
+        },
+        get: (name) => holder?.secrets.get(name) ?? null,
       },
       format: { clock: this.clock, random: this.#random, hostname: hostname(), variable: environmentVariable },
       openEventLog: (path) => this.#eventLogs.open(path),
@@ -180,6 +190,7 @@ export class Server {
       this.stats.local.root,
       this.#loggers.component('config'),
     );
+    holder = resources;
     this.certificates = new CertificateOverview({
       resources,
       catalog: this.#registry.catalog,
@@ -189,6 +200,10 @@ export class Server {
     resources.onListeners = async () => {
       this.listenerStatus = await this.workers.listenerStatus();
     };
+    this.#page = new ServerPage(this, {
+      ...{ resources, catalog: this.#registry.catalog, runtime: this.#runtimeValues },
+      drainState: () => [this.#healthCheckFailed, this.#draining],
+    });
     this.workers.resources = () => resources.replay();
     this.workers.processState = () => this.#processState();
     this.#subscriptions = new FileSubscriptions({
@@ -252,6 +267,7 @@ export class Server {
     this.state = 'LIVE';
     if (compiled.statsSinks.length > 0) await this.#startSinks(compiled);
     this.#serverStats.start(compiled);
+    if (compiled.admin !== null) void this.#page.live();
     this.logger.info('ready', {
       listeners: this.listenerStatus.map((l) => `${l.name} ${l.addresses.join(' ')}`),
       startMs: Math.round(this.clock.nowMs() - this.startedMs),
@@ -278,6 +294,12 @@ export class Server {
       // A worker is being replaced: the last answer stands.
     }
     this.clusters.refreshGauges(this.ownHosts);
+  }
+
+  /** Gauges that hold for all workers together are read from shared memory at this moment. */
+  refreshStats(): void {
+    this.clusters?.refreshGauges(this.ownHosts);
+    this.certificates?.refresh(this.clock.wallMs());
   }
 
   // ── what the admin interface and signals ask for ──
@@ -374,6 +396,7 @@ export class Server {
     this.#reload?.stop();
     this.#bootstrapFile?.close();
     this.#compiler.close();
+    this.#page?.close();
     await this.workers.stop();
     await this.#admin?.stop();
     await this.#adminLogs?.close();
@@ -397,7 +420,12 @@ export class Server {
       });
     }
     const logs = this.#adminLogs === null ? [] : [this.#adminLogs];
-    this.#admin = new AdminServer(new ServerAdmin(this, compiled.admin, logs, [explainEndpoint(this.workers)]));
+    this.#admin = new AdminServer(
+      new ServerAdmin(this, compiled.admin, logs, [
+        explainEndpoint(this.workers),
+        ...pageEndpoints(async () => this.#page?.live() ?? null),
+      ]),
+    );
     const bound = await this.#admin.start(address.kind === 'ip' ? ipAddress(address.ip, address.port) : pipeAddress(address.path));
     if (this.options.adminAddressPath !== null) fs.writeFileSync(this.options.adminAddressPath, bound.text);
   }
@@ -408,7 +436,10 @@ export class Server {
       call: (call) => this.workers.ask({ kind: 'call-cluster', call }),
       write: (cluster, text) => this.workers.ask({ kind: 'write-cluster', cluster, text }),
     };
-    this.sinks = new StatsSinks(statsSinks, { clock: this.clock, stats: this.stats, calls, node, version: packageVersion() });
+    this.sinks = new StatsSinks(statsSinks, {
+      ...{ clock: this.clock, stats: this.stats, calls, node, version: packageVersion() },
+      refresh: () => this.refreshStats(),
+    });
   }
 
   #onNews(news: WorkerNews): void {
@@ -426,6 +457,7 @@ export class Server {
       { kind: 'set-runtime', values: this.runtime.values() },
       { kind: 'set-log-levels', levels: this.#loggers.levels() },
       ...this.#standing,
+      ...(this.#page?.standing() ?? []),
     ];
     if (this.#overload?.holdsConnections === true) calls.push({ kind: 'hold-connections', hold: true });
     if (this.#healthCheckFailed) calls.push({ kind: 'set-health-check-failed', failed: true });

@@ -1,6 +1,6 @@
 /** Update statistics of one subscription (`cluster_manager.cds.`, `listener_manager.lds.`, …). Source: Envoy's subscription stats. */
 import type { Clock } from '../runtime/clock.ts';
-import type { Counter, Gauge, StatsScope, TextReadout } from '../stats/scope.ts';
+import type { Counter, Gauge, Histogram, StatsScope, TextReadout } from '../stats/scope.ts';
 
 export class SubscriptionStats {
   readonly #clock: Clock;
@@ -12,6 +12,8 @@ export class SubscriptionStats {
   readonly #time: Gauge;
   readonly #version: Gauge;
   readonly #versionText: TextReadout;
+  readonly #duration: Histogram;
+  #startedMs = 0;
 
   constructor(scope: StatsScope, clock: Clock) {
     this.#clock = clock;
@@ -23,10 +25,12 @@ export class SubscriptionStats {
     this.#time = scope.gauge('update_time');
     this.#version = scope.gauge('version');
     this.#versionText = scope.textReadout('version_text');
+    this.#duration = scope.histogram('update_duration');
   }
 
   attempt(): void {
     this.#attempt.inc();
+    this.#startedMs = this.#clock.nowMs();
   }
 
   /** The source could not be read. */
@@ -46,6 +50,7 @@ export class SubscriptionStats {
 
   accepted(version: string): void {
     this.#success.inc();
+    this.#duration.record(this.#clock.nowMs() - this.#startedMs);
     this.#time.set(this.#clock.wallMs());
     this.#versionText.set(version);
     let hash = 0;

@@ -8,7 +8,7 @@ const COUNTERS: readonly string[] = [
 ];
 const GAUGES: readonly string[] = [
   ...['listener_manager.total_listeners_warming', 'listener_manager.workers_pinned', 'server.compilation_settings.fips_mode'],
-  ...['server.parent_connections', 'server.seconds_until_first_ocsp_response_expiring', 'server.stats_recent_lookups'],
+  ...['server.parent_connections', 'server.stats_recent_lookups'],
 ];
 
 /** What Envoy shows when there is no certificate. */

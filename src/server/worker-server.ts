@@ -4,6 +4,7 @@ import type { OutlierReports } from '../cluster/cluster.ts';
 import { WorkerClusterManager } from '../cluster/cluster-manager.ts';
 import { DnsCaches } from '../cluster/dns-cache/dns-caches.ts';
 import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterFactory } from '../filters/api.ts';
+import type { HcmSettings } from '../filters/network/http-connection-manager/settings.ts';
 import type { FormatEnvironment } from '../http/format/operator.ts';
 import { SharedBlocks } from '../lb/shared-blocks.ts';
 import { SharedSlab } from '../lb/shared-slab.ts';
@@ -36,6 +37,7 @@ import { configureOverload, globalConnections } from './overload/worker-side.ts'
 import { nameRouteStats } from './route-stat-names.ts';
 import { RouteTables } from './route-tables.ts';
 import { recordPauses } from './thread-pauses.ts';
+import { WatchedRequests } from './watched-requests.ts';
 import type { WorkerParts } from './worker-parts.ts';
 import type { WorkerServiceLogs } from './worker-service-logs.ts';
 import type { WorkerTracing } from './worker-tracing.ts';
@@ -70,6 +72,7 @@ export class WorkerServer {
   #clusters: WorkerClusterManager | null = null;
   #listeners: ListenerManager | null = null;
   #accessLogs: AccessLogs | null = null;
+  #requests: WatchedRequests | null = null;
   #overloadResets: Counter | null = null;
   /** Made for the first listener that traces. */
   #tracing: WorkerTracing | null = null;
@@ -180,6 +183,11 @@ export class WorkerServer {
         return this.#callCluster(message.call);
       case 'write-cluster':
         return this.#writeCluster(message.cluster, message.text);
+      case 'watch-requests':
+        await this.#requests!.watch(message.counting, message.anew, message.slowMs);
+        return null;
+      case 'page-sample':
+        return this.#requests?.sample() ?? null;
       case 'connection-count':
         return this.#listeners?.connectionCount ?? 0;
       case 'leaving-count':
@@ -254,6 +262,7 @@ export class WorkerServer {
       configuration.place,
     );
     const clusters = this.#clusters;
+    this.#requests = new WatchedRequests(this.#data.index, clock, clusters);
     const shared = new SharedBlocks(this.#slab);
     const overload = this.#overload;
     const deps: FilterDeps = {
@@ -270,6 +279,7 @@ export class WorkerServer {
         format,
         shared,
         serverHealth: this.#health,
+        watch: this.#requests.watching,
         newRequestTracing: (settings, scope, packs) => this.#tracing!.requestTracing(settings, scope, packs),
       },
     };
@@ -343,9 +353,10 @@ export class WorkerServer {
     for (const chain of chains) {
       for (const filter of chain.filters) {
         want(this.#network, NETWORK_FILTERS, filter.type);
-        const manager = filter.settings as { httpFilters?: readonly { type: string }[]; tracing?: unknown } | null;
+        const manager = filter.settings as Partial<HcmSettings> | null;
         if ((manager?.tracing ?? null) !== null && this.#tracing === null) loads.push(this.#loadTracing());
         for (const entry of manager?.httpFilters ?? []) want(this.#http, HTTP_FILTERS, entry.type);
+        for (const entry of Object.values(manager?.upgradeFilters ?? {}).flat()) want(this.#http, HTTP_FILTERS, entry.type);
       }
     }
     await Promise.all(loads);

@@ -70,6 +70,11 @@ export class StatsAggregate {
     return node;
   }
 
+  /** All names: for who looks at the same series again and again. */
+  get root(): StatNode {
+    return this.#root;
+  }
+
   /** Series in the order of their full names. */
   cursor(): SeriesCursor {
     this.#local?.flush();

@@ -159,6 +159,20 @@ export class StatNode {
     return node;
   }
 
+  /** The child of that name and tag, if there is one. */
+  known(token: string, tag: string): StatNode | null {
+    return this.#children.get(tag === '' ? token : token + '\n' + tag) ?? null;
+  }
+
+  get children(): IterableIterator<StatNode> {
+    return this.#children.values();
+  }
+
+  /** Of its own series the first of that name, whatever its kind; null = there is none. */
+  named(name: string): Series | null {
+    return this.#series?.get(name) ?? null;
+  }
+
   series(name: string, kind: StatKind, unit: StatUnit): Series {
     this.#series ??= new Map();
     let series = this.#series.get(name);

@@ -19,8 +19,8 @@ type Range = readonly [number, number];
 export interface ExtractedPrefix {
   readonly tags: readonly Tag[];
   readonly removed: readonly Range[];
-  /** Whether the last token of the name can be a value: under "….ssl.<this>." */
-  readonly leafTag: string;
+  /** The end of the name is the value of a tag: under "….ssl.<what>."; null if it is not. */
+  readonly leafTag: { readonly tag: string /** Where the value starts in the full name. */; readonly from: number } | null;
 }
 
 export interface ExtractedName {
@@ -123,7 +123,7 @@ export class TagExtractor {
       found.push({ label: rule.tag, value: token.slice(fixed), rank: rule.rank });
     }
     found.sort((a, b) => a.rank - b.rank);
-    return { tags: found, removed, leafTag: this.#leafTag(tokens, known) };
+    return { tags: found, removed, leafTag: this.#leafTag(tokens, starts, known) };
   }
 
   /** The name and all tags of the statistic `leaf` under `prefix`. */
@@ -143,9 +143,10 @@ export class TagExtractor {
         own.push({ label: 'envoy.response_code_class', value: rest.slice(0, 1), rank: RESPONSE_CLASS_RANK });
       }
     }
-    if (prefix.leafTag !== '') {
-      removed.push([prefixText.length - 1, full.length]);
-      own.push({ label: prefix.leafTag, value: leaf, rank: 0 });
+    if (prefix.leafTag !== null) {
+      const { tag, from } = prefix.leafTag;
+      removed.push([from - 1, full.length]);
+      own.push({ label: tag, value: full.slice(from), rank: 0 });
     }
     for (const pattern of this.#patterns) {
       const match = pattern.match(full);
@@ -157,12 +158,15 @@ export class TagExtractor {
     return { name: without(full, removed), tags };
   }
 
-  #leafTag(tokens: readonly string[], known: ReadonlySet<string>): string {
-    const last = tokens.length - 1;
-    if (last < 1 || tokens[last - 1] !== 'ssl') return '';
-    for (const [scope, token, tag] of LEAF_RULES)
-      if (tokens[last] === token && (scope === '' || tokens[0] === scope) && !known.has(tag) && this.#wanted(tag)) return tag;
-    return '';
+  #leafTag(tokens: readonly string[], starts: readonly number[], known: ReadonlySet<string>): ExtractedPrefix['leafTag'] {
+    // The value may hold a dot: "TLSv1.3".
+    for (let at = tokens.length - 1; at >= Math.max(1, tokens.length - 2); at--) {
+      if (tokens[at - 1] !== 'ssl') continue;
+      for (const [scope, token, tag] of LEAF_RULES)
+        if (tokens[at] === token && (scope === '' || tokens[0] === scope) && !known.has(tag) && this.#wanted(tag))
+          return { tag, from: starts[at + 1]! };
+    }
+    return null;
   }
 }
 

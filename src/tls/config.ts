@@ -1,40 +1,45 @@
 /** TLS settings from their messages, whose certificates are read and tried here. Source: envoy.extensions.transport_sockets.tls.v3. */
+import { dirname } from 'node:path';
 import type { CompileContext } from '../config/context.ts';
+import type { CidrRange } from '../config/gen/envoy/config/core/v3/address_pb.js';
 import type { DataSource } from '../config/gen/envoy/config/core/v3/base_pb.js';
 import type { ConfigSource } from '../config/gen/envoy/config/core/v3/config_source_pb.js';
-import type { TypedExtensionConfig } from '../config/gen/envoy/config/core/v3/extension_pb.js';
 import {
   type CertificateValidationContext,
   TlsParameters_TlsProtocol as Protocol,
-  SubjectAltNameMatcher_SanType as SanTypes,
   type TlsCertificate,
   type TlsParameters,
-  CertificateValidationContext_TrustChainVerification as TrustChain,
 } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
 import type { SdsSecretConfig, Secret } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
-import type {
-  CommonTlsContext,
-  DownstreamTlsContext,
-  UpstreamTlsContext,
+import {
+  type CommonTlsContext,
+  type DownstreamTlsContext,
+  DownstreamTlsContext_OcspStaplePolicy as OcspStaplePolicy,
+  type TlsKeyLog,
+  type UpstreamTlsContext,
 } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
-import type { SPIFFECertValidatorConfig } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config_pb.js';
 import { didYouMean } from '../config/suggest.ts';
-import { compileStringMatcher, durationMs } from '../http/config.ts';
-import { compileBinaryDataSource, compileDataSource } from '../http/data-source-config.ts';
+import { isCidr } from '../http/address-ranges.ts';
+import { durationMs } from '../http/config.ts';
+import { compileBinaryDataSource } from '../http/data-source-config.ts';
+import { fs } from '../runtime/node-module.ts';
 import { wallTimeMs } from '../runtime/wall-time.ts';
-import { checkKey, clientContext, leafOf, ServerContexts } from './context.ts';
+import type { Certificate } from './certificate.ts';
+import { checkKey, clientContext, leafOf } from './context.ts';
 import { lintCertificate } from './lint.ts';
+import { mustStaple, parseOcspResponse } from './ocsp.ts';
 import { mergeValidation, namesSecrets, type SecretSettings, type WatchedSecretSettings } from './secrets.ts';
+import { ServerContexts } from './server-contexts.ts';
 import type {
   CertificateSettings,
   CommonTlsSettings,
   DownstreamTlsSettings,
-  SanMatcherSettings,
-  SanType,
-  TrustDomainSettings,
+  KeyLogSettings,
+  OcspPolicy,
   UpstreamTlsSettings,
   ValidationSettings,
 } from './settings.ts';
+import { compileValidation, fileOf, INLINE, text, trustBundlesFile } from './validation-config.ts';
 
 export const DOWNSTREAM_TLS = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
 export const UPSTREAM_TLS = 'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext';
@@ -51,14 +56,17 @@ export interface Secrets {
   watch(files: WatchedSecretSettings): void;
 }
 
-const SPIFFE_VALIDATOR = 'envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig';
-
 const VERSIONS = {
   [Protocol.TLSv1_0]: 'TLSv1',
   [Protocol.TLSv1_1]: 'TLSv1.1',
   [Protocol.TLSv1_2]: 'TLSv1.2',
   [Protocol.TLSv1_3]: 'TLSv1.3',
 } as const;
+const OCSP_POLICIES: Readonly<Record<OcspStaplePolicy, OcspPolicy>> = {
+  [OcspStaplePolicy.LENIENT_STAPLING]: 'LENIENT_STAPLING',
+  [OcspStaplePolicy.STRICT_STAPLING]: 'STRICT_STAPLING',
+  [OcspStaplePolicy.MUST_STAPLE]: 'MUST_STAPLE',
+};
 type Version = CommonTlsSettings['minVersion'];
 
 /** Length of a key of TlsSessionTicketKeys. */
@@ -85,7 +93,9 @@ export function compileDownstreamTls(message: DownstreamTlsContext, secrets: Sec
     statefulResumption: !message.disableStatefulSessionResumption,
     sessionTimeoutS: Math.floor((durationMs(message.sessionTimeout) ?? 0) / 1000),
     fullScanCertificates: message.fullScanCertsOnSniMismatch ?? false,
+    ocspPolicy: OCSP_POLICIES[message.ocspStaplePolicy],
   };
+  checkStaples(settings, at.field('common_tls_context'));
   if (common.certificates.length + common.certificateSecrets.length === 0 && at.list.errors === before)
     at.error('No TLS certificates found for server context');
   if (
@@ -100,6 +110,29 @@ export function compileDownstreamTls(message: DownstreamTlsContext, secrets: Sec
   if (at.list.errors > before) return null;
   if (!namesSecrets(common)) attempt(at, () => new ServerContexts(settings, Buffer.alloc(48)));
   return at.list.errors > before ? null : settings;
+}
+
+/** Responses have to be there where they are asked for. */
+function checkStaples({ common, ocspPolicy }: DownstreamTlsSettings, at: CompileContext): void {
+  common.certificates.forEach((certificate, i) => {
+    if (certificate.ocspStaple !== '') return;
+    const here = at.field('tls_certificates', i);
+    const leaf = leafOf(certificate);
+    if (leaf !== null && mustStaple(leaf.x509.raw)) here.error('OCSP response is required for must-staple certificate');
+    else if (ocspPolicy === 'MUST_STAPLE') here.error('Required OCSP response is missing from TLS context');
+  });
+}
+
+/** @param leaf whose status it has to be; null = Node does not tell */
+function checkStaple({ ocspStaple }: CertificateSettings, leaf: Certificate | null, at: CompileContext): void {
+  if (ocspStaple === '') return;
+  try {
+    const { serial, thisUpdateMs } = parseOcspResponse(Buffer.from(ocspStaple, 'base64'));
+    if (leaf !== null && serial !== leaf.serial) at.error('OCSP response does not match its TLS certificate');
+    if (thisUpdateMs > wallTimeMs()) at.warn("OCSP response's thisUpdate is in the future");
+  } catch (error) {
+    at.error((error as Error).message);
+  }
 }
 
 /** null if it was refused, and reported. */
@@ -149,7 +182,6 @@ function compileCommon(
   at: CompileContext,
 ): CommonTlsSettings {
   if (message?.customHandshaker !== undefined) at.unsupported('custom_handshaker');
-  if (message?.keyLog !== undefined) at.unsupported('key_log');
   const certificates: CertificateSettings[] = [];
   const certificateSecrets: string[] = [];
   (message?.tlsCertificates ?? []).forEach((certificate, i) => {
@@ -174,8 +206,30 @@ function compileCommon(
     certificateSecrets,
     ...validationOf(message?.validationContextType, secrets, at),
     alpn: message?.alpnProtocols ?? [],
+    keyLog: message?.keyLog === undefined ? null : compileKeyLog(message.keyLog, at.field('key_log')),
   };
 }
+
+function compileKeyLog({ path, localAddressRange, remoteAddressRange }: TlsKeyLog, at: CompileContext): KeyLogSettings {
+  try {
+    fs.accessSync(dirname(path), fs.constants.W_OK);
+  } catch (error) {
+    at.field('path').error(`unable to open file '${path}': ${(error as Error).message}`);
+  }
+  const ranges = (list: readonly CidrRange[], field: string) =>
+    list.map(({ addressPrefix, prefixLen }, i) => {
+      const text = `${addressPrefix}/${prefixLen ?? 0}`;
+      if (!isCidr(text)) at.field(field, i).error(`malformed IP address: ${addressPrefix}`);
+      return text;
+    });
+  return {
+    path,
+    localRanges: ranges(localAddressRange, 'local_address_range'),
+    remoteRanges: ranges(remoteAddressRange, 'remote_address_range'),
+  };
+}
+
+const NO_PATHS = { chain: '', key: '', ocspStaple: '', trustedCa: '', crl: '', trustBundles: '' } as const;
 
 /** The secret's name: files that are read again need one. */
 function watchCertificate(
@@ -189,15 +243,12 @@ function watchCertificate(
   const key = fileOf(message.privateKey);
   if (chain === '' || key === '') at.field('watched_directory').error('only certificates and keys from files can be watched');
   const name = `${directory} ${chain} ${key}`;
-  secrets.watch({ directory, secret: { name, certificate, validation: null }, paths: { chain, key, trustedCa: '', crl: '' } });
+  secrets.watch({
+    directory,
+    secret: { name, certificate, validation: null },
+    paths: { ...NO_PATHS, chain, key, ocspStaple: fileOf(message.ocspStaple) },
+  });
   return name;
-}
-
-/** Where Envoy has no path to show. */
-const INLINE = '<inline>';
-
-function fileOf(source: DataSource | undefined): string {
-  return source?.specifier.case === 'filename' ? source.specifier.value : '';
 }
 
 /** A secret of a discovery service. null if it was refused, and reported. */
@@ -268,6 +319,7 @@ function compileCertificate(message: TlsCertificate, name: string, at: CompileCo
     const leaf = leafOf(certificate);
     const complaint = leaf === null ? '' : lintCertificate(leaf, wallTimeMs());
     if (complaint !== '') at.field('certificate_chain').warn(complaint);
+    checkStaple(certificate, leaf, at.field('ocsp_staple'));
   } catch (error) {
     at.field('certificate_chain').error(`Failed to load certificate chain: ${(error as Error).message}`);
     return null;
@@ -285,7 +337,8 @@ function validationOf(type: CommonTlsContext['validationContextType'] | undefine
     case 'validationContext': {
       const here = at.field('validation_context');
       const validation = compileValidation(type.value, '', here);
-      const directory = type.value.watchedDirectory?.path ?? '';
+      const bundles = trustBundlesFile(type.value);
+      const directory = bundles === '' ? (type.value.watchedDirectory?.path ?? '') : dirname(bundles);
       return directory === '' ? { validation, validationSecret: '' } : watchValidation(type.value, directory, validation, secrets, here);
     }
     case 'validationContextSdsSecretConfig':
@@ -316,9 +369,10 @@ function watchValidation(
 ): Validation {
   const trustedCa = fileOf(message.trustedCa);
   const crl = fileOf(message.crl);
-  if (trustedCa === '') at.field('watched_directory').error('only a trusted_ca from a file can be watched');
-  const name = `${directory} ${trustedCa} ${crl} ${JSON.stringify(validation.sans)}`;
-  secrets.watch({ directory, secret: { name, certificate: null, validation }, paths: { chain: '', key: '', trustedCa, crl } });
+  const trustBundles = trustBundlesFile(message);
+  if (trustedCa === '' && trustBundles === '') at.field('watched_directory').error('only a trusted_ca from a file can be watched');
+  const name = `${directory} ${trustedCa} ${crl} ${trustBundles} ${JSON.stringify(validation.sans)}`;
+  secrets.watch({ directory, secret: { name, certificate: null, validation }, paths: { ...NO_PATHS, trustedCa, crl, trustBundles } });
   return { validation: null, validationSecret: name };
 }
 
@@ -330,72 +384,6 @@ function secretValidation(config: SdsSecretConfig | undefined, secrets: Secrets,
     return { validation: compileValidation(secret.type.value, secret.name, at), validationSecret: '' };
   at.error(`secret '${secret.name}' is no validation context`);
   return NO_VALIDATION;
-}
-
-const SAN_TYPES: Readonly<Record<number, SanType>> = {
-  [SanTypes.EMAIL]: 'EMAIL',
-  [SanTypes.DNS]: 'DNS',
-  [SanTypes.URI]: 'URI',
-  [SanTypes.IP_ADDRESS]: 'IP_ADDRESS',
-};
-
-/** @param name of the secret that it is; '' @param partial the rest comes with a secret */
-function compileValidation(message: CertificateValidationContext, name: string, at: CompileContext, partial = false): ValidationSettings {
-  const trustDomains =
-    message.customValidatorConfig === undefined ? [] : spiffeDomains(message.customValidatorConfig, at.field('custom_validator_config'));
-  if (trustDomains.length > 0 && message.trustedCa !== undefined) at.field('trusted_ca').error('trust_domains say whom to trust');
-  if (message.caCertificateProviderInstance !== undefined) at.unsupported('ca_certificate_provider_instance');
-  if (message.requireSignedCertificateTimestamp === true) at.unsupported('require_signed_certificate_timestamp');
-  const sans: SanMatcherSettings[] = [];
-  message.matchTypedSubjectAltNames.forEach((matcher, i) => {
-    const here = at.field('match_typed_subject_alt_names', i);
-    const type = SAN_TYPES[matcher.sanType];
-    if (type === undefined) here.notImplemented(`SAN type ${SanTypes[matcher.sanType]} is not supported by Outrider yet`);
-    else sans.push({ type, matcher: compileStringMatcher(matcher.matcher, here.field('matcher')) });
-  });
-  message.matchSubjectAltNames.forEach((matcher, i) => {
-    const settings = compileStringMatcher(matcher, at.field('match_subject_alt_names', i));
-    for (const type of ['DNS', 'URI', 'EMAIL', 'IP_ADDRESS'] as const) sans.push({ type, matcher: settings });
-  });
-  const trustedCa =
-    trustDomains.length > 0 ? trustDomains.map(({ bundle }) => bundle).join('\n') : text(message.trustedCa, at.field('trusted_ca'));
-  if (!partial && sans.length > 0 && trustedCa === '' && message.trustedCa === undefined && message.systemRootCerts === undefined) {
-    at.error('SAN-based verification of peer certificates without trusted CA is insecure and not allowed');
-  }
-  return {
-    trustedCa,
-    trustDomains,
-    systemRoots: message.systemRootCerts !== undefined,
-    spki: message.verifyCertificateSpki,
-    hashes: message.verifyCertificateHash.map((hash) => hash.replaceAll(':', '').toLowerCase()),
-    sans,
-    crl: text(message.crl, at.field('crl')),
-    allowExpired: message.allowExpiredCertificate,
-    acceptUntrusted: message.trustChainVerification === TrustChain.ACCEPT_UNTRUSTED,
-    maxVerifyDepth: message.maxVerifyDepth ?? -1,
-    name,
-    path: fileOf(message.trustedCa) || INLINE,
-  };
-}
-
-/** Source: envoy.tls.cert_validator.spiffe. */
-function spiffeDomains(extension: TypedExtensionConfig, at: CompileContext): TrustDomainSettings[] {
-  const here = at.field('typed_config');
-  const message = here.unpackAs<SPIFFECertValidatorConfig>(extension.typedConfig, SPIFFE_VALIDATOR);
-  if (message === null) return [];
-  const domains = message.trustDomains.map((domain, i) => {
-    const bundle = text(domain.trustBundle, here.field('trust_domains', i).field('trust_bundle'));
-    if (message.trustDomains.findIndex(({ name }) => name === domain.name) < i)
-      here.field('trust_domains', i).error(`Multiple trust bundles are given for one trust domain for ${domain.name}`);
-    return { name: domain.name, bundle };
-  });
-  // Nobody would be trusted, and without authorities nobody would be asked.
-  if (domains.length === 0) here.error('trust_domains is empty');
-  return domains;
-}
-
-function text(source: DataSource | undefined, at: CompileContext): string {
-  return source === undefined ? '' : compileDataSource(source, at);
 }
 
 function base64(source: DataSource | undefined, at: CompileContext): string {

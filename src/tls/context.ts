@@ -1,7 +1,8 @@
 /** Certificates, keys and parameters as OpenSSL takes them. */
 import type { SecureContext, SecureContextOptions } from 'node:tls';
 import { nodeModule } from '../runtime/node-module.ts';
-import { Certificate, parseAltNames } from './certificate.ts';
+import { Certificate } from './certificate.ts';
+import { parseOcspResponse } from './ocsp.ts';
 import type { CertificateSettings, CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
 
 type Tls = typeof import('node:tls');
@@ -60,7 +61,7 @@ export function clientContext(common: CommonTlsSettings): SecureContext {
  * @param ticketKey 48 bytes that all threads share
  * @param sessionContext the same for all contexts that may resume each other's sessions
  */
-function serverContext(
+export function serverContext(
   settings: DownstreamTlsSettings,
   certificates: readonly CertificateSettings[],
   ticketKey: Buffer,
@@ -78,79 +79,11 @@ function serverContext(
  * A session is resumed only where the same would be asked of the client: it stands for certificates that were verified when it began, or
  * for there being none. Ticket keys are the same everywhere, so this is what keeps sessions of one listener out of another.
  */
-function sessionContextOf({ common, requireClientCertificate, requireSni }: DownstreamTlsSettings): string {
+export function sessionContextOf({ common, requireClientCertificate, requireSni }: DownstreamTlsSettings): string {
   const { validation, certificates } = common;
   const what = JSON.stringify([requireClientCertificate, requireSni, validation, certificates.map(({ chain, pkcs12 }) => [chain, pkcs12])]);
   // SSL_MAX_SID_CTX_LENGTH is 32.
   return nodeModule<Crypto>('node:crypto').createHash('sha256').update(what).digest('hex').slice(0, 32);
-}
-
-interface NamedContext {
-  readonly names: readonly string[];
-  readonly context: SecureContext;
-  readonly certificate: Certificate | null;
-}
-
-/** The contexts of one listener's certificates: which of them a client gets follows from the name that it asks for. */
-export class ServerContexts {
-  readonly fallback: SecureContext;
-  readonly #named: readonly NamedContext[];
-  readonly certificates: readonly Certificate[];
-
-  constructor(settings: DownstreamTlsSettings, ticketKey: Buffer) {
-    // Certificates of the same names, of different key types, make one context: OpenSSL chooses by what the client can.
-    const groups = new Map<string, CertificateSettings[]>();
-    const parsed = new Map<CertificateSettings, Certificate>();
-    for (const certificate of settings.common.certificates) {
-      const facts = leafOf(certificate);
-      if (facts !== null) parsed.set(certificate, facts);
-      const names = facts === null ? '' : namesOf(facts).join();
-      const group = groups.get(names);
-      if (group === undefined) groups.set(names, [certificate]);
-      else group.push(certificate);
-    }
-    const session = sessionContextOf(settings);
-    this.#named = [...groups.values()].map((group) => {
-      const certificate = parsed.get(group[0]!) ?? null;
-      return {
-        names: certificate === null ? [] : namesOf(certificate),
-        context: serverContext(settings, group, ticketKey, session),
-        certificate,
-      };
-    });
-    this.certificates = [...parsed.values()];
-    this.fallback = this.#named[0]?.context ?? serverContext(settings, [], ticketKey, session);
-  }
-
-  get single(): boolean {
-    return this.#named.length <= 1;
-  }
-
-  /** Exact name, then wildcard, then the first. @param serverName as sent; '' */
-  select(serverName: string): SecureContext {
-    return this.#find(serverName)?.context ?? this.fallback;
-  }
-
-  /** Of the context that `select` gives. */
-  certificateFor(serverName: string): Certificate | null {
-    return (this.#find(serverName) ?? this.#named[0])?.certificate ?? null;
-  }
-
-  #find(serverName: string): NamedContext | undefined {
-    if (serverName === '') return undefined;
-    // As it was sent: Envoy compares bytes.
-    const name = serverName;
-    const wildcard = `*${name.slice(Math.max(0, name.indexOf('.')))}`;
-    return this.#named.find((entry) => entry.names.includes(name)) ?? this.#named.find((entry) => entry.names.includes(wildcard));
-  }
-}
-
-/** DNS names, lower case; the common name if there are none. */
-function namesOf(certificate: Certificate): string[] {
-  const sans = parseAltNames(certificate.x509.subjectAltName ?? '').get('DNS');
-  if (sans !== undefined) return sans.map((name) => name.toLowerCase());
-  const common = /^CN=(.*)$/m.exec(certificate.x509.subject)?.[1];
-  return common === undefined ? [] : [common.toLowerCase()];
 }
 
 /** The first certificate of the chain; null for PKCS #12, which Node does not take apart. @throws if it is no certificate */
@@ -160,8 +93,13 @@ export function leafOf(certificate: CertificateSettings): Certificate | null {
   return new Certificate(new X509Certificate(certificate.chain));
 }
 
-/** @throws OpenSSL's error if the key is not the certificate's */
-export function checkKey({ chain, key, password, pkcs12 }: CertificateSettings): void {
+/** @throws if the key is not the certificate's, or the OCSP response not about it */
+export function checkKey(certificate: CertificateSettings): void {
+  const { chain, key, password, pkcs12, ocspStaple } = certificate;
   const secret = password === '' ? {} : { passphrase: password };
   tls().createSecureContext(pkcs12 === '' ? { cert: chain, key, ...secret } : { pfx: Buffer.from(pkcs12, 'base64'), ...secret });
+  if (ocspStaple === '') return;
+  const { serial } = parseOcspResponse(Buffer.from(ocspStaple, 'base64'));
+  const leaf = leafOf(certificate);
+  if (leaf !== null && leaf.serial !== serial) throw new Error('OCSP response does not match its TLS certificate');
 }

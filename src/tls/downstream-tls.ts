@@ -1,12 +1,16 @@
 /** Terminates TLS on accepted connections of one filter chain. */
-import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { Server, Socket } from 'node:net';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Connection } from '../net/connection.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { TlsConnectionInfo } from './connection-info.ts';
-import { ServerContexts, tls } from './context.ts';
-import { agreedOnVersion, handshakeFailure, verificationFailure } from './failure.ts';
+import { tls } from './context.ts';
+import { agreedOnVersion, failureText, handshakeFailure, verificationFailure } from './failure.ts';
+import { KeyLog } from './key-log.ts';
 import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
+import { offersEcdsaCiphers, ServerContexts } from './server-contexts.ts';
 import type { CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
+import { Stapler } from './stapling.ts';
 import type { TlsStats } from './stats.ts';
 import { Validator } from './verify.ts';
 
@@ -27,17 +31,21 @@ export class DownstreamTls {
   readonly #stats: TlsStats;
   readonly #ticketKey: Buffer;
   readonly #secrets: SecretSource;
+  readonly #clock: Clock;
+  readonly #keyLog: KeyLog | null;
   /** null = a secret has not come yet. */
   #ready: Ready | null;
   /** Of the secrets that `#ready` was made of. */
   #version: number;
 
   /** @param ticketKey 48 bytes, the same in all threads @throws OpenSSL's error for bad certificates */
-  constructor(settings: DownstreamTlsSettings, stats: TlsStats, ticketKey: Buffer, secrets: SecretSource) {
+  constructor(settings: DownstreamTlsSettings, stats: TlsStats, ticketKey: Buffer, secrets: SecretSource, clock: Clock) {
     this.#settings = settings;
     this.#stats = stats;
     this.#ticketKey = settings.ticketKey === '' ? ticketKey : deriveTicketKey(settings.ticketKey);
     this.#secrets = secrets;
+    this.#clock = clock;
+    this.#keyLog = settings.common.keyLog === null ? null : new KeyLog(settings.common.keyLog);
     this.#ready = null;
     this.#version = -1;
     if (!namesSecrets(settings.common)) this.#ready = this.#prepare(settings.common);
@@ -55,8 +63,10 @@ export class DownstreamTls {
   }
 
   #prepare(common: CommonTlsSettings): Ready {
+    const contexts = new ServerContexts({ ...this.#settings, common }, this.#ticketKey);
     return {
-      contexts: new ServerContexts({ ...this.#settings, common }, this.#ticketKey),
+      contexts,
+      stapler: new Stapler(contexts, this.#settings.ocspPolicy, this.#stats, this.#clock),
       validator: common.validation === null ? null : new Validator(common.validation, 'client'),
     };
   }
@@ -73,20 +83,30 @@ export class DownstreamTls {
       connection.close('no-flush');
       return null;
     }
-    const { contexts, validator } = ready;
+    const { contexts, validator, stapler } = ready;
+    const ecdsaCiphers = contexts.single && !contexts.staples ? null : offersEcdsaCiphers(peeked);
+    const stapling = stapler.forConnection(ecdsaCiphers);
     let socket!: TLSSocket;
     connection.wrapSocket(peeked, (inner: Socket) => {
       const { TLSSocket } = tls();
       socket = new TLSSocket(inner, {
         isServer: true,
         secureContext: contexts.fallback,
+        server: (stapling?.server ?? stapler.counting) as Server,
         // As in Envoy nothing is asked for where nothing says what to judge it by.
         requestCert: validator?.judges === true,
         // What a client must show is judged here; OpenSSL would not ask the configuration.
-        rejectUnauthorized: settings.requireClientCertificate && validator?.judges === true,
+        rejectUnauthorized: validator?.judges === true && (settings.requireClientCertificate || validator.requires),
         ...(settings.common.alpn.length === 0 ? {} : { ALPNProtocols: [...settings.common.alpn] }),
-        ...(contexts.single ? {} : { SNICallback: (name: string, done: SniDone) => done(null, contexts.select(name)) }),
+        ...(contexts.single
+          ? {}
+          : { SNICallback: (name: string, done: SniDone) => done(null, contexts.forName(name, socket, ecdsaCiphers) ?? undefined) }),
       });
+      if (stapling !== null) {
+        stapling.socket = socket;
+        stapling.inner = inner;
+      }
+      this.#keyLog?.follow(connection, socket);
       return socket;
     });
     const info = new TlsConnectionInfo(socket);
@@ -94,13 +114,13 @@ export class DownstreamTls {
     socket.once('secure', () => {
       if (done) return;
       done = true;
-      info.established(contexts.certificateFor(info.serverName));
+      info.established(contexts.certificateFor(info.serverName, socket));
       connection.dispatch(() => this.#onSecure(connection, socket, info, validator, listener));
     });
     const onFailed = (error: Error | null) => {
       if (done) return;
       done = true;
-      const reason = error === null ? '' : handshakeFailure(error);
+      const reason = stapling?.refused === true ? failureText('connection rejected') : error === null ? '' : handshakeFailure(error);
       info.failed(agreedOnVersion(reason));
       if (reason.includes('PEER_DID_NOT_RETURN_A_CERTIFICATE')) this.#stats.failVerifyNoCert.inc();
       else if (reason !== '') this.#stats.connectionError.inc();
@@ -143,27 +163,29 @@ export class DownstreamTls {
     if (validator === null) return '';
     if (peer === null) {
       // OpenSSL has seen to it, but for sessions that were begun elsewhere: nobody gets in with one of those.
-      if (!this.#settings.requireClientCertificate || !validator.judges) return '';
-      this.#stats.refused('fail_verify_no_cert', '');
+      if (!(this.#settings.requireClientCertificate || validator.requires) || !validator.judges) return '';
+      this.#stats.refused('fail_verify_no_cert');
       return verificationFailure('fail_verify_no_cert', '');
     }
     const chainError = (socket as unknown as InnerTlsSocket)._handle?.verifyError?.()?.code ?? '';
     const failure = validator.check(peer, chainError, info, '');
     if (failure === null) {
       info.peerValidated = validator.validates(chainError);
+      if (validator.overlooks(chainError)) this.#stats.failVerifyError.inc();
       return '';
     }
-    this.#stats.refused(failure, chainError);
+    this.#stats.refused(failure);
     return verificationFailure(failure, chainError, info, '', validator.outsideDomains(info));
   }
 }
 
 interface Ready {
   readonly contexts: ServerContexts;
+  readonly stapler: Stapler;
   readonly validator: Validator | null;
 }
 
-type SniDone = (error: Error | null, context: import('node:tls').SecureContext) => void;
+type SniDone = (error: Error | null, context?: SecureContext) => void;
 
 /** Envoy's keys have 80 bytes (name 16, HMAC 32, AES 32), Node's 48 (16, 16, 16): the leading bytes of each part. */
 function deriveTicketKey(base64: string): Buffer {

@@ -5,7 +5,9 @@ import type { PeerCertificates, VerifyFailure } from './verify.ts';
 /** Numbers of BoringSSL's reasons, which people search for; its library SSL is 16. */
 const REASONS: Readonly<Record<string, number>> = {
   CERTIFICATE_VERIFY_FAILED: 125,
+  CONNECTION_REJECTED: 133,
   HTTP_REQUEST: 156,
+  NO_COMMON_SIGNATURE_ALGORITHMS: 253,
   NO_SHARED_CIPHER: 184,
   NO_SHARED_GROUP: 266,
   PEER_DID_NOT_RETURN_A_CERTIFICATE: 192,
@@ -24,6 +26,7 @@ const REASONS: Readonly<Record<string, number>> = {
 /** OpenSSL's words that BoringSSL has others for. */
 const SAME: Readonly<Record<string, string>> = {
   NO_SUITABLE_KEY_SHARE: 'NO_SHARED_GROUP',
+  NO_SUITABLE_SIGNATURE_ALGORITHM: 'NO_COMMON_SIGNATURE_ALGORITHMS',
   TLS_ALERT_UNKNOWN_CA: 'TLSV1_ALERT_UNKNOWN_CA',
   TLSV13_ALERT_CERTIFICATE_REQUIRED: 'TLSV1_CERTIFICATE_REQUIRED',
 };
@@ -48,7 +51,7 @@ export function handshakeFailure(error: NodeJS.ErrnoException & { reason?: strin
 
 /** Whether a handshake that failed so had got as far as a version. */
 export function agreedOnVersion(reason: string): boolean {
-  return !/:(UNSUPPORTED_PROTOCOL|HTTP_REQUEST|WRONG_VERSION_NUMBER):/.test(reason);
+  return !/:(UNSUPPORTED_PROTOCOL|HTTP_REQUEST|WRONG_VERSION_NUMBER|CONNECTION_REJECTED):/.test(reason);
 }
 
 /** What BoringSSL says of a chain, from OpenSSL's code such as "CERT_HAS_EXPIRED". */

@@ -14,7 +14,14 @@ export interface WatchedSecretSettings {
   /** As first read. */
   readonly secret: SecretSettings;
   /** '' = not from a file. */
-  readonly paths: { readonly chain: string; readonly key: string; readonly trustedCa: string; readonly crl: string };
+  readonly paths: {
+    readonly chain: string;
+    readonly key: string;
+    readonly ocspStaple: string;
+    readonly trustedCa: string;
+    readonly crl: string;
+    readonly trustBundles: string;
+  };
 }
 
 /** What contexts read. They look at `version` when a connection comes, and build themselves anew when it has changed. */

@@ -71,7 +71,19 @@ export interface CommonTlsSettings {
   /** Name of a validation context that is merged over `validation`; ''. */
   readonly validationSecret: string;
   readonly alpn: readonly string[];
+  /** null = secrets are written nowhere. */
+  readonly keyLog: KeyLogSettings | null;
 }
+
+/** Source: TlsKeyLog. */
+export interface KeyLogSettings {
+  readonly path: string;
+  /** "10.0.0.0/8"; empty = any address. */
+  readonly localRanges: readonly string[];
+  readonly remoteRanges: readonly string[];
+}
+
+export type OcspPolicy = 'LENIENT_STAPLING' | 'STRICT_STAPLING' | 'MUST_STAPLE';
 
 /** Source: DownstreamTlsContext. */
 export interface DownstreamTlsSettings {
@@ -87,6 +99,7 @@ export interface DownstreamTlsSettings {
   /** 0 = the library's default. */
   readonly sessionTimeoutS: number;
   readonly fullScanCertificates: boolean;
+  readonly ocspPolicy: OcspPolicy;
 }
 
 /** Source: UpstreamTlsContext. */

@@ -11,6 +11,10 @@ export class TlsStats {
   readonly failVerifyError: Counter;
   readonly failVerifySan: Counter;
   readonly failVerifyCertHash: Counter;
+  readonly ocspFailed: Counter;
+  readonly ocspOmitted: Counter;
+  readonly ocspResponses: Counter;
+  readonly ocspRequests: Counter;
   readonly #scope: StatsScope;
   readonly #named: Map<string, Counter>;
 
@@ -27,15 +31,14 @@ export class TlsStats {
     this.failVerifyError = ssl.counter('fail_verify_error');
     this.failVerifySan = ssl.counter('fail_verify_san');
     this.failVerifyCertHash = ssl.counter('fail_verify_cert_hash');
-    ssl.counter('ocsp_staple_failed');
-    ssl.counter('ocsp_staple_omitted');
-    ssl.counter('ocsp_staple_responses');
-    ssl.counter('ocsp_staple_requests');
+    this.ocspFailed = ssl.counter('ocsp_staple_failed');
+    this.ocspOmitted = ssl.counter('ocsp_staple_omitted');
+    this.ocspResponses = ssl.counter('ocsp_staple_responses');
+    this.ocspRequests = ssl.counter('ocsp_staple_requests');
   }
 
   /** The peer's certificate is not what is asked for. */
-  /** @param chainError of a client's chain; '' */
-  refused(failure: VerifyFailure, chainError: string): void {
+  refused(failure: VerifyFailure): void {
     const counter = {
       fail_verify_no_cert: this.failVerifyNoCert,
       fail_verify_error: this.failVerifyError,
@@ -43,8 +46,6 @@ export class TlsStats {
       fail_verify_cert_hash: this.failVerifyCertHash,
     }[failure];
     counter.inc();
-    // Of clients Envoy counts revoked certificates twice.
-    if (failure === 'fail_verify_error' && chainError === 'CERT_REVOKED') counter.inc();
   }
 
   /** Counts what was agreed on, e.g. `ssl.versions.TLSv1.3`. */

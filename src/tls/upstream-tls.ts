@@ -8,6 +8,7 @@ import { TlsConnectionInfo } from './connection-info.ts';
 import { clientContext, leafOf, tls } from './context.ts';
 import type { HandshakeListener } from './downstream-tls.ts';
 import { agreedOnVersion, handshakeFailure, verificationFailure } from './failure.ts';
+import { KeyLog } from './key-log.ts';
 import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
 import type { CommonTlsSettings, UpstreamTlsSettings } from './settings.ts';
 import type { TlsStats } from './stats.ts';
@@ -19,6 +20,7 @@ export class UpstreamTls {
   readonly settings: UpstreamTlsSettings;
   readonly #stats: TlsStats;
   readonly #secrets: SecretSource;
+  readonly #keyLog: KeyLog | null;
   /** null = a secret has not come yet. */
   #ready: Ready | null;
   /** Of the secrets that `#ready` was made of. */
@@ -32,6 +34,7 @@ export class UpstreamTls {
     this.settings = settings;
     this.#stats = stats;
     this.#secrets = secrets;
+    this.#keyLog = settings.common.keyLog === null ? null : new KeyLog(settings.common.keyLog);
     this.#ready = namesSecrets(settings.common) ? null : prepare(settings.common);
     this.#version = -1;
     this.#sessions = new Map();
@@ -90,6 +93,7 @@ export class UpstreamTls {
         ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
         ...(session === null ? {} : { session: session.bytes }),
       });
+      this.#keyLog?.follow(connection, socket);
       return socket;
     });
     const info = new TlsConnectionInfo(socket);
@@ -157,16 +161,17 @@ export class UpstreamTls {
     if (validator === null || socket.isSessionReused()) return '';
     const { peer } = info;
     if (peer === null) {
-      this.#stats.refused('fail_verify_no_cert', '');
+      this.#stats.refused('fail_verify_no_cert');
       return verificationFailure('fail_verify_no_cert', '');
     }
     const chainError = socket.authorized ? '' : String(socket.authorizationError ?? '');
     const failure = validator.check(peer, chainError, info, mustHold);
     if (failure === null) {
       info.peerValidated = validator.validates(chainError);
+      if (validator.overlooks(chainError)) this.#stats.failVerifyError.inc();
       return '';
     }
-    this.#stats.refused(failure, '');
+    this.#stats.refused(failure);
     const missing = mustHold !== '' && !hasName(peer, mustHold) ? mustHold : '';
     return verificationFailure(failure, chainError, info, missing, validator.outsideDomains(info));
   }

@@ -1,25 +1,18 @@
 /** Whether a peer's certificate is what the configuration asks for, beyond the chain that OpenSSL has verified. */
 
 import type { X509Certificate } from 'node:crypto';
-import { buildStringMatcher, type StringMatcher } from '../http/string-matcher.ts';
 import { isIp } from '../net/address.ts';
 import { nodeModule } from '../runtime/node-module.ts';
 import type { Certificate } from './certificate.ts';
 import { certificatesIn, depthToTrusted, mayBe, mayIssue } from './chain.ts';
 import { tls } from './context.ts';
-import type { SanType, ValidationSettings } from './settings.ts';
+import { dnsMatches, SanMatcher } from './san-matcher.ts';
+import type { ValidationSettings } from './settings.ts';
 
 export type VerifyFailure = 'fail_verify_no_cert' | 'fail_verify_error' | 'fail_verify_san' | 'fail_verify_cert_hash';
 
 /** What OpenSSL says of a certificate whose time is over, or has not come. */
 const EXPIRED: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'CRL_HAS_EXPIRED', 'CRL_NOT_YET_VALID']);
-
-interface SanRule {
-  readonly type: SanType;
-  readonly matcher: StringMatcher;
-  /** Of an exact matcher on DNS names: wildcards in the certificate count (RFC 6125 §6.4.3). */
-  readonly exactDns: string | null;
-}
 
 /** What a peer has shown. */
 export interface PeerCertificates {
@@ -32,23 +25,30 @@ export class Validator {
   readonly #peerRole: 'server' | 'client';
   /** By trust domain; '' = whatever the peer says that it is. */
   readonly #trusted: Map<string, readonly X509Certificate[]>;
-  readonly #rules: readonly SanRule[];
+  readonly #names: readonly SanMatcher[];
 
   /** @param peerRole what the other side is */
   constructor(settings: ValidationSettings, peerRole: 'server' | 'client') {
     this.settings = settings;
     this.#peerRole = peerRole;
     this.#trusted = new Map();
-    this.#rules = settings.sans.map(({ type, matcher }) => ({
-      type,
-      matcher: buildStringMatcher(matcher),
-      exactDns: type === 'DNS' && matcher.kind === 'exact' ? matcher.value.toLowerCase() : null,
-    }));
+    this.#names = settings.sans.map((matcher) => new SanMatcher(matcher));
   }
 
   /** There is something to judge a certificate by: a context that says nothing asks for none. */
   get judges(): boolean {
     return this.verifiesChain || this.settings.hashes.length + this.settings.spki.length > 0;
+  }
+
+  /** Names, pins and trust domains have to be met by somebody: no certificate is as bad as a wrong one. */
+  get requires(): boolean {
+    const { sans, hashes, spki, trustDomains, acceptUntrusted } = this.settings;
+    return sans.length + hashes.length + spki.length + trustDomains.length > 0 && !acceptUntrusted;
+  }
+
+  /** The chain is not good, and that is accepted. @param chainError of a certificate that `check` has let pass */
+  overlooks(chainError: string): boolean {
+    return chainError !== '' && this.verifiesChain && this.settings.acceptUntrusted;
   }
 
   /** The chain is to be verified: there is something to verify it with. */
@@ -65,7 +65,7 @@ export class Validator {
     const { acceptUntrusted, hashes, spki } = this.settings;
     if (this.verifiesChain && !acceptUntrusted && !this.#chainIsGood(chainError, shown)) return 'fail_verify_error';
     if (sentName !== '' && !hasName(certificate, sentName)) return 'fail_verify_san';
-    if (this.#rules.length > 0 && !this.#rules.some((rule) => matchesSan(rule, certificate))) return 'fail_verify_san';
+    if (this.#names.length > 0 && !this.#names.some((matcher) => matcher.matches(certificate))) return 'fail_verify_san';
     if (hashes.length + spki.length > 0 && !hashes.includes(certificate.fingerprint256) && !spki.includes(spkiHash(certificate.x509))) {
       return 'fail_verify_cert_hash';
     }
@@ -129,38 +129,10 @@ export function trustDomainOf(leaf: Certificate | undefined): string | null {
   return /^spiffe:\/\/([^/]+)(?:\/|$)/.exec(leaf.uriSans[0]!)?.[1] ?? null;
 }
 
-function matchesSan(rule: SanRule, certificate: Certificate): boolean {
-  const { exactDns } = rule;
-  const names = namesOf(rule.type, certificate);
-  return names.some((name) => (exactDns === null ? rule.matcher.matches(name) : dnsMatches(name, exactDns)));
-}
-
 /** DNS names by their rules, all others as they are. */
 export function hasName(certificate: Certificate, name: string): boolean {
   if (isIp(name)) return certificate.ipSans.includes(name);
   return certificate.dnsSans.some((pattern) => dnsMatches(pattern, name.toLowerCase())) || certificate.names.includes(name);
-}
-
-function namesOf(type: SanType, certificate: Certificate): readonly string[] {
-  switch (type) {
-    case 'URI':
-      return certificate.uriSans;
-    case 'DNS':
-      return certificate.dnsSans;
-    case 'IP_ADDRESS':
-      return certificate.ipSans;
-    case 'EMAIL':
-      return certificate.emailSans;
-  }
-}
-
-/** @param pattern of the certificate @param name lower case */
-export function dnsMatches(pattern: string, name: string): boolean {
-  const lower = pattern.toLowerCase();
-  if (lower === name) return true;
-  if (!lower.startsWith('*.')) return false;
-  const dot = name.indexOf('.');
-  return dot > 0 && name.slice(dot) === lower.slice(1);
 }
 
 function spkiHash(x509: X509Certificate): string {

@@ -1,4 +1,7 @@
+import { mkdtempSync } from 'node:fs';
 import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ipAddress } from '../../src/net/address.ts';
 import { adoptAccepted, Connection, type ConnectionHandler, onSocketRead } from '../../src/net/connection.ts';
@@ -105,25 +108,28 @@ describe('accepted sockets', () => {
 });
 
 describe('bytes', () => {
-  test.each([1, 64, 15_000, 15_001, 70_000, 3 << 20])('%i echoed by many connections at once arrive unchanged', async (length) => {
-    const port = await serve((connection) => {
-      connection.handler = {
-        ...SILENT,
-        onData: (chunk) => connection.write(chunk),
-        onEnd: () => connection.endWrite(),
-        onAboveWriteBufferHighWatermark: () => connection.readDisable(true),
-        onBelowWriteBufferLowWatermark: () => connection.readDisable(false),
-      };
-    });
-    await Promise.all(
-      Array.from({ length: 24 }, async (_, i) => {
-        const sent = pattern(Math.max(4, length), i + 1);
-        const client = connect(port);
-        client.socket.end(sent);
-        expect(Buffer.from(await client.untilEnd(), 'latin1').equals(sent)).toBe(true);
-      }),
-    );
-  });
+  test.each([1, 64, 2048, 10_240, 15_000, 15_001, 50_000, 70_000, 3 << 20])(
+    '%i echoed by many connections at once arrive unchanged',
+    async (length) => {
+      const port = await serve((connection) => {
+        connection.handler = {
+          ...SILENT,
+          onData: (chunk) => connection.write(chunk),
+          onEnd: () => connection.endWrite(),
+          onAboveWriteBufferHighWatermark: () => connection.readDisable(true),
+          onBelowWriteBufferLowWatermark: () => connection.readDisable(false),
+        };
+      });
+      await Promise.all(
+        Array.from({ length: 24 }, async (_, i) => {
+          const sent = pattern(Math.max(4, length), i + 1);
+          const client = connect(port);
+          client.socket.end(sent);
+          expect(Buffer.from(await client.untilEnd(), 'latin1').equals(sent)).toBe(true);
+        }),
+      );
+    },
+  );
 
   test('that are kept stay, whatever comes after them', async () => {
     const kept: Buffer[] = [];
@@ -165,6 +171,52 @@ describe('bytes', () => {
     await slow.untilEnd();
     expect(Buffer.from(fast.received, 'latin1').equals(sent)).toBe(true);
     expect(Buffer.from(slow.received, 'latin1').equals(sent)).toBe(true);
+  });
+
+  test('in small pieces, each after a line of text, to three places of which two are slow', async () => {
+    const targets: Connection[] = [];
+    // UNIX sockets: the kernel holds a fifth of a megabyte for each, not ten.
+    const path = join(mkdtempSync(join(tmpdir(), 'read-buffers-')), 'socket');
+    const server = createServer((socket) => targets.push(new Connection(socket, SILENT, HERE, HERE)));
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const readers = [1, 2, 3].map(() => new Client(createConnection(path)));
+    clients.push(...readers);
+    readers[1]!.socket.pause();
+    readers[2]!.socket.pause();
+    await eventually(() => targets.length === 3);
+    const expected: Buffer[] = [];
+    const sourcePort = await serve((connection) => {
+      connection.handler = {
+        ...SILENT,
+        onData: (chunk) => {
+          for (let i = 0; i < chunk.length; i += 3000) {
+            const piece = chunk.subarray(i, i + 3000);
+            expected.push(Buffer.from(`${piece.length}\r\n`), Buffer.from(piece));
+            for (const target of targets) {
+              target.writeText(`${piece.length}\r\n`);
+              target.write(piece);
+            }
+            if (i % 2 === 0) for (const target of targets) target.flush();
+          }
+        },
+        onEnd: () => connection.endWrite(),
+      };
+    });
+    // None fills the shared buffer in one read: all that they send lies in it.
+    for (let i = 0; i < 30; i++) {
+      const source = connect(sourcePort);
+      source.socket.end(pattern(40_000, i));
+      await source.untilEnd();
+    }
+    for (const target of targets) target.endWrite();
+    await readers[0]!.untilEnd();
+    for (const slow of readers.slice(1)) {
+      slow.socket.resume();
+      await slow.untilEnd();
+    }
+    const sent = Buffer.concat(expected);
+    for (const reader of readers) expect(Buffer.from(reader.received, 'latin1').equals(sent)).toBe(true);
   });
 
   test('of a connection of our own making too', async () => {

@@ -144,3 +144,8 @@ test('problems have a path', () => {
     "histogram_bucket_settings[0].match.safe_regex.regex: invalid regex '['",
   ]);
 });
+
+test('the value of a tag at the end of a name may hold a dot', () => {
+  const make = (root: StatsScope) => root.tagged('listener', 'envoy.listener_address', 'front').scope('ssl').counter('versions.TLSv1.3');
+  expect(shown({}, make)).toEqual(['envoy_listener_ssl_versions{envoy_ssl_version="TLSv1.3",envoy_listener_address="front"} 0']);
+});

@@ -69,6 +69,21 @@ export class CertificateAuthority {
     return path;
   }
 
+  /** An OCSP response about that certificate. @param days until its next update; -1 = that was long ago, and nobody may look at its signature @returns path of its DER */
+  status(certificate: IssuedCertificate, days = 5, path = `${certificate.chain}.ocsp`): string {
+    const responder = ['-index', join(this.directory, 'index.txt'), '-rsigner', this.path, '-rkey', this.#key, '-CA', this.path];
+    const request = `${path}.request`;
+    openssl(['ocsp', '-issuer', this.path, '-cert', certificate.chain, '-no_nonce', '-reqout', request]);
+    openssl(['ocsp', ...responder, '-reqin', request, '-respout', path, '-ndays', String(Math.abs(days))]);
+    if (days < 0) {
+      const der = readFileSync(path);
+      // nextUpdate [0] EXPLICIT GeneralizedTime: its year.
+      der.write('2020', der.indexOf(Buffer.from('a011180f', 'hex')) + 4, 'latin1');
+      writeFileSync(path, der);
+    }
+    return path;
+  }
+
   copyTo(path: string): void {
     copyFileSync(this.path, path);
   }

@@ -76,6 +76,7 @@ export const HCM_SETTINGS: HcmSettings = {
   forwardClientCert: 'SANITIZE',
   clientCertDetails: { subject: false, cert: false, chain: false, dns: false, uri: false },
   upgrades: {},
+  upgradeFilters: {},
   accessLogs: [],
   accessLogOnNewRequest: false,
   accessLogFlushIntervalMs: 0,
@@ -209,6 +210,7 @@ export class HcmRig {
         : new LocalReplies({ mappers: (options.mappers ?? []).map(mapper), bodyFormat: options.bodyFormat ?? null }, deps);
     this.manager = new HttpConnectionManager(settings, deps, {
       filters: options.bare === true ? [backend] : [own ?? probe, backend],
+      upgradeFilters: new Map(),
       routeTable: () => table,
       accessLoggers: [logger],
       localReplies: replies,

@@ -29,6 +29,8 @@ export const CHECK: HealthCheckSettings = {
   logFailures: false,
   logSuccesses: false,
   eventLogs: [],
+  alpn: [],
+  transportSocketCriteria: null,
   check: { kind: 'TCP', send: '', receive: [] },
 };
 

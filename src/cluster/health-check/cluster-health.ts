@@ -1,6 +1,8 @@
 /** Active health checking of one cluster's hosts as they come and go. Loaded only when a cluster has health checks. */
 import type { FormatEnvironment } from '../../http/format/operator.ts';
 import { Http1Stats } from '../../http/h1/stats.ts';
+import { DEFAULT_HTTP2_SETTINGS } from '../../http/h2/settings.ts';
+import { Http2Stats } from '../../http/h2/stats.ts';
 import { HealthFlag, hostHasConnected, readHostHealth, setHostHealth } from '../../lb/host.ts';
 import { onUnexpectedException } from '../../net/connection.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -8,15 +10,17 @@ import type { Random } from '../../runtime/random.ts';
 import type { RuntimeSnapshot } from '../../runtime/runtime.ts';
 import { nextTurn } from '../../runtime/turn.ts';
 import type { StatsScope } from '../../stats/scope.ts';
+import type { SecretSource } from '../../tls/secrets.ts';
 import type { HostRecord, HostUpdate } from '../host-update.ts';
 import type { ClusterSettings } from '../settings.ts';
+import { CheckConnector } from './check-connector.ts';
 import { CheckedHost } from './checked-host.ts';
 import { type EventLog, HealthEvents } from './events.ts';
 import { GrpcCheckParts, GrpcProbe } from './grpc-probe.ts';
 import { HealthChecker, HealthCheckStats } from './health-checker.ts';
 import { HttpCheckParts } from './http-check-parts.ts';
 import { Http1Probe } from './http1-probe.ts';
-import { Http2CheckProbe } from './http2-probe.ts';
+import { Http2CheckProbe, type Http2ProbeParts } from './http2-probe.ts';
 import type { Probe, ProbeListener } from './probe.ts';
 import { RedisProbe } from './redis-probe.ts';
 import type { HealthCheckSettings } from './settings.ts';
@@ -33,6 +37,7 @@ export interface ClusterHealthDeps {
   readonly cells: Int32Array;
   /** `cluster.<name>.` of the control thread. */
   readonly scope: StatsScope;
+  readonly secrets: SecretSource;
   openEventLog(path: string): EventLog;
   /** Something was thrown that should not be; the check's connection has been closed. */
   onException(error: unknown): void;
@@ -195,24 +200,33 @@ function probeMaker(
   stats: HealthCheckStats,
   deps: ClusterHealthDeps,
 ): (host: CheckedHost, listener: ProbeListener) => Probe {
-  const options = { bufferLimit: cluster.perConnectionBufferLimit, tcpKeepAlive: cluster.tcpKeepAlive, bindAddress: cluster.bindAddress };
+  const connector = CheckConnector.of(cluster, settings, deps.scope, deps.secrets);
   const { check, reuseConnection } = settings;
   switch (check.kind) {
     case 'HTTP': {
       const parts = new HttpCheckParts(check, cluster.name, deps.format, deps.runtime, stats.verifyCluster);
-      if (check.http2) return (host, listener) => new Http2CheckProbe(host, listener, options, parts, reuseConnection);
+      if (check.http2) {
+        const http2 = http2Parts(cluster, deps);
+        return (host, listener) => new Http2CheckProbe(host, listener, connector, parts, http2, reuseConnection);
+      }
       new Http1Stats(deps.scope);
-      return (host, listener) => new Http1Probe(host, listener, options, parts, cluster.http.http1, reuseConnection);
+      return (host, listener) => new Http1Probe(host, listener, connector, parts, cluster.http.http1, reuseConnection);
     }
     case 'TCP':
-      return (host, listener) => new TcpProbe(host, listener, options, check, reuseConnection);
+      return (host, listener) => new TcpProbe(host, listener, connector, check, reuseConnection);
     case 'GRPC': {
+      const http2 = http2Parts(cluster, deps);
       const parts = new GrpcCheckParts(check, cluster.name, settings.timeoutMs, deps.format);
-      return (host, listener) => new GrpcProbe(host, listener, options, parts, reuseConnection);
+      return (host, listener) => new GrpcProbe(host, listener, connector, parts, http2, reuseConnection);
     }
     case 'REDIS': {
       const existsFailure = stats.scope.counter('redis.exists_failure');
-      return (host, listener) => new RedisProbe(host, listener, options, check, reuseConnection, existsFailure);
+      return (host, listener) => new RedisProbe(host, listener, connector, check, reuseConnection, existsFailure);
     }
   }
+}
+
+function http2Parts(cluster: ClusterSettings, deps: ClusterHealthDeps): Http2ProbeParts {
+  const settings = { ...(cluster.http.http2 ?? DEFAULT_HTTP2_SETTINGS), keepalive: null };
+  return { settings, stats: new Http2Stats(deps.scope), clock: deps.clock, random: deps.random };
 }

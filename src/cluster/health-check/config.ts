@@ -58,6 +58,8 @@ export function compileHealthCheck(message: Cluster, at: CompileContext): Health
     logFailures: check.alwaysLogHealthCheckFailures,
     logSuccesses: check.alwaysLogHealthCheckSuccess,
     eventLogs: eventLogs(check, here),
+    alpn: check.tlsOptions?.alpnProtocols ?? [],
+    transportSocketCriteria: (check.transportSocketMatchCriteria as Readonly<Record<string, unknown>> | undefined) ?? null,
     check: settings,
   };
 }

@@ -2,10 +2,10 @@
 import type { FormatEnvironment } from '../../http/format/operator.ts';
 import { grpcTimeout } from '../../http/grpc-service.ts';
 import { RequestHeaders } from '../../http/header-map.ts';
-import type { ConnectOptions } from '../pool/connect.ts';
+import type { CheckConnector } from './check-connector.ts';
 import { CheckHeaders } from './check-headers.ts';
 import type { CheckedHost } from './checked-host.ts';
-import { type Http2Answer, Http2Probe } from './http2-probe.ts';
+import { type Http2Answer, Http2Probe, type Http2ProbeParts } from './http2-probe.ts';
 import type { ProbeListener } from './probe.ts';
 import type { GrpcCheckSettings } from './settings.ts';
 
@@ -29,9 +29,9 @@ export class GrpcCheckParts {
     this.#headers = new CheckHeaders(settings.addHeaders, [], env);
   }
 
-  requestHeaders(host: CheckedHost): RequestHeaders {
+  requestHeaders(host: CheckedHost, scheme: string): RequestHeaders {
     const authority = host.hostname || this.#settings.authority || this.#cluster;
-    const headers = new RequestHeaders('POST', '/grpc.health.v1.Health/Check', authority, 'http');
+    const headers = new RequestHeaders('POST', '/grpc.health.v1.Health/Check', authority, scheme);
     headers.add('te', 'trailers');
     headers.add('content-type', 'application/grpc');
     headers.add('grpc-timeout', this.#timeout);
@@ -44,13 +44,20 @@ export class GrpcCheckParts {
 export class GrpcProbe extends Http2Probe {
   readonly #parts: GrpcCheckParts;
 
-  constructor(host: CheckedHost, listener: ProbeListener, options: ConnectOptions, parts: GrpcCheckParts, reuse: boolean) {
-    super(host, listener, options, reuse);
+  constructor(
+    host: CheckedHost,
+    listener: ProbeListener,
+    connector: CheckConnector,
+    parts: GrpcCheckParts,
+    http2: Http2ProbeParts,
+    reuse: boolean,
+  ) {
+    super(host, listener, connector, http2, reuse);
     this.#parts = parts;
   }
 
-  protected request() {
-    return { headers: this.#parts.requestHeaders(this.host), body: this.#parts.frame, keep: MAX_ANSWER };
+  protected request(scheme: string) {
+    return { headers: this.#parts.requestHeaders(this.host, scheme), body: this.#parts.frame, keep: MAX_ANSWER };
   }
 
   protected answered(answer: Http2Answer): void {

@@ -23,9 +23,9 @@ export class HttpCheckParts {
     this.#headers = new CheckHeaders(settings.addHeaders, settings.removeHeaders, env);
   }
 
-  requestHeaders(host: CheckedHost, protocol: string): RequestHeaders {
+  requestHeaders(host: CheckedHost, protocol: string, scheme: string): RequestHeaders {
     const { method, path, host: configured } = this.#settings;
-    const headers = new RequestHeaders(method, path, host.hostname || configured || this.#cluster, 'http');
+    const headers = new RequestHeaders(method, path, host.hostname || configured || this.#cluster, scheme);
     headers.add('user-agent', 'Envoy/HC');
     this.#headers.apply(headers, host, this.#cluster, protocol);
     if (this.send.length > 0) headers.set('content-length', String(this.send.length));

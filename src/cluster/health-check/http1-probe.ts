@@ -4,7 +4,7 @@ import { Http1ClientConnection } from '../../http/h1/client-connection.ts';
 import type { Http1Settings } from '../../http/h1/settings.ts';
 import type { HeaderMap, ResponseHeaders } from '../../http/header-map.ts';
 import { type CloseEvent, type Connection, keepChunk } from '../../net/connection.ts';
-import type { ConnectOptions } from '../pool/connect.ts';
+import type { CheckConnector } from './check-connector.ts';
 import type { CheckedHost } from './checked-host.ts';
 import type { HttpCheckParts } from './http-check-parts.ts';
 import type { ProbeListener } from './probe.ts';
@@ -23,12 +23,12 @@ export class Http1Probe extends SocketProbe implements ClientCallbacks, Response
   constructor(
     host: CheckedHost,
     listener: ProbeListener,
-    options: ConnectOptions,
+    connector: CheckConnector,
     parts: HttpCheckParts,
     http1: Http1Settings,
     reuse: boolean,
   ) {
-    super(host, listener, options);
+    super(host, listener, connector);
     this.#parts = parts;
     this.#http1 = http1;
     this.#reuse = reuse;
@@ -45,7 +45,7 @@ export class Http1Probe extends SocketProbe implements ClientCallbacks, Response
     this.#complete = false;
     const { send } = this.#parts;
     const encoder = this.#codec!.newStream(this);
-    encoder.encodeHeaders(this.#parts.requestHeaders(this.host, 'HTTP/1.1'), send.length === 0);
+    encoder.encodeHeaders(this.#parts.requestHeaders(this.host, 'HTTP/1.1', this.scheme), send.length === 0);
     if (send.length > 0) encoder.encodeData(send, true);
   }
 

@@ -1,12 +1,17 @@
-/** What checks over HTTP/2 share: a `node:http2` session to the host, opened when a check needs it. Checks over HTTP/2 are rare enough not to need the proxy's own codec. */
-import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
-import type net from 'node:net';
-import { HeaderMap, type RequestHeaders } from '../../http/header-map.ts';
-import { nodeModule } from '../../runtime/node-module.ts';
-import { type ConnectOptions, socketOptions } from '../pool/connect.ts';
+/** What checks over HTTP/2 share: requests on the proxy's own codec, one at a time. */
+import type { ResponseDecoder } from '../../http/codec.ts';
+import { type Http2ClientCallbacks, Http2ClientConnection } from '../../http/h2/client-connection.ts';
+import type { Http2Settings } from '../../http/h2/settings.ts';
+import type { Http2Stats } from '../../http/h2/stats.ts';
+import { HeaderMap, type RequestHeaders, type ResponseHeaders } from '../../http/header-map.ts';
+import { type CloseEvent, type Connection, keepChunk } from '../../net/connection.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Random } from '../../runtime/random.ts';
+import type { CheckConnector } from './check-connector.ts';
 import type { CheckedHost } from './checked-host.ts';
 import type { HttpCheckParts } from './http-check-parts.ts';
-import type { Probe, ProbeListener } from './probe.ts';
+import type { ProbeListener } from './probe.ts';
+import { SocketProbe } from './socket-probe.ts';
 
 export interface Http2Answer {
   readonly status: number;
@@ -16,117 +21,110 @@ export interface Http2Answer {
   readonly body: Buffer;
 }
 
-export abstract class Http2Probe implements Probe {
-  protected readonly host: CheckedHost;
-  protected readonly listener: ProbeListener;
-  readonly #options: ConnectOptions;
-  readonly #reuse: boolean;
-  #session: ClientHttp2Session | null = null;
-  #target = '';
-  /** The check under way; what comes from another is late. */
-  #stream: ClientHttp2Stream | null = null;
-  #busy = false;
+/** What the codec takes. */
+export interface Http2ProbeParts {
+  readonly settings: Http2Settings;
+  readonly stats: Http2Stats;
+  readonly clock: Clock;
+  readonly random: Random;
+}
 
-  constructor(host: CheckedHost, listener: ProbeListener, options: ConnectOptions, reuse: boolean) {
-    this.host = host;
-    this.listener = listener;
-    this.#options = options;
+const NO_TRAILERS = new HeaderMap();
+
+export abstract class Http2Probe extends SocketProbe implements Http2ClientCallbacks, ResponseDecoder {
+  readonly #http2: Http2ProbeParts;
+  readonly #reuse: boolean;
+  #codec: Http2ClientConnection | null = null;
+  /** The peer wants no further requests: the one under way ends, the next check connects anew. */
+  #leaving = false;
+  #headers: ResponseHeaders | null = null;
+  #trailers: HeaderMap = NO_TRAILERS;
+  #body: Buffer[] = [];
+  #missing = 0;
+  #complete = false;
+
+  constructor(host: CheckedHost, listener: ProbeListener, connector: CheckConnector, http2: Http2ProbeParts, reuse: boolean) {
+    super(host, listener, connector);
+    this.#http2 = http2;
     this.#reuse = reuse;
   }
 
-  start(): void {
-    this.#busy = true;
-    const session = this.#connected();
-    const { headers, body, keep } = this.request();
-    const stream = session.request(fields(headers), { endStream: body.length === 0 });
-    this.#stream = stream;
-    let head: IncomingHttpHeaders = {};
-    let trailers: IncomingHttpHeaders = {};
-    const chunks: Buffer[] = [];
-    let kept = 0;
-    let ended = false;
-    stream.on('response', (h) => {
-      head = h;
-    });
-    stream.on('trailers', (h) => {
-      trailers = h;
-    });
-    stream.on('data', (chunk: Buffer) => {
-      if (kept < keep) chunks.push(chunk.subarray(0, keep - kept));
-      kept += chunk.length;
-    });
-    stream.on('end', () => {
-      ended = head[':status'] !== undefined;
-    });
-    stream.on('error', () => undefined);
-    stream.on('close', () => {
-      if (this.#stream !== stream) return;
-      this.#stream = null;
-      if (!this.#busy) return;
-      if (!ended || stream.rstCode !== 0) {
-        this.#fail();
-        return;
-      }
-      this.#busy = false;
-      if (!this.#reuse) this.#disconnect();
-      this.answered({
-        status: Number(head[':status']),
-        headers: toHeaderMap(head),
-        trailers: toHeaderMap(trailers),
-        body: Buffer.concat(chunks),
-      });
-    });
-    if (body.length > 0) stream.end(body);
-  }
-
-  abort(): void {
-    this.#busy = false;
-    this.#disconnect();
-  }
-
-  close(): void {
-    this.abort();
-  }
-
-  protected abstract request(): { readonly headers: RequestHeaders; readonly body: Buffer; readonly keep: number };
+  /** `keep`: so many bytes of the body are wanted. */
+  protected abstract request(scheme: string): { readonly headers: RequestHeaders; readonly body: Buffer; readonly keep: number };
   protected abstract answered(answer: Http2Answer): void;
 
-  #connected(): ClientHttp2Session {
-    const address = this.host.checkAddress;
-    const known = this.#session;
-    if (known !== null && !known.closed && !known.destroyed && this.#target === address.text) return known;
-    this.#disconnect();
-    this.#target = address.text;
-    const http2 = nodeModule<typeof import('node:http2')>('node:http2');
-    const { connect } = nodeModule<typeof net>('node:net');
-    const session = http2.connect('http://health', {
-      createConnection: () => connect({ ...socketOptions(address, this.#options), allowHalfOpen: false }),
-    });
-    this.#session = session;
-    const gone = (): void => {
-      if (this.#session !== session) return;
-      this.#session = null;
-      if (this.#stream === null) this.#fail();
-    };
-    session.on('error', gone);
-    session.on('close', gone);
-    // The peer wants no further requests: the one under way ends, the next check connects anew.
-    session.on('goaway', () => session.close());
-    return session;
+  protected override opened(connection: Connection): void {
+    const { settings, stats, clock, random } = this.#http2;
+    this.#leaving = false;
+    this.#codec = new Http2ClientConnection(connection, settings, this, stats, clock, random);
   }
 
-  #fail(): void {
-    if (!this.#busy) return;
-    this.#busy = false;
-    this.#disconnect();
-    this.listener.onNetworkFailure();
+  protected send(): void {
+    const { headers, body, keep } = this.request(this.scheme);
+    this.#headers = null;
+    this.#trailers = NO_TRAILERS;
+    this.#body = [];
+    this.#missing = keep;
+    this.#complete = false;
+    const encoder = this.#codec!.newStream(this);
+    encoder.encodeHeaders(headers, body.length === 0);
+    if (body.length > 0) encoder.encodeData(body, true);
   }
 
-  #disconnect(): void {
-    const session = this.#session;
-    this.#session = null;
-    this.#stream = null;
-    session?.destroy();
+  onData(chunk: Buffer): void {
+    this.#codec!.onData(chunk);
+  }
+
+  override onClose(event: CloseEvent): void {
+    this.#codec!.onConnectionClosed();
+    super.onClose(event);
+  }
+
+  // ResponseDecoder
+
+  on1xxHeaders(): void {}
+
+  onResponseHeaders(headers: ResponseHeaders, end: boolean): void {
+    this.#headers = headers;
+    this.#complete = end;
+  }
+
+  onResponseData(chunk: Buffer, end: boolean): void {
+    const wanted = Math.min(chunk.length, this.#missing);
+    if (wanted > 0) this.#body.push(keepChunk(chunk).subarray(0, wanted));
+    this.#missing -= wanted;
+    this.#complete = end;
+  }
+
+  onResponseTrailers(trailers: HeaderMap): void {
+    this.#trailers = trailers;
+    this.#complete = true;
+  }
+
+  onResponseReset(): void {
+    this.disconnect();
+    this.fail();
+  }
+
+  // Http2ClientCallbacks
+
+  onStreamClosed(): void {
+    if (!this.busy || !this.#complete) return;
+    this.busy = false;
+    if (!this.#reuse || this.#leaving) this.disconnect();
+    const headers = this.#headers!;
+    this.answered({ status: headers.status, headers, trailers: this.#trailers, body: Buffer.concat(this.#body) });
+  }
+
+  onGoAway(): void {
+    this.#leaving = true;
+    if (!this.busy) this.disconnect();
+  }
+
+  onMaxStreamsChanged(): void {}
+
+  onProtocolError(): void {
+    this.fail();
   }
 }
 
@@ -134,39 +132,24 @@ export abstract class Http2Probe implements Probe {
 export class Http2CheckProbe extends Http2Probe {
   readonly #parts: HttpCheckParts;
 
-  constructor(host: CheckedHost, listener: ProbeListener, options: ConnectOptions, parts: HttpCheckParts, reuse: boolean) {
-    super(host, listener, options, reuse);
+  constructor(
+    host: CheckedHost,
+    listener: ProbeListener,
+    connector: CheckConnector,
+    parts: HttpCheckParts,
+    http2: Http2ProbeParts,
+    reuse: boolean,
+  ) {
+    super(host, listener, connector, http2, reuse);
     this.#parts = parts;
   }
 
-  protected request() {
-    return { headers: this.#parts.requestHeaders(this.host, 'HTTP/2'), body: this.#parts.send, keep: this.#parts.verdict.wanted(0) };
+  protected request(scheme: string) {
+    const headers = this.#parts.requestHeaders(this.host, 'HTTP/2', scheme);
+    return { headers, body: this.#parts.send, keep: this.#parts.verdict.wanted(0) };
   }
 
   protected answered(answer: Http2Answer): void {
     this.#parts.verdict.report(answer.status, answer.headers, answer.body, this.listener);
   }
-}
-
-function fields(headers: RequestHeaders): OutgoingHttpHeaders {
-  const all: OutgoingHttpHeaders = {
-    ':method': headers.method,
-    ':path': headers.path,
-    ':authority': headers.authority,
-    ':scheme': headers.scheme,
-  };
-  for (const name of new Set(headers.names)) {
-    const values = headers.getAll(name);
-    all[name] = values.length === 1 ? values[0]! : values;
-  }
-  return all;
-}
-
-function toHeaderMap(fields: IncomingHttpHeaders): HeaderMap {
-  const map = new HeaderMap();
-  for (const [name, value] of Object.entries(fields)) {
-    if (name.startsWith(':')) continue;
-    for (const one of Array.isArray(value) ? value : [value ?? '']) map.add(name, one);
-  }
-  return map;
 }

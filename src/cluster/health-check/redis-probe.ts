@@ -2,7 +2,7 @@
 import type { Address } from '../../net/address.ts';
 import type { Connection } from '../../net/connection.ts';
 import type { Counter } from '../../stats/scope.ts';
-import type { ConnectOptions } from '../pool/connect.ts';
+import type { CheckConnector } from './check-connector.ts';
 import type { CheckedHost } from './checked-host.ts';
 import type { ProbeListener } from './probe.ts';
 import type { RedisCheckSettings } from './settings.ts';
@@ -22,12 +22,12 @@ export class RedisProbe extends SocketProbe {
   constructor(
     host: CheckedHost,
     listener: ProbeListener,
-    options: ConnectOptions,
+    connector: CheckConnector,
     settings: RedisCheckSettings,
     reuse: boolean,
     existsFailure: Counter,
   ) {
-    super(host, listener, options);
+    super(host, listener, connector);
     this.#exists = settings.key !== '';
     this.#command = this.#exists ? command('EXISTS', settings.key) : command('PING');
     this.#expected = this.#exists ? ':0' : '+PONG';

@@ -79,6 +79,10 @@ export interface HealthCheckSettings {
   readonly logFailures: boolean;
   readonly logSuccesses: boolean;
   readonly eventLogs: readonly string[];
+  /** Offered in handshakes instead of what the transport socket names; empty = not so. Source: tls_options.alpn_protocols. */
+  readonly alpn: readonly string[];
+  /** Picks the transport socket instead of the endpoint's metadata; null. Source: transport_socket_match_criteria. */
+  readonly transportSocketCriteria: Readonly<Record<string, unknown>> | null;
   readonly check: CheckSettings;
 }
 

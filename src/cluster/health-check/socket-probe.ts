@@ -1,7 +1,8 @@
 /** What checks over a plain socket share: one connection to the host, opened when a check needs it and kept between checks. */
 import type { Address } from '../../net/address.ts';
 import type { CloseEvent, Connection, ConnectionHandler } from '../../net/connection.ts';
-import { type ConnectAttempt, type ConnectListener, type ConnectOptions, connectSocket } from '../pool/connect.ts';
+import type { ConnectAttempt, ConnectListener } from '../pool/connect.ts';
+import type { CheckConnector } from './check-connector.ts';
 import type { CheckedHost } from './checked-host.ts';
 import type { Probe, ProbeListener } from './probe.ts';
 
@@ -11,17 +12,17 @@ export abstract class SocketProbe implements Probe, ConnectListener, ConnectionH
   protected connection: Connection | null;
   /** A check waits for its result. */
   protected busy: boolean;
-  readonly #options: ConnectOptions;
+  readonly #connector: CheckConnector;
   #attempt: ConnectAttempt | null;
   /** Where the connection leads: a host's address may change. */
   #target: string;
 
-  constructor(host: CheckedHost, listener: ProbeListener, options: ConnectOptions) {
+  constructor(host: CheckedHost, listener: ProbeListener, connector: CheckConnector) {
     this.host = host;
     this.listener = listener;
     this.connection = null;
     this.busy = false;
-    this.#options = options;
+    this.#connector = connector;
     this.#attempt = null;
     this.#target = '';
   }
@@ -36,7 +37,12 @@ export abstract class SocketProbe implements Probe, ConnectListener, ConnectionH
     }
     this.disconnect();
     this.#target = address.text;
-    this.#attempt = connectSocket(address, this.#options, this);
+    this.#attempt = this.#connector.connect(this.host, address, this);
+  }
+
+  /** Of requests. */
+  protected get scheme(): string {
+    return this.#connector.isSecure(this.host) ? 'https' : 'http';
   }
 
   /** Where the check goes. */

@@ -1,6 +1,6 @@
 /** TCP check: that a connection can be made, or that what is sent is answered as expected. Source: TcpHealthCheckerImpl. */
 import { type Connection, keepChunk } from '../../net/connection.ts';
-import type { ConnectOptions } from '../pool/connect.ts';
+import type { CheckConnector } from './check-connector.ts';
 import type { CheckedHost } from './checked-host.ts';
 import { containsBlocks, parseBlocks } from './payload.ts';
 import type { ProbeListener } from './probe.ts';
@@ -13,8 +13,8 @@ export class TcpProbe extends SocketProbe {
   readonly #reuse: boolean;
   #received: Buffer[] = [];
 
-  constructor(host: CheckedHost, listener: ProbeListener, options: ConnectOptions, settings: TcpCheckSettings, reuse: boolean) {
-    super(host, listener, options);
+  constructor(host: CheckedHost, listener: ProbeListener, connector: CheckConnector, settings: TcpCheckSettings, reuse: boolean) {
+    super(host, listener, connector);
     this.#send = Buffer.from(settings.send, 'hex');
     this.#receive = parseBlocks(settings.receive);
     this.#reuse = reuse;

@@ -81,6 +81,7 @@ export class Http1PoolConnection implements ConnectionHandler, ConnectListener, 
   connect(): void {
     const owner = this.#pool.owner;
     if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
+    owner.nameHttp1Stats();
     this.#attempt = owner.connectHost(this.#pool.host, this, this.#pool.names, this.#pool.alpn);
   }
 

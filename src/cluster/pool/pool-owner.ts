@@ -40,6 +40,8 @@ export interface PoolOwner {
   readonly byteMeter: ByteMeter;
   /** Opens a connection to a host, with TLS where its transport socket says so. @param alpn offered unless the transport socket names protocols */
   connectHost(host: Host, listener: ConnectListener, names: ServerNames, alpn: readonly string[]): ConnectAttempt;
+  /** An HTTP/1 connection is going to be opened: from the first one on the codec's statistics are shown, as in Envoy. */
+  nameHttp1Stats(): void;
   readonly connectTimeoutMs: number;
   readonly perHostMaxConnections: number;
   readonly http: UpstreamHttpSettings;

@@ -1,11 +1,14 @@
 /** Source: envoy.config.rbac.v3.RBAC. */
 import type { CompileContext } from '../../config/context.ts';
 import type { CidrRange } from '../../config/gen/envoy/config/core/v3/address_pb.js';
+import type { TypedExtensionConfig } from '../../config/gen/envoy/config/core/v3/extension_pb.js';
 import { MetadataSource } from '../../config/gen/envoy/config/rbac/v3/metadata_source_pb.js';
 import { RBAC_Action as Action, type Permission, type Principal, type RBAC } from '../../config/gen/envoy/config/rbac/v3/rbac_pb.js';
+import type { Config as MtlsAuthenticated } from '../../config/gen/envoy/extensions/rbac/principals/mtls_authenticated/v3/mtls_authenticated_pb.js';
 import type { PathMatcher } from '../../config/gen/envoy/type/matcher/v3/path_pb.js';
 import { isCidr } from '../../http/address-ranges.ts';
 import { compileHeaderMatcher, compileMetadataMatcher, compileStringMatcher } from '../../http/config.ts';
+import { compileSanMatcher } from '../../tls/validation-config.ts';
 import type { RbacRuleSettings, RbacRulesSettings, RbacSettings } from './settings.ts';
 
 /** The fields that the messages of both filters have. */
@@ -99,6 +102,13 @@ function compilePrincipal(principal: Principal | undefined, at: CompileContext):
       return compileAddress('direct_remote', id.value, at.field('direct_remote_ip'));
     case 'remoteIp':
       return compileAddress('remote', id.value, at.field('remote_ip'));
+    case 'authenticated': {
+      const name = id.value.principalName;
+      const here = at.field('authenticated').field('principal_name');
+      return { kind: 'authenticated', principal: name === undefined ? null : compileStringMatcher(name, here) };
+    }
+    case 'custom':
+      return compileCustomPrincipal(id.value, at.field('custom'));
     case 'metadata':
       return { kind: 'metadata', metadata: compileMetadataMatcher(id.value, at.field('metadata')), ofRoute: false };
     case 'sourcedMetadata':
@@ -112,10 +122,27 @@ function compilePrincipal(principal: Principal | undefined, at: CompileContext):
       };
     }
     default:
-      if (id?.case === undefined) at.error('an identifier is required');
-      else at.unsupported(id.case);
+      at.error('an identifier is required');
       return REFUSED;
   }
+}
+
+const MTLS_AUTHENTICATED = 'envoy.extensions.rbac.principals.mtls_authenticated.v3.Config';
+
+function compileCustomPrincipal({ typedConfig }: TypedExtensionConfig, at: CompileContext): RbacRuleSettings {
+  const here = at.field('typed_config');
+  const message = here.unpackAs<MtlsAuthenticated>(typedConfig, MTLS_AUTHENTICATED);
+  if (message === null) return REFUSED;
+  if (message.sanMatcher !== undefined) {
+    const san = compileSanMatcher(message.sanMatcher, here.field('san_matcher'));
+    return san === null ? REFUSED : { kind: 'mtls_authenticated', san };
+  }
+  if (!message.anyValidatedClientCertificate) {
+    here.error(
+      'envoy.rbac.principals.mtls_authenticated did not have any configured validation. At least one configuration field must be set.',
+    );
+  }
+  return { kind: 'mtls_authenticated', san: null };
 }
 
 function compileSourcedMetadata(

@@ -5,7 +5,9 @@ import { buildHeaderMatcher } from '../../http/header-matcher.ts';
 import { MetadataMatcher } from '../../http/metadata-matcher.ts';
 import { pathOnly } from '../../http/query.ts';
 import type { StreamInfo } from '../../http/stream-info.ts';
-import { buildStringMatcher } from '../../http/string-matcher.ts';
+import { buildStringMatcher, type StringMatcher } from '../../http/string-matcher.ts';
+import type { CertificateInfo } from '../../net/tls-info.ts';
+import { SanMatcher } from '../../tls/san-matcher.ts';
 import type { RbacRuleSettings, RbacRulesSettings } from './settings.ts';
 
 type Rule = (headers: RequestHeaders | null, info: StreamInfo) => boolean;
@@ -93,12 +95,30 @@ function buildRule(settings: RbacRuleSettings): Rule {
       const matcher = buildStringMatcher(settings.name);
       return (_headers, info) => matcher.matches(info.connection.requestedServerName);
     }
+    case 'authenticated': {
+      const matcher = settings.principal === null ? null : buildStringMatcher(settings.principal);
+      return (_headers, { connection: { tls } }) => tls !== null && (matcher === null || isPrincipal(tls.peer, matcher));
+    }
+    case 'mtls_authenticated': {
+      const matcher = settings.san === null ? null : new SanMatcher(settings.san);
+      return (_headers, { connection: { tls } }) =>
+        tls?.peerValidated === true && (matcher === null || (tls.peer !== null && matcher.matches(tls.peer)));
+    }
     case 'address':
       return addressRule(settings.of, new AddressRanges([settings.range]));
     case 'destination_port':
       return (_headers, { connection: { localAddress } }) =>
         localAddress.kind === 'ip' && localAddress.port >= settings.start && localAddress.port < settings.end;
   }
+}
+
+/** Any of the URIs, then of the DNS names, then the subject. Without a certificate that is nobody, ''. */
+function isPrincipal(peer: CertificateInfo | null, matcher: StringMatcher): boolean {
+  if (peer === null) return matcher.matches('');
+  const { uriSans, dnsSans } = peer;
+  for (let i = 0; i < uriSans.length; i++) if (matcher.matches(uriSans[i]!)) return true;
+  for (let i = 0; i < dnsSans.length; i++) if (matcher.matches(dnsSans[i]!)) return true;
+  return matcher.matches(peer.subject);
 }
 
 function addressRule(of: 'destination' | 'direct_remote' | 'remote', ranges: AddressRanges): Rule {

@@ -2,6 +2,7 @@
 import type { HeaderMatcherSettings } from '../../http/header-matcher.ts';
 import type { MetadataMatcherSettings } from '../../http/metadata-matcher.ts';
 import type { StringMatcherSettings } from '../../http/string-matcher.ts';
+import type { SanMatcherSettings } from '../../tls/settings.ts';
 
 export interface RbacRulesSettings {
   readonly action: 'ALLOW' | 'DENY' | 'LOG';
@@ -27,6 +28,10 @@ export type RbacRuleSettings =
   | { readonly kind: 'requested_server_name'; readonly name: StringMatcherSettings }
   /** "10.0.0.0/8". `remote` is the trusted client address, `direct_remote` the peer of the connection. */
   | { readonly kind: 'address'; readonly of: 'destination' | 'direct_remote' | 'remote'; readonly range: string }
+  /** null = whoever speaks TLS. Source: Principal.Authenticated. */
+  | { readonly kind: 'authenticated'; readonly principal: StringMatcherSettings | null }
+  /** null = whoever has shown a certificate that was found good. Source: envoy.rbac.principals.mtls_authenticated. */
+  | { readonly kind: 'mtls_authenticated'; readonly san: SanMatcherSettings | null }
   /** start <= port < end */
   | { readonly kind: 'destination_port'; readonly start: number; readonly end: number };
 

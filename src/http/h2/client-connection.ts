@@ -45,6 +45,7 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
     random: Random,
   ) {
     super(connection, settings, stats);
+    this.guard.meter = stats.outboundMeter(clock);
     this.#callbacks = callbacks;
     this.#keepalive = settings.keepalive === null ? null : new Keepalive(this, settings.keepalive, clock, random);
     this.#nextId = 1;
@@ -84,6 +85,8 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
     encoder.begin();
     const protocol = connectProtocol(headers);
     stream.upgrade = protocol;
+    // What follows is a tunnel, whatever the handshake says of its length.
+    if (protocol !== '' && headers.get('content-length') === '0') headers.remove('content-length');
     stream.isHead = headers.method === 'HEAD';
     encoder.field(':method', protocol !== '' ? 'CONNECT' : headers.method);
     if (headers.method !== 'CONNECT' || protocol !== '') {
@@ -194,7 +197,9 @@ export class Http2ClientConnection extends Http2Session implements ClientConnect
     if (stream.localEnded && stream.delivered && !stream.detached) this.closeStream(stream);
   }
 
-  protected override onHalfClosed(): void {}
+  protected override onHalfClosed(stream: Http2Stream): void {
+    stream.noteDeferred();
+  }
 
   protected override onStreamClosed(stream: Http2Stream): void {
     this.#callbacks.onStreamClosed(stream.resetReason);

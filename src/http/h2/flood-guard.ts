@@ -5,14 +5,19 @@
 import type { Connection } from '../../net/connection.ts';
 import { type CodecFault, fault } from './faults.ts';
 import type { FrameWriter } from './frame-writer.ts';
+import type { Backlog, OutboundMeter } from './outbound-meter.ts';
 import { FrameFlag, FrameType } from './protocol.ts';
 import type { Http2Settings } from './settings.ts';
 import type { Http2Stats } from './stats.ts';
 
-export class FloodGuard {
+export class FloodGuard implements Backlog {
   /** PING, SETTINGS and RST_STREAM frames written so far. */
   controlFrames: number;
   streamsOpened: number;
+  shownFrames: number;
+  shownControlFrames: number;
+  /** null = what waits is not shown. */
+  meter: OutboundMeter | null;
   readonly #settings: Http2Settings;
   readonly #stats: Http2Stats;
   readonly #connection: Connection;
@@ -32,6 +37,9 @@ export class FloodGuard {
   constructor(settings: Http2Settings, stats: Http2Stats, connection: Connection, writer: FrameWriter) {
     this.controlFrames = 0;
     this.streamsOpened = 0;
+    this.shownFrames = 0;
+    this.shownControlFrames = 0;
+    this.meter = null;
     this.#settings = settings;
     this.#stats = stats;
     this.#connection = connection;
@@ -81,22 +89,33 @@ export class FloodGuard {
     }
   }
 
+  get waitingFrames(): number {
+    return this.#writer.frames - this.#left;
+  }
+
+  get waitingControlFrames(): number {
+    return this.controlFrames - this.#leftControl;
+  }
+
+  catchUp(): void {
+    this.settle();
+    this.settle();
+  }
+
   outboundFlood(): boolean {
     const limit = this.#settings.maxOutboundFrames;
-    if (this.#writer.frames - this.#left <= limit) return false;
-    this.settle();
-    this.settle();
-    if (this.#writer.frames - this.#left <= limit) return false;
+    if (this.waitingFrames <= limit) return false;
+    this.catchUp();
+    if (this.waitingFrames <= limit) return false;
     this.#stats.outboundFlood.inc();
     return true;
   }
 
   outboundControlFlood(): boolean {
     const limit = this.#settings.maxOutboundControlFrames;
-    if (this.controlFrames - this.#leftControl <= limit) return false;
-    this.settle();
-    this.settle();
-    if (this.controlFrames - this.#leftControl <= limit) return false;
+    if (this.waitingControlFrames <= limit) return false;
+    this.catchUp();
+    if (this.waitingControlFrames <= limit) return false;
     this.#stats.outboundControlFlood.inc();
     return true;
   }
@@ -104,8 +123,9 @@ export class FloodGuard {
   /** Notes which frames the kernel has taken. Called whenever frames are handed to the connection; twice in a row it is up to date if nothing waits. */
   settle(): void {
     const connection = this.#connection;
-    const taken = connection.bytesSent - connection.bytesUnsent;
-    if (taken < this.#markBytes) return;
+    const unsent = connection.bytesUnsent;
+    if (unsent > 0 && this.meter !== null && !this.meter.watches(this)) this.meter.watch(this);
+    if (connection.bytesSent - unsent < this.#markBytes) return;
     this.#left = this.#mark;
     this.#leftControl = this.#markControl;
     this.#markBytes = connection.bytesSent + this.#writer.gathered;

@@ -1,5 +1,7 @@
 /** Numbers of HTTP/2. Source: RFC 9113 §6, §7 and §11, RFC 8441 §9. */
 
+/** Of the PINGs that ask whether the peer is there. */
+export const KEEPALIVE = Buffer.from('outrider');
 export const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 export const FRAME_HEADER = 9;
 export const DEFAULT_WINDOW = 65_535;

@@ -14,7 +14,7 @@ import { Http2ServerStream } from './server-stream.ts';
 import { Http2Session } from './session.ts';
 import type { Http2Settings } from './settings.ts';
 import type { Http2Stats } from './stats.ts';
-import type { Http2Stream } from './stream.ts';
+import { codeOf, type Http2Stream } from './stream.ts';
 import { upgradeFromConnect } from './upgrade.ts';
 
 /** What a downstream connection is given beside its settings. */
@@ -42,6 +42,7 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
 
   constructor(connection: Connection, settings: Http2Settings, callbacks: ServerCallbacks, stats: Http2Stats, parts: ServerParts) {
     super(connection, settings, stats);
+    this.guard.meter = stats.outboundMeter(parts.clock);
     this.#callbacks = callbacks;
     this.#flushWatch = new FlushWatch(this, parts.clock, parts.flushTimeoutMs);
     this.#keepalive = settings.keepalive === null ? null : new Keepalive(this, settings.keepalive, parts.clock, parts.random);
@@ -214,8 +215,8 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
 
   /** The response is complete, the request is not: the rest of it is not wanted (RFC 9113 §8.1). */
   protected override onHalfClosed(stream: Http2Stream): void {
-    if (!stream.remoteEnded) this.resetStream(stream, ErrorCode.NoError);
-    else this.closeStream(stream);
+    if (stream.remoteEnded) this.closeStream(stream);
+    else this.resetStream(stream, earlyCode((stream as Http2ServerStream).decoder?.unwantedReason?.() ?? ResetReason.LocalReset));
   }
 
   protected override onStreamClosed(stream: Http2Stream): void {
@@ -249,6 +250,10 @@ export class Http2ServerConnection extends Http2Session implements ServerConnect
     this.stats.streamRefusedErrors.inc();
     this.countControl();
   }
+}
+
+function earlyCode(reason: ResetReason): ErrorCode {
+  return reason === ResetReason.LocalReset ? ErrorCode.NoError : codeOf(reason);
 }
 
 /** Status codes as text. */

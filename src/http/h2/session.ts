@@ -16,15 +16,13 @@ import { HpackEncoder } from './hpack-encoder.ts';
 import type { KeepaliveOwner } from './keepalive.ts';
 import { facts } from './message.ts';
 import { PeerSettings } from './peer-settings.ts';
-import { DEFAULT_WINDOW, ErrorCode, FrameFlag, FrameType, MAX_WINDOW, MIN_FRAME_SIZE } from './protocol.ts';
+import { DEFAULT_WINDOW, ErrorCode, FrameFlag, FrameType, KEEPALIVE, MAX_WINDOW, MIN_FRAME_SIZE } from './protocol.ts';
 import { RecentResets } from './recent-resets.ts';
 import { Resumption } from './resumption.ts';
 import { SendQueue } from './send-queue.ts';
 import type { Http2Settings } from './settings.ts';
 import type { Http2Stats } from './stats.ts';
 import type { Http2Stream } from './stream.ts';
-
-const KEEPALIVE = Buffer.from('outrider');
 
 export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
   readonly connection: Connection;
@@ -133,6 +131,7 @@ export abstract class Http2Session implements FrameHandler, KeepaliveOwner {
     this.reader.stop();
     this.failed = true;
     this.#waiting.clear();
+    this.guard.meter?.forget(this.guard);
     for (const stream of [...this.streams.values()]) if (!stream.overOnWire) this.dropStream(stream, reason, details);
   }
 

@@ -1,12 +1,13 @@
 /** Counters of the HTTP/2 codecs. Source: Envoy's `http2.` scope, http2/codec_stats.h. */
+import type { Clock } from '../../runtime/clock.ts';
 import type { Counter, Gauge, StatsScope } from '../../stats/scope.ts';
+import { OutboundMeter } from './outbound-meter.ts';
 
 /** Which library Envoy parses with, and what only METADATA frames move: always 0, but dashboards look for them. */
 const ALWAYS_ZERO: readonly string[] = [
   ...['metadata_empty_frames', 'headers_cb_no_stream', 'cookies_total_bytes_too_large'],
   ...['nghttp2_downstream_connections', 'nghttp2_upstream_connections', 'oghttp2_downstream_connections', 'oghttp2_upstream_connections'],
 ];
-const ALWAYS_ZERO_GAUGES: readonly string[] = ['deferred_stream_close', 'outbound_control_frames_active', 'outbound_frames_active'];
 
 export class Http2Stats {
   readonly droppedHeadersWithUnderscores: Counter;
@@ -28,6 +29,11 @@ export class Http2Stats {
   readonly txReset: Counter;
   readonly streamsActive: Gauge;
   readonly pendingSendBytes: Gauge;
+  /** Streams whose messages have both passed on the wire, and whose reader has not taken all of it. */
+  readonly deferredStreamClose: Gauge;
+  readonly #outboundFrames: Gauge;
+  readonly #outboundControlFrames: Gauge;
+  #outbound: OutboundMeter | null;
 
   /** @param scope the server's root scope, or a cluster's; `http2.` is added here */
   constructor(scope: StatsScope) {
@@ -51,7 +57,16 @@ export class Http2Stats {
     this.txReset = http2.counter('tx_reset');
     this.streamsActive = http2.gauge('streams_active');
     this.pendingSendBytes = http2.gauge('pending_send_bytes');
+    this.deferredStreamClose = http2.gauge('deferred_stream_close');
+    this.#outboundFrames = http2.gauge('outbound_frames_active');
+    this.#outboundControlFrames = http2.gauge('outbound_control_frames_active');
+    this.#outbound = null;
     for (const name of ALWAYS_ZERO) http2.counter(name);
-    for (const name of ALWAYS_ZERO_GAUGES) http2.gauge(name);
+  }
+
+  /** Shared by all connections that count here. */
+  outboundMeter(clock: Clock): OutboundMeter {
+    this.#outbound ??= new OutboundMeter(this.#outboundFrames, this.#outboundControlFrames, clock);
+    return this.#outbound;
   }
 }

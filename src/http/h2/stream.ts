@@ -53,6 +53,8 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
   #pauses: number;
   #held: Buffer[] | null;
   #heldEnd: boolean;
+  /** Counted as waiting for its reader alone. */
+  #deferred: boolean;
   #heldTrailers: HeaderMap | null;
 
   constructor(session: Http2Session) {
@@ -82,6 +84,7 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
     this.#pauses = 0;
     this.#held = null;
     this.#heldEnd = false;
+    this.#deferred = false;
     this.#heldTrailers = null;
   }
 
@@ -239,6 +242,7 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
       this.#held ??= [];
       this.#held.push(keepChunk(chunk));
       this.#heldEnd = end;
+      if (end) this.noteDeferred();
       return;
     }
     const length = chunk.length;
@@ -248,8 +252,17 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
 
   receiveTrailers(trailers: HeaderMap): void {
     this.remoteEnded = true;
-    if (this.#held !== null) this.#heldTrailers = trailers;
-    else this.deliverTrailers(trailers);
+    if (this.#held !== null) {
+      this.#heldTrailers = trailers;
+      this.noteDeferred();
+    } else this.deliverTrailers(trailers);
+  }
+
+  /** To be called when either message has ended. */
+  noteDeferred(): void {
+    if (this.#deferred || !this.overOnWire) return;
+    this.#deferred = true;
+    this.session.stats.deferredStreamClose.inc();
   }
 
   /** The peer may send as much again. */
@@ -305,6 +318,8 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
   /** The session lets go of the stream. */
   release(): void {
     this.detached = true;
+    if (this.#deferred) this.session.stats.deferredStreamClose.dec();
+    this.#deferred = false;
     if (this.pendingBytes > 0) this.session.stats.pendingSendBytes.sub(this.pendingBytes);
     this.pendingBytes = 0;
     this.#pending = null;
@@ -319,7 +334,7 @@ export abstract class Http2Stream implements StreamControl, ByteMeter {
 }
 
 /** Source: Envoy's http2/codec_impl.cc, reasonToReset. */
-function codeOf(reason: ResetReason): ErrorCode {
+export function codeOf(reason: ResetReason): ErrorCode {
   switch (reason) {
     case ResetReason.LocalRefusedStreamReset:
       return ErrorCode.RefusedStream;

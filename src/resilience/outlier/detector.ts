@@ -34,6 +34,16 @@ const CONSECUTIVE: Readonly<Record<Exclude<Detection, typeof Detection.Degraded>
 
 const CONSECUTIVE_EVENT: EventDetail = { kind: 'consecutive' };
 
+/** Times by the clock. */
+export interface EjectionView {
+  readonly sinceMs: number;
+  /** The first sweep after this ends it. */
+  readonly untilMs: number;
+  /** Of how many so far it is the last. */
+  readonly count: number;
+  readonly type: EjectionType;
+}
+
 /** A host with its success rate of the last interval. */
 interface Rated {
   readonly host: OutlierHost;
@@ -112,6 +122,19 @@ export class OutlierDetector implements TimerTarget {
   /** Percent; -1 = too few requests in the last interval. */
   successRate(slot: number, origin: Origin): number {
     return this.#hosts.get(slot)?.successRates[origin] ?? -1;
+  }
+
+  /** null: the host is not ejected. */
+  ejection(slot: number): EjectionView | null {
+    const host = this.#hosts.get(slot);
+    if (host === undefined || host.ejectedFor === null || !this.#has(slot, HealthFlag.FailedOutlierCheck)) return null;
+    const { ejectedAtMs, ejections, ejectedFor } = host;
+    return {
+      sinceMs: ejectedAtMs,
+      untilMs: ejectedAtMs + this.#duration(host.backOff) + host.jitterMs,
+      count: ejections,
+      type: ejectedFor,
+    };
   }
 
   /** The end of an interval. */
@@ -205,6 +228,7 @@ export class OutlierDetector implements TimerTarget {
       setHostHealth(this.#deps.cells, host.slot, HealthFlag.FailedOutlierCheck, true);
       this.#changed = true;
       host.ejections++;
+      host.ejectedFor = type;
       host.ejectedAtMs = clock.nowMs();
       host.jitterMs = this.#jitter();
       host.backOff = this.#nextBackOff(host.backOff);

@@ -1,4 +1,5 @@
 /** What the control thread remembers of one host's ejections. It is forgotten with the host. */
+import type { EjectionType } from './outlier-stats.ts';
 
 export class OutlierHost {
   /** Offset of the host's cells in the slab: its identity. */
@@ -6,6 +7,8 @@ export class OutlierHost {
   /** "ip:port", as the event log names it. Changes for a logical host. */
   upstream: string;
   ejections = 0;
+  /** Why it was ejected last; null = never. */
+  ejectedFor: EjectionType | null = null;
   /** How many base times the next ejection lasts. Goes down again while the host does well. */
   backOff = 0;
   degradedBackOff = 0;

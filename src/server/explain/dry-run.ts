@@ -199,6 +199,7 @@ export function dryRun(
     random,
     logger: silentLogger,
     newAccessLogger: () => ({ log: () => undefined }),
+    watch: null,
     rootScope,
     scope: rootScope,
     clusters: {
@@ -212,6 +213,7 @@ export function dryRun(
   };
   const manager = new HttpConnectionManager(live.settings, deps, {
     filters: filtersToRun(live, run, deps, world),
+    upgradeFilters: new Map(),
     routeTable: live.routeTable,
     accessLoggers: [],
     localReplies: live.localReplies,

@@ -39,6 +39,8 @@ const POINTS: Readonly<Record<string, Overload>> = {
   [`${POINT}tcp_listener_accept`]: Overload.TcpAccept,
   [`${POINT}http_connection_manager_decode_headers`]: Overload.DecodeHeaders,
   [`${POINT}http1_server_abort_dispatch`]: Overload.Http1Dispatch,
+  [`${POINT}http2_server_go_away_on_dispatch`]: Overload.Http2GoAway,
+  [`${POINT}http2_server_go_away_and_close_on_dispatch`]: Overload.Http2GoAwayAndClose,
   [`${POINT}http_downstream_filter_check`]: Overload.FilterCheck,
   [`${POINT}hcm_ondata_creating_codec`]: Overload.CreateCodec,
   [`${POINT}connection_pool_new_connection`]: Overload.NewUpstreamConnection,

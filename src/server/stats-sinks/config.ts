@@ -9,7 +9,7 @@ import type { SinkConfig } from '../../config/gen/envoy/extensions/stat_sinks/op
 import { durationMs } from '../../http/config.ts';
 import { compileHttpService } from '../../http/service-config.ts';
 import { wireText } from '../../http/wire-text.ts';
-import { ipAddress } from '../../net/address.ts';
+import { isIp } from '../../net/address.ts';
 import type { SinkService, SinkSettings, UdpStatsdSettings } from '../../stats/sinks/settings.ts';
 import type { StatsdTags } from '../../stats/sinks/statsd-lines.ts';
 
@@ -88,9 +88,7 @@ function compileUdp(
     here.field('port_value').error('a port is required');
     return null;
   }
-  try {
-    ipAddress(ip, portSpecifier.value);
-  } catch {
+  if (!isIp(ip)) {
     here.field('address').error(`malformed IP address: ${ip}`);
     return null;
   }

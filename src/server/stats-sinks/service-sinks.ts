@@ -10,7 +10,7 @@ import { StatsdLines } from '../../stats/sinks/statsd-lines.ts';
 import type { NodeSettings } from '../compiled.ts';
 import type { ClusterAnswer, ClusterCall } from '../messages.ts';
 
-/** Requests that are not answered yet: a collector that hangs costs no more memory than theirs. */
+/** As long as so many requests are not answered nothing more is sent: a collector that hangs costs no more memory than theirs. */
 const MAX_UNDER_WAY = 4;
 /** Text for a worker, which writes it to the connection that it keeps. */
 const WRITE_CHARS = 65_536;
@@ -33,7 +33,7 @@ export class OtlpSink {
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #dropped: Counter;
 
-  /** @param dropped requests that were not sent since too many are unanswered */
+  /** @param dropped counts intervals that were not sent since too much is unanswered */
   constructor(
     settings: OtlpMetricsSettings,
     version: string,
@@ -54,6 +54,10 @@ export class OtlpSink {
   }
 
   *flush(snapshot: StatsSnapshot): Generator<null> {
+    if (this.#underWay.size >= MAX_UNDER_WAY) {
+      this.#dropped.inc();
+      return;
+    }
     for (const request of this.#metrics.requests(snapshot)) {
       if (request === null) yield null;
       else this.#send(request);
@@ -66,10 +70,6 @@ export class OtlpSink {
   }
 
   #send(request: Uint8Array): void {
-    if (this.#underWay.size >= MAX_UNDER_WAY) {
-      this.#dropped.inc();
-      return;
-    }
     const answer = this.#calls.call(clusterCall(this.#settings.service, request)).catch(() => undefined);
     this.#underWay.add(answer);
     void answer.then(() => this.#underWay.delete(answer));

@@ -31,11 +31,14 @@ export interface StatsSinksDeps {
   readonly calls: SinkCalls;
   readonly node: NodeSettings;
   readonly version: string;
+  /** Brings gauges that are only written when somebody looks up to date. */
+  refresh(): void;
 }
 
 export class StatsSinks implements TimerTarget {
   readonly #clock: Clock;
   readonly #stats: StatsAggregate;
+  readonly #refresh: () => void;
   readonly #taker: SnapshotTaker;
   readonly #sinks: readonly Sink[];
   readonly #values: readonly Sink[];
@@ -48,6 +51,7 @@ export class StatsSinks implements TimerTarget {
     const { clock, stats, calls, node, version } = deps;
     this.#clock = clock;
     this.#stats = stats;
+    this.#refresh = () => deps.refresh();
     this.#taker = new SnapshotTaker(stats, clock.wallMs());
     const root = stats.local.root;
     this.#dropped = root.counter('server.dropped_stat_flushes');
@@ -96,6 +100,7 @@ export class StatsSinks implements TimerTarget {
 
   async #flush(): Promise<void> {
     if (this.#values.length > 0) this.#drainValues();
+    this.#refresh();
     const snapshot = await this.#inSlices(this.#taker.take(this.#clock.wallMs()));
     for (const sink of this.#sinks) await this.#inSlices(sink.flush(snapshot));
   }

@@ -9,6 +9,8 @@ export class UdpStatsd {
   readonly #settings: UdpStatsdSettings;
   readonly #lines: StatsdLines;
   readonly #socket: Socket;
+  /** Until the address is known, which takes a turn; null then. */
+  #early: string[] | null = [];
   #pending = '';
 
   constructor(settings: UdpStatsdSettings) {
@@ -18,6 +20,11 @@ export class UdpStatsd {
     this.#socket = createSocket(settings.ip.includes(':') ? 'udp6' : 'udp4');
     // Nobody listens: as with any datagram, nothing is known and nothing done.
     this.#socket.on('error', () => undefined);
+    this.#socket.connect(settings.port, settings.ip, () => {
+      const early = this.#early!;
+      this.#early = null;
+      for (const datagram of early) this.#socket.send(datagram);
+    });
     this.#socket.unref();
   }
 
@@ -52,7 +59,8 @@ export class UdpStatsd {
 
   #send(): void {
     if (this.#pending === '') return;
-    this.#socket.send(this.#pending, this.#settings.port, this.#settings.ip);
+    if (this.#early !== null) this.#early.push(this.#pending);
+    else this.#socket.send(this.#pending);
     this.#pending = '';
   }
 }

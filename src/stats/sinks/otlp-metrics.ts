@@ -113,7 +113,8 @@ export class OtlpMetrics {
 
   #attributes(field: number, stat: SinkStat): void {
     if (!this.#settings.tagsAsAttributes) return;
-    for (const { label, value } of stat.extracted.tags) writeAttribute(this.#scope, field, label, value);
+    // Here, and only here, Envoy has them in the order of their names.
+    for (const { label, value } of stat.sortedTags) writeAttribute(this.#scope, field, label, value);
   }
 }
 

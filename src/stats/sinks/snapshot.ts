@@ -1,7 +1,7 @@
 /** What sinks get at the end of a flush interval: every statistic that has been written, with what its counter grew by. */
 import type { StatsAggregate } from '../aggregate.ts';
 import type { Series } from '../series.ts';
-import type { ExtractedName } from '../tag-extractor.ts';
+import type { ExtractedName, Tag } from '../tag-extractor.ts';
 
 export interface CounterSample {
   readonly stat: SinkStat;
@@ -30,11 +30,20 @@ export class SinkStat {
   readonly extracted: ExtractedName;
   /** Of a counter, at the end of the last interval. */
   latched: number;
+  #sorted: readonly Tag[] | null;
 
   constructor(series: Series, extracted: ExtractedName) {
     this.series = series;
     this.extracted = extracted;
     this.latched = 0;
+    this.#sorted = null;
+  }
+
+  /** By label. */
+  get sortedTags(): readonly Tag[] {
+    const { tags } = this.extracted;
+    this.#sorted ??= tags.length < 2 ? tags : [...tags].sort((a, b) => (a.label < b.label ? -1 : 1));
+    return this.#sorted;
   }
 }
 

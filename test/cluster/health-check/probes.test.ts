@@ -5,6 +5,7 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import { CheckConnector } from '../../../src/cluster/health-check/check-connector.ts';
 import { CheckedHost } from '../../../src/cluster/health-check/checked-host.ts';
 import { GrpcCheckParts, GrpcProbe } from '../../../src/cluster/health-check/grpc-probe.ts';
 import { HttpCheckParts } from '../../../src/cluster/health-check/http-check-parts.ts';
@@ -15,6 +16,8 @@ import { RedisProbe } from '../../../src/cluster/health-check/redis-probe.ts';
 import type { EndpointCheckSettings, HttpCheckSettings } from '../../../src/cluster/health-check/settings.ts';
 import { TcpProbe } from '../../../src/cluster/health-check/tcp-probe.ts';
 import { DEFAULT_HTTP1_CLIENT_SETTINGS } from '../../../src/http/h1/settings.ts';
+import { DEFAULT_HTTP2_SETTINGS } from '../../../src/http/h2/settings.ts';
+import { Http2Stats } from '../../../src/http/h2/stats.ts';
 import { HOST_CELLS } from '../../../src/lb/host.ts';
 import { seededRandom } from '../../../src/runtime/random.ts';
 import { StaticRuntime } from '../../../src/runtime/runtime.ts';
@@ -24,6 +27,13 @@ import { PlainStats } from '../../support/plain-stats.ts';
 import { requireTool } from '../../support/tool.ts';
 
 const OPTIONS = { bufferLimit: 1 << 20, tcpKeepAlive: null, bindAddress: '' };
+const CONNECTOR = new CheckConnector(OPTIONS);
+const HTTP2 = {
+  settings: DEFAULT_HTTP2_SETTINGS,
+  stats: new Http2Stats(new PlainStats()),
+  clock: new SimulatedClock(),
+  random: seededRandom(2),
+};
 const ENV = { clock: new SimulatedClock(), random: seededRandom(1), hostname: 'h', variable: () => undefined };
 const stats = new PlainStats();
 const counter = stats.counter('n');
@@ -81,7 +91,7 @@ class Asker implements ProbeListener {
 
 const parts = (more: Partial<HttpCheckSettings>) => new HttpCheckParts({ ...HTTP, ...more }, 'c', ENV, new StaticRuntime(), counter);
 const http1 = (port: number, more: Partial<HttpCheckSettings> = {}, reuse = true) =>
-  new Asker((listener) => new Http1Probe(target(port), listener, OPTIONS, parts(more), DEFAULT_HTTP1_CLIENT_SETTINGS, reuse));
+  new Asker((listener) => new Http1Probe(target(port), listener, CONNECTOR, parts(more), DEFAULT_HTTP1_CLIENT_SETTINGS, reuse));
 
 describe('HTTP/1', () => {
   async function server(answer: http.RequestListener): Promise<{ port: number; connections: () => number; seen: http.IncomingMessage[] }> {
@@ -159,7 +169,7 @@ describe('HTTP/1', () => {
     const { port, seen } = await server((_, response) => response.end());
     const check = { disabled: false, port, ip: '127.0.0.1', path: '', hostname: 'own.test' };
     const asker = new Asker(
-      (listener) => new Http1Probe(target(1, check), listener, OPTIONS, parts({ host: 'all.test' }), DEFAULT_HTTP1_CLIENT_SETTINGS, true),
+      (listener) => new Http1Probe(target(1, check), listener, CONNECTOR, parts({ host: 'all.test' }), DEFAULT_HTTP1_CLIENT_SETTINGS, true),
     );
     expect(await asker.ask()).toBe('passed');
     expect(seen[0]!.headers.host).toBe('own.test');
@@ -188,7 +198,7 @@ describe('HTTP/2 and gRPC', () => {
       stream.end('hello');
     });
     const make = (more: Partial<HttpCheckSettings>) =>
-      new Asker((listener) => new Http2CheckProbe(target(port), listener, OPTIONS, parts(more), true));
+      new Asker((listener) => new Http2CheckProbe(target(port), listener, CONNECTOR, parts(more), HTTP2, true));
     const asker = make({ receive: ['6c6c'] });
     expect([await asker.ask(), await asker.ask()]).toEqual(['degraded', 'degraded']);
     expect(sessions()).toBe(1);
@@ -200,7 +210,7 @@ describe('HTTP/2 and gRPC', () => {
   const grpc = (port: number, service: string, reuse = true) =>
     new Asker((listener) => {
       const shared = new GrpcCheckParts({ kind: 'GRPC', service, authority: 'auth.test', addHeaders: [] }, 'c', 1500, ENV);
-      return new GrpcProbe(target(port), listener, OPTIONS, shared, reuse);
+      return new GrpcProbe(target(port), listener, CONNECTOR, shared, HTTP2, reuse);
     });
 
   test('what a gRPC health server may say', async () => {
@@ -287,7 +297,7 @@ describe('HTTP/2 and gRPC', () => {
 
 describe('TCP', () => {
   const tcp = (port: number, send: string, receive: string[], reuse = true) =>
-    new Asker((listener) => new TcpProbe(target(port), listener, OPTIONS, { kind: 'TCP', send, receive }, reuse));
+    new Asker((listener) => new TcpProbe(target(port), listener, CONNECTOR, { kind: 'TCP', send, receive }, reuse));
 
   test('a connection is enough, and nothing is sent on it', async () => {
     const got: unknown[] = [];
@@ -331,7 +341,7 @@ describe('TCP', () => {
 const redisServer = requireTool('redis-server');
 describe('Redis', () => {
   const redis = (port: number, key: string, reuse = true) =>
-    new Asker((listener) => new RedisProbe(target(port), listener, OPTIONS, { kind: 'REDIS', key }, reuse, counter));
+    new Asker((listener) => new RedisProbe(target(port), listener, CONNECTOR, { kind: 'REDIS', key }, reuse, counter));
 
   test.skipIf(redisServer === null)('a real server', async () => {
     const probe = net.createServer();

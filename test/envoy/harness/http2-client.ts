@@ -13,6 +13,8 @@ export interface Http2Request {
   readonly trailers?: http2.OutgoingHttpHeaders;
   /** Sent when the response has begun: what follows is a tunnel. */
   readonly tunnel?: string;
+  /** What happens when as much has come back: RST_STREAM (the default), END_STREAM, or nothing. */
+  readonly tunnelEnds?: 'half-close' | 'never';
   /** RST_STREAM with this code: at once, or when the response has begun. */
   readonly reset?: { readonly code: number; readonly when: 'sent' | 'answered' };
   /** The request is never ended. */
@@ -80,8 +82,9 @@ function one(session: http2.ClientHttp2Session, request: Http2Request): Promise<
     stream.on('trailers', (_headers, _flags, raw) => lines.push('[trailers]', ...pairs(raw as unknown as string[])));
     stream.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
-      if (request.tunnel !== undefined && Buffer.concat(chunks).length >= request.tunnel.length)
-        stream.close(http2.constants.NGHTTP2_CANCEL);
+      if (request.tunnel === undefined || Buffer.concat(chunks).length < request.tunnel.length) return;
+      if (request.tunnelEnds === 'half-close') stream.end();
+      else if (request.tunnelEnds === undefined) stream.close(http2.constants.NGHTTP2_CANCEL);
     });
     stream.on('error', () => undefined);
     stream.on('close', () => {

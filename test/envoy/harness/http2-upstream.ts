@@ -20,6 +20,8 @@ export interface Http2Reply {
   readonly early?: boolean;
   /** Bytes come back in upper case. */
   readonly tunnel?: boolean;
+  /** After the first bytes that came back. */
+  readonly tunnelEnds?: 'half-close' | 'reset';
   readonly silent?: boolean;
 }
 
@@ -96,8 +98,13 @@ export class Http2Upstream {
     stream.on('error', () => undefined);
     stream.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
-      if (reply.tunnel === true) stream.write(chunk.toString('latin1').toUpperCase());
-      else note();
+      if (reply.tunnel !== true) {
+        note();
+        return;
+      }
+      stream.write(chunk.toString('latin1').toUpperCase());
+      if (reply.tunnelEnds === 'half-close') stream.end();
+      else if (reply.tunnelEnds === 'reset') setTimeout(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR), 20);
     });
     stream.on('trailers', (trailers) => {
       for (const [name, value] of Object.entries(trailers)) chunks.push(Buffer.from(`\n[trailer ${name}: ${value}]`));

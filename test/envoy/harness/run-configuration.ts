@@ -186,7 +186,7 @@ export class ConfigurationRun {
     }
     if (one.admin !== undefined) seen.push(await this.#adminUntil(one));
     if (one.shows !== undefined) seen.push(this.#checks.seen(one.shows));
-    if (one.file !== undefined) seen.push(await this.#fileWith(one.file.name, one.file.lines));
+    if (one.file !== undefined) seen.push(await this.#fileWith(one.file));
     if (one.entries !== undefined) seen.push(await this.#logs.report(one.entries));
     if (one.spans !== undefined) seen.push(await this.#spans.report(one.spans));
     const text = normalise(seen.join('\n'), this.#names(sent.join('\n')));
@@ -328,11 +328,14 @@ export class ConfigurationRun {
   }
 
   /** Waits until the file has that many lines, or shows what there is. */
-  async #fileWith(name: string, lines: number): Promise<string> {
+  async #fileWith({ name, lines, part }: NonNullable<Case['file']>): Promise<string> {
     for (let i = 0; ; i++) {
       const text = await readFile(join(this.#directory, name), 'utf8').catch(() => '');
       const all = text.split('\n').filter((line) => line !== '');
-      if (i === 100 || all.length >= lines) return [`file ${name}`, ...all.slice(0, lines)].join('\n');
+      if (i === 100 || all.length >= lines) {
+        const shown = part === undefined ? all.slice(0, lines) : all.map((line) => part.exec(line)?.[0] ?? line).sort();
+        return [`file ${name}`, ...shown].join('\n');
+      }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

@@ -80,7 +80,12 @@ export interface Case {
   /** Shows the last health check that asked for this path (HTTP), service (gRPC) or command (Redis). */
   readonly shows?: string;
   /** Shows a file of `{{dir}}` once it has that many lines. */
-  readonly file?: { readonly name: string; readonly lines: number };
+  readonly file?: {
+    readonly name: string;
+    readonly lines: number;
+    /** What is shown of each line, and without regard to their order. */
+    readonly part?: RegExp;
+  };
   /** Spans to wait for; all that came at the collector (`{{spans}}`) are shown, and ids are named by their order. */
   readonly spans?: number;
   /** Entries to wait for at the access-log service (`{{logs}}`); all that came are shown. */

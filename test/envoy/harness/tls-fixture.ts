@@ -1,10 +1,21 @@
 /** The certificates of the comparison: made once for a process, the same for both proxies. */
 import { createHash, X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { CertificateAuthority } from '../../support/certificates.ts';
 
 /** Names of what is in `{{certs}}`, each NAME.pem with NAME.key. */
-export type CertificateName = 'a' | 'b' | 'client' | 'svid' | 'stranger-svid' | 'stranger-client' | 'other-client' | 'revoked' | 'expired';
+export type CertificateName =
+  | 'a'
+  | 'a-rsa'
+  | 'b'
+  | 'must'
+  | 'client'
+  | 'svid'
+  | 'stranger-svid'
+  | 'stranger-client'
+  | 'other-client'
+  | 'revoked'
+  | 'expired';
 
 export interface TlsFixture {
   readonly directory: string;
@@ -13,7 +24,7 @@ export interface TlsFixture {
 
 let made: TlsFixture | null = null;
 
-/** Besides the certificates: `ca.pem`, `stranger.pem` (an authority that signed only `stranger-client`), `crl.pem` (names `revoked`). */
+/** Besides the certificates: OCSP responses about `a`, `a-rsa` and `must` (`a.ocsp`, `a-over.ocsp` that has expired), `ca.pem`, `stranger.pem` (an authority that signed only `stranger-client`), `crl.pem` (names `revoked`), `bundles.json` (SPIFFE: `acme` is of `ca`, `other` of `stranger`). */
 export function tlsFixture(): TlsFixture {
   made ??= make();
   return made;
@@ -28,7 +39,13 @@ function make(): TlsFixture {
   });
   const { directory } = authority;
   const path = (name: string) => `${directory}/${name}`;
-  authority.issue({ as: path('a'), sans: 'DNS:a.test', subject: '/O=Acme/CN=a' });
+  const a = authority.issue({ as: path('a'), sans: 'DNS:a.test', subject: '/O=Acme/CN=a' });
+  const aRsa = authority.issue({ as: path('a-rsa'), sans: 'DNS:a.test', subject: '/O=Acme/CN=a-rsa', key: 'RSA' });
+  const must = authority.issue({ as: path('must'), sans: 'DNS:must.test', subject: '/CN=must', extensions: 'tlsfeature=status_request' });
+  for (const [name, certificate] of Object.entries({ a, 'a-rsa': aRsa, must })) {
+    authority.status(certificate, 5, path(`${name}.ocsp`));
+    authority.status(certificate, -1, path(`${name}-over.ocsp`));
+  }
   authority.issue({ as: path('b'), sans: 'DNS:b.test,DNS:*.b.test,IP:127.0.0.1', subject: '/CN=b', key: 'RSA' });
   authority.issue({ as: path('client'), sans: 'URI:spiffe://acme/client,DNS:client.test', subject: '/O=Acme, Inc/CN=client' });
   stranger.issue({ as: path('stranger-client'), sans: 'URI:spiffe://acme/client', subject: '/CN=stranger' });
@@ -40,6 +57,10 @@ function make(): TlsFixture {
   authority.issue({ as: path('expired'), sans: 'DNS:a.test,URI:spiffe://acme/expired', subject: '/CN=expired', expired: true });
   authority.revoke(revoked, path('crl.pem'));
   stranger.copyTo(path('stranger.pem'));
+  const x5c = (file: string) => [new X509Certificate(readFileSync(path(file))).raw.toString('base64')];
+  const domain = (file: string) => ({ spiffe_sequence: 1, keys: [{ kty: 'EC', use: 'x509-svid', x5c: x5c(file) }] });
+  const bundles = { trust_domains: { acme: domain('ca.pem'), other: domain('stranger.pem') } };
+  writeFileSync(path('bundles.json'), JSON.stringify(bundles));
   return { directory, path };
 }
 

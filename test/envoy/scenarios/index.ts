@@ -3,6 +3,7 @@ import type { Area } from '../harness/scenario.ts';
 import { admin } from './admin.ts';
 import { browsers } from './browsers.ts';
 import { buffering } from './buffering.ts';
+import { clusterPolicies } from './cluster-policies.ts';
 import { compression } from './compression.ts';
 import { edge } from './edge.ts';
 import { fault } from './fault.ts';
@@ -12,6 +13,7 @@ import { grpc } from './grpc.ts';
 import { hashing } from './hashing.ts';
 import { headers } from './headers.ts';
 import { health } from './health.ts';
+import { healthTls } from './health-tls.ts';
 import { hedging } from './hedging.ts';
 import { http2 } from './http2.ts';
 import { http2Upstream } from './http2-upstream.ts';
@@ -38,12 +40,14 @@ import { subset } from './subset.ts';
 import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
 import { tls } from './tls.ts';
+import { tlsIdentity } from './tls-identity.ts';
+import { tlsStatus } from './tls-status.ts';
 import { topology } from './topology.ts';
 import { tracing } from './tracing.ts';
 import { transcoding } from './transcoding.ts';
 import { tunnels } from './tunnels.ts';
-
 import { upstreamLogs } from './upstream-logs.ts';
+import { websocket } from './websocket.ts';
 
 export const areas: readonly Area[] = [
   routing,
@@ -54,6 +58,7 @@ export const areas: readonly Area[] = [
   mirroring,
   internalRedirects,
   retryHosts,
+  clusterPolicies,
   routeTrees,
   timeouts,
   resilience,
@@ -85,8 +90,12 @@ export const areas: readonly Area[] = [
   mutation,
   rbac,
   health,
+  healthTls,
   ratelimit,
   hashing,
   sessions,
   tls,
+  tlsIdentity,
+  tlsStatus,
+  websocket,
 ];

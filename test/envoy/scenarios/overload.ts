@@ -1,3 +1,4 @@
+import { frame, request } from '../../http/h2/frames.ts';
 import { type Area, type Case, gated, reply } from '../harness/scenario.ts';
 
 const RESOURCE = 'envoy.resource_monitors.injected_resource';
@@ -21,6 +22,7 @@ const under = (percent: number, more: Omit<Case, 'writes' | 'until'>): Case => (
   until: { [PRESSURE]: percent },
   ...more,
 });
+const FRAMES = /^(RST_STREAM|HEADERS|DATA|GOAWAY)/;
 const OK = reply({ body: 'ok' });
 const STATS = {
   admin: 'GET /stats',
@@ -184,6 +186,37 @@ export const overload: Area = {
           },
         }),
         under(93, { name: 'statistics', ...STATS }),
+      ],
+    },
+    {
+      name: 'load-shed point http2_server_go_away_on_dispatch',
+      ...START,
+      bootstrap: manager([], [point('http2_server_go_away_on_dispatch')]),
+      cases: [
+        under(90, {
+          name: 'the requests of one read are served',
+          http2: { frames: [Buffer.concat([frame(1, 5, 1, request()), frame(1, 5, 3, request())])], shows: FRAMES },
+          upstream: { a: [OK, OK] },
+        }),
+        under(91, {
+          name: 'a later request',
+          http2: { frames: [frame(1, 5, 1, request()), frame(1, 5, 3, request())], shows: FRAMES },
+          upstream: { a: [OK, OK] },
+        }),
+        under(92, { name: 'statistics', admin: STATS.admin, adminLines: /^http\.(?!admin).*(overload|rq_completed|rq_2xx|goaway)/ }),
+        under(0, { name: 'passed', http2: { requests: [{ headers: {} }, { headers: {} }] }, upstream: { a: [OK, OK] } }),
+        under(93, { name: 'HTTP/1 connections close too', send: 'GET /', upstream: { a: [OK] } }),
+      ],
+    },
+    {
+      name: 'load-shed point http2_server_go_away_and_close_on_dispatch',
+      ...START,
+      bootstrap: manager([], [point('http2_server_go_away_and_close_on_dispatch')]),
+      cases: [
+        under(90, { name: 'closed', http2: { frames: [frame(1, 5, 1, request())], shows: FRAMES, closes: true } }),
+        under(91, { name: 'statistics', ...STATS }),
+        under(0, { name: 'passed', http2: { requests: [{ headers: {} }] }, upstream: { a: [OK] } }),
+        under(92, { name: 'HTTP/1 is closed too', send: { raw: 'GET / HTTP/1.1\r\nHost: h\r\n\r\n', responses: 0 }, closes: true }),
       ],
     },
     {

@@ -1,30 +1,12 @@
 import type { Area, Case, Configuration } from '../harness/scenario.ts';
 import type { TlsSend } from '../harness/tls-client.ts';
+import { chain, chains, downstream, listenerLog, own, REQUIRED, sans, TLS, trusting, upstream } from './tls-parts.ts';
 
-const TLS = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3';
-const INSPECTOR =
-  'listener_filters: [{name: i, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector}}]';
-const own = (...names: readonly string[]) =>
-  `tls_certificates: [${names.map((name) => `{certificate_chain: {filename: "{{certs}}/${name}.pem"}, private_key: {filename: "{{certs}}/${name}.key"}}`).join(', ')}]`;
-const trusting = (more = '', authority = 'ca') => `validation_context: {trusted_ca: {filename: "{{certs}}/${authority}.pem"}${more}}`;
-const sans = (type: string, matcher: string) => `, match_typed_subject_alt_names: [{san_type: ${type}, matcher: ${matcher}}]`;
-const downstream = (common: string, more = '') =>
-  `transport_socket: {name: tls, typed_config: {"@type": ${TLS}.DownstreamTlsContext, common_tls_context: {${common}}${more}}}`;
-const upstream = (common: string, more = '') =>
-  `transport_socket: {name: tls, typed_config: {"@type": ${TLS}.UpstreamTlsContext, common_tls_context: {${common}}${more}}}`;
-const REQUIRED = ', require_client_certificate: true';
-
-/** A line of its own for connections that do not get as far as a request. */
-const listenerLog = `access_log: [{name: l, filter: {not_health_check_filter: {}}, typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: "{{log}}", log_format: {text_format_source: {inline_string: "connection sni=%REQUESTED_SERVER_NAME% flags=%RESPONSE_FLAGS% version=%DOWNSTREAM_TLS_VERSION% failure=%DOWNSTREAM_TRANSPORT_FAILURE_REASON% ended=%CONNECTION_TERMINATION_DETAILS%\\n"}}}}]`;
 const LOG = [
   '%RESPONSE_CODE% sni=%REQUESTED_SERVER_NAME% %DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_TLS_CIPHER% subject=%DOWNSTREAM_PEER_SUBJECT% issuer=%DOWNSTREAM_PEER_ISSUER%',
   'serial=%DOWNSTREAM_PEER_SERIAL% print=%DOWNSTREAM_PEER_FINGERPRINT_256% print1=%DOWNSTREAM_PEER_FINGERPRINT_1% uri=%DOWNSTREAM_PEER_URI_SAN% dns=%DOWNSTREAM_PEER_DNS_SAN%',
   'from=%DOWNSTREAM_PEER_CERT_V_START% to=%DOWNSTREAM_PEER_CERT_V_END% local=%DOWNSTREAM_LOCAL_SUBJECT% localdns=%DOWNSTREAM_LOCAL_DNS_SAN%',
 ].join(' ');
-
-const chain = (name: string, common: string, more = '') =>
-  `{filter_chain_match: {server_names: [${name}]}, ${downstream(common, more)}, filters: [{{hcm}}]}`;
-const chains = (...list: readonly string[]) => `{${listenerLog}, ${INSPECTOR}, filter_chains: [${list.join(', ')}]}`;
 
 /** The same client to every chain. */
 const toEach = (names: readonly string[], about: string, send: TlsSend): Case => ({

@@ -108,6 +108,28 @@ describe('client role', () => {
     }
   });
 
+  test('deferred_stream_close: what waits for its reader alone', async () => {
+    const gauge = 'http2.deferred_stream_close';
+    const { receive, encoder, stats, codec } = start({}, 'POST', false);
+    encoder.readDisable(true);
+    const trailers = frame(1, 5, 1, fields(['x-t', '1']));
+    receive(frame(1, 4, 1, status(200)), frame(0, 0, 1, 'ab'), trailers);
+    expect(stats.value(gauge)).toBe(0);
+    encoder.encodeText('end', true);
+    expect(stats.value(gauge)).toBe(1);
+    encoder.readDisable(false);
+    await Promise.resolve();
+    expect(stats.value(gauge)).toBe(0);
+    expect(codec.activeStreams).toBe(0);
+
+    const dropped = start();
+    dropped.encoder.readDisable(true);
+    dropped.receive(frame(1, 4, 1, status(200)), frame(0, 1, 1, 'ab'));
+    expect(dropped.stats.value(gauge)).toBe(1);
+    dropped.encoder.reset(ResetReason.LocalReset);
+    expect(dropped.stats.value(gauge)).toBe(0);
+  });
+
   test('its own reset, before and after the stream is on the wire', () => {
     const { socket, encoder, user, heard, codec } = start();
     socket.take();

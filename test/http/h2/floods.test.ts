@@ -122,6 +122,36 @@ describe('floods', () => {
     expect(rig.stats.value('http2.outbound_flood')).toBe(1);
   });
 
+  test('frames that wait are shown while they do', () => {
+    const rig = serverRig();
+    const shown = () => [rig.stats.value('http2.outbound_frames_active'), rig.stats.value('http2.outbound_control_frames_active')];
+    rig.receive(START);
+    rig.socket.take();
+    rig.socket.stuck = true;
+    const pings = (count: number) => {
+      for (let i = 0; i < count; i++) rig.receive(frame(6, 0, 0, '12345678'));
+      rig.socket.take();
+    };
+    pings(3);
+    rig.receive(frame(1, 5, 1, request()));
+    rig.user.streams[0]!.encoder.encodeHeaders(new ResponseHeaders(200), true);
+    rig.socket.take();
+    pings(1);
+    rig.clock.advance(300);
+    expect(shown()).toEqual([5, 4]);
+    rig.socket.stuck = false;
+    rig.socket.bytesUnsent = 0;
+    rig.clock.advance(300);
+    expect(shown()).toEqual([0, 0]);
+    rig.socket.stuck = true;
+    pings(2);
+    pings(1);
+    rig.clock.advance(300);
+    expect(shown()[0]).toBeGreaterThan(0);
+    rig.codec.onConnectionClosed();
+    expect(shown()).toEqual([0, 0]);
+  });
+
   test('a long answer to a reader that is merely slow is none', () => {
     const rig = serverRig({ maxOutboundFrames: 100, initialConnectionWindow: 65_535 });
     rig.receive(START, frame(8, 0, 0, word(1 << 30)), frame(1, 5, 1, request()), frame(8, 0, 1, word(1 << 30)));

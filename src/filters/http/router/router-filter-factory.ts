@@ -1,5 +1,7 @@
 /** What all requests of one router entry share, made when configuration is applied on a worker. */
 
+import { ClusterPolicies } from '../../../route/cluster-policies/cluster-policies.ts';
+import type { ClusterPolicySettings } from '../../../route/cluster-policies/settings.ts';
 import type { Route, RouteAction } from '../../../route/route.ts';
 import type { Logger } from '../../../runtime/logger.ts';
 import { NEVER_OVERLOADED, type OverloadState } from '../../../runtime/overload.ts';
@@ -18,6 +20,8 @@ export class RouterFilterFactory implements HttpFilterFactory {
   readonly stats: RouterStats;
   readonly routeStats: RouteStatsTable;
   readonly upstreamLoggers: readonly AccessLogger[];
+  /** By ClusterSettings.requestPolicies. */
+  readonly #policies: WeakMap<object, ClusterPolicies>;
   #shadows: RouterFilterFactory | null;
   #detachedRoute: (Route & { readonly action: RouteAction }) | null;
 
@@ -29,8 +33,19 @@ export class RouterFilterFactory implements HttpFilterFactory {
     this.stats = new RouterStats(deps.scope);
     this.routeStats = new RouteStatsTable(deps.rootScope);
     this.upstreamLoggers = settings.upstreamLogs.map((log) => deps.newAccessLogger!(log));
+    this.#policies = new WeakMap();
     this.#shadows = null;
     this.#detachedRoute = null;
+  }
+
+  /** The action as it is for a cluster with policies of its own. @param policies ClusterSettings.requestPolicies */
+  actionOf(action: RouteAction, policies: object): RouteAction {
+    let known = this.#policies.get(policies);
+    if (known === undefined) {
+      known = new ClusterPolicies(policies as ClusterPolicySettings, this.deps.format);
+      this.#policies.set(policies, known);
+    }
+    return known.over(action);
   }
 
   /** Makes the filters of mirrored requests: they are counted apart from those of clients. */

@@ -242,7 +242,8 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
         this.altStats = factory.routeStats.alternative(cluster, altStatName);
       }
     }
-    readTimeouts(this, action, headers, this.grpc, steered, settings.respectExpectedRqTimeout);
+    // Of a cluster's own retry policy Envoy takes all but the timeouts.
+    readTimeouts(this, route.action!, headers, this.grpc, steered, settings.respectExpectedRqTimeout);
     setTimeoutHeaders(this, action, headers, this.grpc, 0, settings.suppressEnvoyHeaders);
     if (route.virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', '1');
     info.attemptCount = 1;

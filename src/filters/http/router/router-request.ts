@@ -135,6 +135,8 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
 
   protected useCluster(cluster: Cluster): void {
     this.cluster = cluster;
+    const { requestPolicies } = cluster.settings;
+    if (requestPolicies !== null) this.action = this.factory.actionOf(this.action, requestPolicies);
     const info = this.stream.info;
     info.upstreamCluster = cluster.name;
     info.upstreamClusterObservabilityName = observabilityName(cluster);

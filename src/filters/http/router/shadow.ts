@@ -51,6 +51,7 @@ export function prepareShadows(router: RouterRequest): Shadows | null {
     copy.append('x-forwarded-for', factory.deps.localInfo.addressIp);
     const shadow = new ShadowStream(stream, copy, cluster, factory.shadows, router.globalTimeoutMs);
     shadow.info.trace = trace;
+    factory.deps.watch?.shadowed(stream.info, stream.route, cluster);
     streams.push(shadow);
   }
   return streams.length === 0 ? null : new Shadows(streams);

@@ -310,7 +310,8 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
       this.#disarmPerTry();
       this.#parent.onAttemptHeaders(this, headers, end);
       this.#releaseHeld();
-    } else if (this.#awaitsAccept && this.#parent.isWebSocket && status < 400) this.#parent.onAttemptRefusesUpgrade(this, headers);
+    } else if (this.#awaitsAccept && this.#parent.isWebSocket && status < 400 && this.#encoder?.protocol !== 'HTTP/2')
+      this.#parent.onAttemptRefusesUpgrade(this, headers);
     else this.#parent.onAttemptHeaders(this, headers, end);
   }
 

@@ -54,29 +54,32 @@ const UUID_TYPE = 'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig';
 
 function compileRoutes(message: HttpConnectionManager, at: CompileContext, compilers: HcmCompilers): HcmSettings['routeConfig'] {
   const specifier = message.routeSpecifier;
-  const filters = message.httpFilters.map((filter) => filter.name);
+  const filters = [message.httpFilters, ...message.upgradeConfigs.map((upgrade) => upgrade.filters)].flat().map((filter) => filter.name);
   if (specifier.case === 'routeConfig') return compilers.routes(specifier.value, filters, at.field('route_config'));
   return specifier.case === 'scopedRoutes' ? compilers.scopedRoutes(specifier.value, filters, at.field('scoped_routes')) : null;
 }
 
 export function compileHttpConnectionManager(message: HttpConnectionManager, at: CompileContext, compilers: HcmCompilers): HcmSettings {
-  const httpFilters = compileHttpFilters(message.httpFilters, at, compilers);
+  const httpFilters = compileHttpFilters(message.httpFilters, (i) => at.field('http_filters', i), compilers);
   const common = message.commonHttpProtocolOptions;
   const specifier = message.routeSpecifier;
   const accessLogOptions = message.accessLogOptions;
   const requestId = compileRequestIdExtension(message, at);
   const streamError = message.streamErrorOnInvalidHttpMessage ?? false;
 
+  if (message.httpFilters.length === 0)
+    at.warn('http_filters is empty: nothing answers requests; the last filter is usually envoy.filters.http.router');
   if (specifier.case === undefined) at.error('one of route_config, rds and scoped_routes must be set');
   if (specifier.case === 'rds') compilers.rds(specifier.value, message.statPrefix, at.field('rds'));
 
   const upgrades: Record<string, boolean> = {};
+  const upgradeFilters: Record<string, HttpFilterSettings[]> = {};
   message.upgradeConfigs.forEach((upgrade, i) => {
-    if (upgrade.filters.length > 0) at.field('upgrade_configs', i).unsupported('filters');
+    const here = at.field('upgrade_configs', i);
     const type = upgrade.upgradeType.toLowerCase();
-    if (type in upgrades)
-      at.field('upgrade_configs', i).field('upgrade_type').error(`Error: multiple upgrade configs with the same name: '${type}'`);
+    if (type in upgrades) here.field('upgrade_type').error(`Error: multiple upgrade configs with the same name: '${type}'`);
     upgrades[type] = upgrade.enabled ?? true;
+    if (upgrade.filters.length > 0) upgradeFilters[type] = compileHttpFilters(upgrade.filters, (j) => here.field('filters', j), compilers);
   });
 
   return {
@@ -159,6 +162,7 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
     },
     forwardClientCert: FORWARD_CLIENT_CERT[message.forwardClientCertDetails] ?? 'SANITIZE',
     upgrades,
+    upgradeFilters,
     accessLogs: message.accessLog
       .map((log, i) => compileAccessLog(log, compilers, at.field('access_log', i)))
       .filter((log) => log !== null),
@@ -169,10 +173,15 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
   };
 }
 
-function compileHttpFilters(filters: readonly HttpFilter[], at: CompileContext, compilers: HcmCompilers): HttpFilterSettings[] {
+/** @param at where the filter of that number stands */
+function compileHttpFilters(
+  filters: readonly HttpFilter[],
+  at: (i: number) => CompileContext,
+  compilers: HcmCompilers,
+): HttpFilterSettings[] {
   const compiled: HttpFilterSettings[] = [];
   filters.forEach((filter, i) => {
-    const here = at.field('http_filters', i);
+    const here = at(i);
     if (filter.configType.case !== 'typedConfig') {
       if (filter.configType.case === 'configDiscovery') here.unsupported('config_discovery');
       else here.error(`filter "${filter.name}" has no typed_config`);
@@ -182,7 +191,7 @@ function compileHttpFilters(filters: readonly HttpFilter[], at: CompileContext, 
     const result = compilers.httpFilter(any, here.field('typed_config'));
     const last = i === filters.length - 1;
     if (result === null) {
-      if (last && at.options.allowUnsupported) here.error('the last filter cannot be left out: nothing else answers requests');
+      if (last && here.options.allowUnsupported) here.error('the last filter cannot be left out: nothing else answers requests');
       return;
     }
     if (result.terminal && !last) {
@@ -193,8 +202,6 @@ function compileHttpFilters(filters: readonly HttpFilter[], at: CompileContext, 
     if (result.terminal && filter.disabled) here.field('disabled').error('a terminal filter cannot be disabled');
     compiled.push({ name: filter.name, type: anyTypeName(any), settings: result.settings, disabled: filter.disabled });
   });
-  if (filters.length === 0)
-    at.warn('http_filters is empty: nothing answers requests; the last filter is usually envoy.filters.http.router');
   return compiled;
 }
 

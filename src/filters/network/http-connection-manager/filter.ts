@@ -9,7 +9,7 @@ import type { FilterDeps, HttpFilterFactory, NetworkFilterDeps, NetworkFilterFac
 import { HcmStats } from './hcm-stats.ts';
 import { type ConfiguredFilter, HttpConnectionManager } from './http-connection-manager.ts';
 import { LocalReplies } from './local-reply.ts';
-import type { HcmSettings } from './settings.ts';
+import type { HcmSettings, HttpFilterSettings } from './settings.ts';
 
 /** What only the composition root can give. */
 export interface HcmParts {
@@ -29,14 +29,18 @@ export function createHttpConnectionManager(settings: HcmSettings, deps: Network
   const listenerScope = deps.listenerScope.tagged('http', 'envoy.http_conn_manager_prefix', settings.statPrefix);
   const filterDeps: FilterDeps = { ...deps, scope };
   const inline = settings.routeConfig === null ? null : parts.newRouteTable(settings.routeConfig);
-  const filters = settings.httpFilters.map((filter) => ({
-    name: filter.name,
-    disabled: filter.disabled,
-    factory: parts.newHttpFilter(filter.type, filter.settings, filterDeps),
-  }));
+  const newFilters = (list: readonly HttpFilterSettings[]): ConfiguredFilter[] =>
+    list.map((filter) => ({
+      name: filter.name,
+      disabled: filter.disabled,
+      factory: parts.newHttpFilter(filter.type, filter.settings, filterDeps),
+    }));
+  const filters = newFilters(settings.httpFilters);
+  const upgradeFilters = new Map(Object.entries(settings.upgradeFilters).map(([type, list]) => [type, newFilters(list)]));
   let http2Stats: Http2Stats | null = null;
   const manager = new HttpConnectionManager(withRuntime(settings, deps), filterDeps, {
     filters,
+    upgradeFilters,
     routeTable: inline === null ? parts.rdsRouteTable(settings.rdsRouteConfigName) : () => inline,
     accessLoggers: settings.accessLogs.map((log) => deps.newAccessLogger(log)),
     localReplies: settings.localReply === null ? null : new LocalReplies(settings.localReply, deps),
@@ -45,7 +49,7 @@ export function createHttpConnectionManager(settings: HcmSettings, deps: Network
     stats: new HcmStats(scope, listenerScope),
     tracing: settings.tracing === null ? null : (deps.newRequestTracing?.(settings.tracing, scope, settings.packTraceReason) ?? null),
   });
-  if (settings.routeConfig !== null) prepareRoutes(settings.routeConfig, filters);
+  if (settings.routeConfig !== null) prepareRoutes(settings.routeConfig, [filters, ...upgradeFilters.values()].flat());
   return { manager, newFilter: (callbacks) => manager.newConnection(callbacks) };
 }
 

@@ -11,6 +11,7 @@ import { NEVER_OVERLOADED, type OverloadState } from '../../../runtime/overload.
 import type { RequestTracing } from '../../../tracing/request-tracing.ts';
 import type { AccessLogger, FilterDeps, HttpFilter, HttpFilterFactory, NetworkFilter, NetworkFilterCallbacks } from '../../api.ts';
 import { looksAtResponses, ResponseSide, type ResponseSink } from '../../chain.ts';
+import type { RequestWatch } from '../../request-watch.ts';
 import type { HcmStats } from './hcm-stats.ts';
 import { leavesHostAlone } from './host-normalization.ts';
 import { HttpConnection } from './http-connection.ts';
@@ -30,6 +31,8 @@ export interface ConfiguredFilter {
 /** What the composition root provides besides the common dependencies. */
 export interface HcmParts {
   readonly filters: readonly ConfiguredFilter[];
+  /** Lower-case upgrade type → filters of such streams, where they have their own. */
+  readonly upgradeFilters: ReadonlyMap<string, readonly ConfiguredFilter[]>;
   /** The route table of the moment: inline ones never change, RDS ones are swapped. null until the first arrives. */
   readonly routeTable: () => RouteTable | null;
   readonly accessLoggers: readonly AccessLogger[];
@@ -58,7 +61,8 @@ export class HttpConnectionManager {
   readonly leavesHostAlone: boolean;
   readonly #filters: readonly ConfiguredFilter[];
   readonly #accessLoggers: readonly AccessLogger[];
-  readonly #names: readonly string[];
+  readonly #watch: RequestWatch | null;
+  readonly #upgradeFilters: ReadonlyMap<string, readonly ConfiguredFilter[]>;
 
   constructor(settings: HcmSettings, deps: FilterDeps, parts: HcmParts) {
     this.settings = settings;
@@ -77,21 +81,25 @@ export class HttpConnectionManager {
     this.leavesHostAlone = leavesHostAlone(settings);
     this.#filters = parts.filters;
     this.#accessLoggers = parts.accessLoggers;
-    this.#names = parts.filters.map((filter) => filter.name);
+    this.#watch = deps.watch ?? null;
+    this.#upgradeFilters = parts.upgradeFilters;
   }
 
   newConnection(callbacks: NetworkFilterCallbacks): NetworkFilter {
     return new HttpConnection(this, callbacks);
   }
 
-  /** The filters of one stream: those switched off by configuration or by its route are left out. */
-  newFilters(route: Route | null): readonly HttpFilter[] {
-    const configured = this.#filters;
+  /**
+   * The filters of one stream: those switched off by configuration or by its route are left out.
+   * @param upgrade what the stream is upgraded to; '' = it is not
+   */
+  newFilters(route: Route | null, upgrade: string): readonly HttpFilter[] {
+    const configured = upgrade === '' ? this.#filters : (this.#upgradeFilters.get(upgrade.toLowerCase()) ?? this.#filters);
     const filters: HttpFilter[] = [];
     for (let i = 0; i < configured.length; i++) {
       const entry = configured[i]!;
       if (route === null ? entry.disabled : (route.filterDisabled(entry.name) ?? entry.disabled)) continue;
-      const name = this.#names[i]!;
+      const { name } = entry;
       const filter = entry.factory.newFilter(route, name);
       filter.name = name;
       filters.push(filter);
@@ -114,16 +122,18 @@ export class HttpConnectionManager {
   }
 
   /** An internal redirect ends one request and begins another, as the log and the statistics tell it. */
-  onRedirected(info: StreamInfo, nowMs: number): void {
+  onRedirected(info: StreamInfo, nowMs: number, route: Route | null): void {
     info.endMs = nowMs;
     this.stats.rqTime.record(nowMs - info.startMs);
-    this.onEnded(info);
+    this.onEnded(info, route);
     this.stats.rqTotal.inc();
     (info.protocol === 'HTTP/2' ? this.stats.rqHttp2Total : this.stats.rqHttp1Total).inc();
   }
 
-  onEnded(info: StreamInfo): void {
+  /** @param route the one it had last */
+  onEnded(info: StreamInfo, route: Route | null): void {
     if (info.trace !== null) info.trace.finish(info);
+    if (this.#watch !== null) this.#watch.ended(info, route, this);
     this.log(info, 'DownstreamEnd');
   }
 

@@ -122,6 +122,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     }
     const codec = this.#codec ?? this.#openCodec(chunk, end);
     if (codec === null) return Status.Stop;
+    if (this.manager.overload.any && this.#shedsLoad(codec)) return Status.Stop;
     const first = this.#peeked;
     this.#peeked = null;
     if (first !== null) codec.onData(first);
@@ -133,6 +134,24 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     }
     this.#countBytes();
     return Status.Stop;
+  }
+
+  /** True if the connection has been given up. Its load-shed points are named after HTTP/2, but Envoy 1.40 asks them for HTTP/1 too. */
+  #shedsLoad(codec: ServerConnection): boolean {
+    const { overload } = this.manager;
+    if (this.#closing) return false;
+    if (overload.shed(Overload.Http2GoAwayAndClose)) {
+      this.#cutStreams = this.#streams.length > 0;
+      for (const stream of [...this.#streams]) stream.onRequestReset(ResetReason.ConnectionTermination, 'forced_goaway');
+      if (this.http2) {
+        codec.shutdownNotice();
+        codec.goAway();
+      }
+      this.onConnectionDone();
+      return true;
+    }
+    if (overload.shed(Overload.Http2GoAway)) this.drain();
+    return false;
   }
 
   onAboveWriteBufferHighWatermark(): void {

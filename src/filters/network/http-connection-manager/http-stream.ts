@@ -5,7 +5,6 @@
 import type { RequestDecoder, ResponseEncoder } from '../../../http/codec.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { ResetReason } from '../../../http/reset-reason.ts';
-import { Flag } from '../../../http/response-flags.ts';
 import { StreamInfo } from '../../../http/stream-info.ts';
 import type { Route, RouteTable } from '../../../route/route.ts';
 import { ScaledTimer } from '../../../runtime/overload.ts';
@@ -18,6 +17,7 @@ import { admit } from './request-admission.ts';
 import { abortsDispatch } from './request-shedding.ts';
 import { noteRoute } from './route-info.ts';
 import { onStreamTimerExpired } from './stream-expiry.ts';
+import { http2ResetReason, noteReset } from './stream-reset.ts';
 import { StreamTimer, StreamTimers, type StreamTimerTarget, streamDurationMs } from './stream-timers.ts';
 
 export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTimerTarget {
@@ -174,11 +174,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
 
   onRequestReset(reason: ResetReason, details: string): void {
     if (this.ended) return;
-    const info = this.info;
-    if (reason === ResetReason.RemoteReset) info.flags |= Flag.DR;
-    else if (reason === ResetReason.ProtocolError) info.flags |= Flag.DPE;
-    info.responseCodeDetails = details === '' ? 'downstream_remote_disconnect' : details;
-    if (info.responseCodeDetails === 'downstream_remote_disconnect') info.flags |= Flag.DC;
+    noteReset(this.info, reason, details);
     this.manager.stats.rqRxReset.inc();
     this.#finish();
   }
@@ -256,8 +252,12 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     if (this.ended) return;
     this.manager.stats.rqTxReset.inc();
     this.manager.stats.rqRxReset.inc();
-    this.encoder.reset(ResetReason.LocalReset);
+    this.encoder.reset(this.unwantedReason());
     this.#finish();
+  }
+
+  unwantedReason(): ResetReason {
+    return this.connection.http2 ? http2ResetReason(this) : ResetReason.LocalReset;
   }
 
   // ── for the terminal filter ──
@@ -310,7 +310,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     if (this.ended || this.responseStarted || !this.requestEnded || (this.#request?.bufferedBytes ?? 0) > 0) return false;
     for (const filter of this.#filters) filter.onStreamEnd(this);
     const now = this.clock.nowMs();
-    this.manager.onRedirected(this.info, now);
+    this.manager.onRedirected(this.info, now, this.#route);
     this.info = this.info.redirected(now, this.clock.wallMs(), body ?? NO_CHUNKS);
     this.#headers = headers;
     this.info.requestHeaders = headers;
@@ -446,7 +446,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
       }
     }
     if (manager.tracing !== null) manager.tracing.begin(headers, this.info, route?.tracing ?? null);
-    this.#filters = manager.newFilters(route);
+    this.#filters = manager.newFilters(route, upgrade);
     this.#request = new RequestSide(this, this.#filters, this);
     this.#response = manager.newResponseSide(this, this.#filters);
     return true;
@@ -491,7 +491,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     stats.rqActive.dec();
     stats.rqTime.record(info.endMs - info.startMs);
     if (this.isTunnel) stats.cxUpgradesActive.dec();
-    this.manager.onEnded(info);
+    this.manager.onEnded(info, this.#route);
     this.connection.onStreamEnd(this);
   }
 }

@@ -74,6 +74,8 @@ export interface HcmSettings {
   readonly clientCertDetails: ClientCertDetails;
   /** Lower-case upgrade type ("connect" for CONNECT) → enabled. */
   readonly upgrades: Readonly<Record<string, boolean>>;
+  /** Lower-case upgrade type → the filters of such streams, where they are not `httpFilters`. */
+  readonly upgradeFilters: Readonly<Record<string, readonly HttpFilterSettings[]>>;
   readonly accessLogs: readonly AccessLogSettings[];
   readonly accessLogOnNewRequest: boolean;
   readonly accessLogFlushIntervalMs: number;

@@ -206,6 +206,19 @@ describe('what is refused', () => {
     expect(problems(ROUTER.replace('{name', '{disabled: true, name'))).toMatch(/^http_filters\[0\]\.disabled: /m);
   });
 
+  test('filters of an upgrade', () => {
+    const other = ROUTER.replace('router.v3.Router', 'buffer.v3.Buffer, max_request_bytes: 1');
+    const { settings, problems } = compile(
+      `upgrade_configs: [{upgrade_type: WebSocket, filters: [${other}, ${ROUTER}]}, {upgrade_type: foo}]`,
+    );
+    expect(problems).toEqual([]);
+    expect(Object.keys(settings.upgradeFilters)).toEqual(['websocket']);
+    expect(settings.upgradeFilters['websocket']!.map(({ type }) => type.split('.').at(-1))).toEqual(['Buffer', 'Router']);
+    const wrong = compile(`upgrade_configs: [{upgrade_type: foo, filters: [${ROUTER}, ${other}]}]`).problems;
+    expect(wrong).toHaveLength(2);
+    expect(wrong[0]).toMatch(/^upgrade_configs\[0\]\.filters\[0\]: .*must be the last filter/);
+  });
+
   test('the same upgrade twice, whatever its letters', () => {
     expect(problem('upgrade_configs: [{upgrade_type: websocket}, {upgrade_type: WEBSOCKET}]')).toContain(
       'multiple upgrade configs with the same name',

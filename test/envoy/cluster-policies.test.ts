@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { clusterPolicies } from './scenarios/cluster-policies.ts';
+
+testArea(clusterPolicies);
