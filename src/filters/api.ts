@@ -153,6 +153,8 @@ export interface FilterDeps {
   /** `http.<stat_prefix>.` for HTTP filters; the root scope for network and listener filters. */
   readonly scope: StatsScope;
   readonly rootScope: StatsScope;
+  /** stat_prefix of the connection manager; absent outside of one. */
+  readonly statPrefix?: string;
   readonly localInfo: LocalInfo;
   /** What %OPERATORS% of formats read besides the request. */
   readonly format: FormatEnvironment;

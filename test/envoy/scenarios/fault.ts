@@ -211,6 +211,55 @@ export const fault: Area = {
       ],
     },
     {
+      name: 'at most so many of all filters',
+      routes: PLAIN,
+      filters: `[{name: first, typed_config: {"@type": ${FAULT}, headers: [{name: x-one, present_match: true}], delay: {fixed_delay: 0.25s, ${ALWAYS}}}}, {name: second, typed_config: {"@type": ${FAULT}, max_active_faults: 1, abort: {http_status: 503, ${ALWAYS}}}}]`,
+      logFormat: LOG,
+      cases: [
+        {
+          name: 'one filter is busy, the other has nothing to give',
+          parallel: [
+            { send: get('/first', ['x-one', '1']), until: 'sent' },
+            { send: 'GET /second', until: 'answered' },
+          ],
+        },
+      ],
+    },
+    {
+      name: 'a delay is over before its request',
+      routes: PLAIN,
+      filters: withFault(`max_active_faults: 1, delay: {fixed_delay: 0.01s, ${ALWAYS}}`),
+      logFormat: LOG,
+      cases: [
+        {
+          name: 'the next one',
+          upstream: { a: [[{ gate: true }, ...OK], OK] },
+          parallel: [
+            { send: 'GET /first', until: 'upstream' },
+            { send: 'GET /second', until: 'answered' },
+          ],
+        },
+      ],
+    },
+    {
+      name: 'a limit of the response is not',
+      routes: PLAIN,
+      filters: withFault(
+        `max_active_faults: 1, delay: {fixed_delay: 0.01s, ${ALWAYS}}, response_rate_limit: {fixed_limit: {limit_kbps: 1000}, ${ALWAYS}}`,
+      ),
+      logFormat: LOG,
+      cases: [
+        {
+          name: 'the next one',
+          upstream: { a: [[{ gate: true }, ...OK], OK] },
+          parallel: [
+            { send: 'GET /first', until: 'upstream' },
+            { send: 'GET /second', until: 'answered' },
+          ],
+        },
+      ],
+    },
+    {
       name: 'runtime',
       routes: PLAIN,
       filters: withFault('abort: {http_status: 503, percentage: {numerator: 0}}, delay: {fixed_delay: 9s, percentage: {numerator: 100}}'),

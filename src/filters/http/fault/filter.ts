@@ -18,7 +18,6 @@ import type { FaultSettings } from './settings.ts';
 
 /** StreamRateLimiter::DefaultFillInterval. */
 const FILL_INTERVAL_MS = 50;
-const METADATA = 'envoy.filters.http.fault';
 
 class FaultStats {
   readonly abortsInjected: Counter;
@@ -52,7 +51,8 @@ class FaultFactory implements HttpFilterFactory {
   readonly #rules: FaultRules;
   readonly #ofRoutes = new WeakMap<FaultSettings, FaultRules>();
   readonly #nothing = new PassThroughFilter();
-  readonly #place: string;
+  /** Whose active faults count together. */
+  readonly #counted: string;
   /** The first cell counts active faults over all workers. */
   #active: SharedBlock | null = null;
 
@@ -61,15 +61,16 @@ class FaultFactory implements HttpFilterFactory {
     this.stats = new FaultStats(deps.scope);
     this.downstreamClusterStats = settings.downstreamClusterStats;
     this.#rules = new FaultRules(settings, deps.runtime, deps.random);
-    this.#place = settings.place;
+    // Envoy goes by its gauge, which filters of one stat_prefix have in common.
+    this.#counted = deps.statPrefix === undefined ? settings.place : 'stat_prefix ' + deps.statPrefix;
   }
 
   newFilter(route: Route | null, name: string): HttpFilter {
     const own = route === null ? undefined : (route.filterSettings(name) as FaultSettings | undefined);
     const rules = own === undefined ? this.#rules : this.#rulesOf(own);
     const { delay, abort, rateLimit } = rules.settings;
-    if (rateLimit !== null) return new ResponseFaultFilter(this, rules);
-    return delay === null && abort === null ? this.#nothing : new FaultFilter(this, rules);
+    if (rateLimit !== null) return new ResponseFaultFilter(this, rules, name);
+    return delay === null && abort === null ? this.#nothing : new FaultFilter(this, rules, name);
   }
 
   /** Counts one more active fault; false if there are too many. */
@@ -90,7 +91,7 @@ class FaultFactory implements HttpFilterFactory {
   }
 
   #activeBlock(): SharedBlock {
-    this.#active ??= this.deps.shared.acquire(`${this.#place} active faults`);
+    this.#active ??= this.deps.shared.acquire(`${this.#counted} active faults`);
     return this.#active;
   }
 
@@ -118,8 +119,10 @@ class FaultFilter extends PassThroughFilter implements TimerTarget {
   #active: boolean;
   /** x-envoy-downstream-service-cluster. */
   #from: string;
+  /** In the chain. */
+  readonly #name: string;
 
-  constructor(factory: FaultFactory, rules: FaultRules) {
+  constructor(factory: FaultFactory, rules: FaultRules, name: string) {
     super();
     this.factory = factory;
     this.rules = rules;
@@ -127,6 +130,7 @@ class FaultFilter extends PassThroughFilter implements TimerTarget {
     this.#delay = null;
     this.#active = false;
     this.#from = '';
+    this.#name = name;
   }
 
   override onRequestHeaders(stream: HttpStream, headers: RequestHeaders): Status {
@@ -147,14 +151,18 @@ class FaultFilter extends PassThroughFilter implements TimerTarget {
 
   override onStreamEnd(_stream: HttpStream): void {
     if (this.#delay !== null) this.factory.deps.clock.disarm(this.#delay);
-    if (!this.#active) return;
-    this.#active = false;
-    this.factory.end();
+    this.end();
   }
 
   /** The delay is over. */
   onTimer(): void {
-    if (!this.#abort()) this.stream!.continueRequest(this);
+    if (this.#abort()) return;
+    if (!this.limitsResponse) this.end();
+    this.stream!.continueRequest(this);
+  }
+
+  protected get limitsResponse(): boolean {
+    return false;
   }
 
   protected limitResponse(_headers: RequestHeaders): void {}
@@ -163,6 +171,12 @@ class FaultFilter extends PassThroughFilter implements TimerTarget {
   protected begin(): boolean {
     this.#active ||= this.factory.begin(this.rules.maxActiveFaults);
     return this.#active;
+  }
+
+  protected end(): void {
+    if (!this.#active) return;
+    this.#active = false;
+    this.factory.end();
   }
 
   #abort(): boolean {
@@ -189,7 +203,7 @@ class FaultFilter extends PassThroughFilter implements TimerTarget {
     if (this.#from !== '' && this.factory.downstreamClusterStats) this.factory.stats.countFor(this.#from, name);
     info.flags |= flag;
     info.dynamicMetadata ??= new Map<string, Record<string, unknown>>();
-    info.dynamicMetadata.set(METADATA, this.rules.settings.metadata);
+    info.dynamicMetadata.set(this.#name, this.rules.settings.metadata);
   }
 }
 
@@ -197,8 +211,8 @@ class FaultFilter extends PassThroughFilter implements TimerTarget {
 class ResponseFaultFilter extends FaultFilter implements LimitedDirection {
   #limiter: StreamRateLimiter | null;
 
-  constructor(factory: FaultFactory, rules: FaultRules) {
-    super(factory, rules);
+  constructor(factory: FaultFactory, rules: FaultRules, name: string) {
+    super(factory, rules, name);
     this.#limiter = null;
   }
 
@@ -227,6 +241,10 @@ class ResponseFaultFilter extends FaultFilter implements LimitedDirection {
 
   hold(hold: boolean): void {
     this.stream!.holdResponse(hold);
+  }
+
+  protected override get limitsResponse(): boolean {
+    return this.#limiter !== null;
   }
 
   protected override limitResponse(headers: RequestHeaders): void {

@@ -37,7 +37,7 @@ export interface FaultSettings {
   readonly keys: FaultRuntimeKeys;
   readonly downstreamClusterStats: boolean;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** CompileContext.place: the count of active faults is kept over workers under it. */
+  /** CompileContext.place: outside of a connection manager active faults are counted under it. */
   readonly place: string;
 }
 

@@ -27,7 +27,7 @@ export interface HcmFactory extends NetworkFilterFactory {
 export function createHttpConnectionManager(settings: HcmSettings, deps: NetworkFilterDeps, parts: HcmParts): HcmFactory {
   const scope = deps.rootScope.tagged('http', 'envoy.http_conn_manager_prefix', settings.statPrefix);
   const listenerScope = deps.listenerScope.tagged('http', 'envoy.http_conn_manager_prefix', settings.statPrefix);
-  const filterDeps: FilterDeps = { ...deps, scope };
+  const filterDeps: FilterDeps = { ...deps, scope, statPrefix: settings.statPrefix };
   const inline = settings.routeConfig === null ? null : parts.newRouteTable(settings.routeConfig);
   const newFilters = (list: readonly HttpFilterSettings[]): ConfiguredFilter[] =>
     list.map((filter) => ({
