@@ -35,7 +35,7 @@ const EXPLAIN: Readonly<Record<string, Explain>> = {
     `The client closed its connection after ${duration(durationMs)}, ${code === 0 ? 'before there was an answer' : `while the answer was being sent (${count(facts.bytesSent)} bytes were)`}.`,
   URX: ({ attempts, facts, cluster }) => {
     const retries = facts.route?.numRetries ?? Math.max(0, attempts - 1);
-    return `The retry limit was reached: ${tries(attempts)} of cluster ${cluster}, the route allows ${retries === 1 ? '1 retry' : `${retries} retries`}.`;
+    return `The retry limit was reached: ${tries(attempts)} of ${named(cluster)}, the route allows ${retries === 1 ? '1 retry' : `${retries} retries`}.`;
   },
   SI: ({ facts, durationMs }) => {
     const idle = facts.route?.idleTimeoutMs ?? facts.streamIdleTimeoutMs;
@@ -58,8 +58,8 @@ const EXPLAIN: Readonly<Record<string, Explain>> = {
   OM: () => 'The overload manager ended the request: memory or another monitored resource is above its limit.',
   DF: ({ authority, details }) => `The name ${authority} could not be resolved${because(details)}.`,
   DO: ({ facts, cluster }) =>
-    `The control plane has ${percent(facts.cluster?.dropOverload ?? 0)} of the requests of cluster ${cluster} dropped (drop_overloads); this was one of them.`,
-  UDO: ({ cluster }) => `The control plane has all requests of cluster ${cluster} dropped (drop_overloads is 100 %).`,
+    `The control plane has ${percent(facts.cluster?.dropOverload ?? 0)} of the requests of ${named(cluster)} dropped (drop_overloads); this was one of them.`,
+  UDO: ({ cluster }) => `The control plane has all requests of ${named(cluster)} dropped (drop_overloads is 100 %).`,
   DR: ({ durationMs }) => `The client reset the request after ${duration(durationMs)}.`,
 };
 
@@ -167,6 +167,10 @@ function tries(n: number): string {
   return n === 1 ? '1 try' : `${count(n)} tries`;
 }
 
+function named(cluster: string): string {
+  return cluster === '' ? 'the cluster' : `cluster ${cluster}`;
+}
+
 /** "host 10.0.0.1:80 of cluster web". */
 function where({ host, cluster }: NotedRequest): string {
   if (host === '') return cluster === '' ? 'the upstream' : `cluster ${cluster}`;
@@ -182,7 +186,7 @@ function taken({ durationMs, phases, attempts }: NotedRequest): string {
 function because(details: string): string {
   const inner = /\{(.*)\}$/.exec(details)?.[1];
   const text = inner ?? details;
-  return text === '' || text === 'via_upstream' ? '' : ` (${text.replaceAll('_', ' ').replace('|', ': ')})`;
+  return text === '' || text === 'via_upstream' ? '' : ` (${text.includes('.') ? text : text.replaceAll('_', ' ').replace('|', ': ')})`;
 }
 
 function capital(text: string): string {

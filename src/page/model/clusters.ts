@@ -115,7 +115,8 @@ export class ClusterBook {
       const settings = catalog.settings(name)!;
       if (known !== undefined) this.#hostCount -= known.hosts.length;
       const part = clusterPart(known?.part.id ?? this.#nextId(), settings, this.#source.addedViaApi(name));
-      const node = new ClusterNode(part, id, settings, this.#filled);
+      // What a cluster counts that nobody has used so far is news from the first.
+      const node = new ClusterNode(part, id, settings, this.#filled || this.#source.slab.find(id) < 0);
       this.nodes.set(name, node);
       this.#breakers(node, settings);
       this.#findHosts(node, settings, known?.hosts ?? [], this.#filled);
@@ -194,20 +195,14 @@ export class ClusterBook {
 
   #lookAtHosts(node: ClusterNode): void {
     const { cells } = this.#source.slab;
-    let [degraded, unhealthy, ejected] = [0, 0, 0];
     for (const host of node.hosts) {
       if (host.look(cells)) {
         this.healthChanges.push([node, host]);
         node.healthMoved = true;
       }
       if (node.used) host.count(cells);
-      const { health } = host;
-      if ((health & UNHEALTHY) !== 0) unhealthy++;
-      else if ((health & DEGRADED) !== 0) degraded++;
-      if ((health & HealthFlag.FailedOutlierCheck) !== 0) ejected++;
     }
-    const total = Math.max(node.part.hostCount, node.hosts.length);
-    node.summary = { total, healthy: total - degraded - unhealthy, degraded, unhealthy, ejected };
+    summarize(node);
   }
 
   #ownHostsChanged(node: ClusterNode): boolean {
@@ -234,10 +229,15 @@ export class ClusterBook {
     this.#hostCount += hosts.length - node.hosts.length;
     node.setHosts(hosts);
     const outlier = source.outlier(node.name);
-    for (const host of hosts) host.look(source.slab.cells);
+    const byId = new Map(before.map((host) => [host.id, host.health]));
+    for (const host of hosts) {
+      host.look(source.slab.cells);
+      const health = byId.get(host.id);
+      if (health !== undefined && health !== host.health) this.healthChanges.push([node, host]);
+    }
     const told = hosts.slice(0, MAX_HOSTS_TOLD).map((host) => host.part(outlier, source.clock));
     node.part = { ...node.part, hostCount: found.length, hosts: told };
-    this.#lookAtHosts(node);
+    summarize(node);
     this.changed = true;
   }
 
@@ -260,6 +260,17 @@ export class ClusterBook {
     const limits = [make(0), make(1)].map(limitsPart) as [BreakerLimitsPart, BreakerLimitsPart];
     node.part = { ...node.part, limits };
   }
+}
+
+function summarize(node: ClusterNode): void {
+  let [degraded, unhealthy, ejected] = [0, 0, 0];
+  for (const { health } of node.hosts) {
+    if ((health & UNHEALTHY) !== 0) unhealthy++;
+    else if ((health & DEGRADED) !== 0) degraded++;
+    if ((health & HealthFlag.FailedOutlierCheck) !== 0) ejected++;
+  }
+  const total = Math.max(node.part.hostCount, node.hosts.length);
+  node.summary = { total, healthy: total - degraded - unhealthy, degraded, unhealthy, ejected };
 }
 
 function clusterPart(id: number, settings: ClusterSettings, addedViaApi: boolean): ClusterPart {
