@@ -31,6 +31,7 @@ const PLACES: Partial<Record<ToolName, { env: string; paths: readonly string[]; 
     hint: 'run scripts/install-envoy.sh, or set OUTRIDER_ENVOY to the binary',
   },
   h2load: { env: 'OUTRIDER_H2LOAD', paths: [], hint: 'part of the "nghttp2-client" package' },
+  h2spec: { env: 'OUTRIDER_H2SPEC', paths: [join(root, '.cache/h2spec/h2spec')], hint: 'run scripts/install-peers.sh' },
   promtool: { env: 'OUTRIDER_PROMTOOL', paths: [], hint: 'part of the "prometheus" package' },
 };
 

@@ -75,7 +75,7 @@ function run(program: string, args: readonly string[]): Promise<{ code: number |
 
 const python: InteropPeer = {
   name: 'grpcio',
-  missing: existsSync(PYTHON) ? null : 'grpcio is not installed (run scripts/install-grpc-peers.sh)',
+  missing: existsSync(PYTHON) ? null : 'grpcio is not installed (run scripts/install-peers.sh)',
   cases: [...CASES, ...COMPRESSED_CASES],
   answers: [...CASES, ...COMPRESSED_CASES],
   startServer: (secure) =>
@@ -91,7 +91,7 @@ const python: InteropPeer = {
 
 const go: InteropPeer = {
   name: 'grpc-go',
-  missing: existsSync(GO_CLIENT) && existsSync(GO_SERVER) ? null : 'grpc-go is not installed (run scripts/install-grpc-peers.sh)',
+  missing: existsSync(GO_CLIENT) && existsSync(GO_SERVER) ? null : 'grpc-go is not installed (run scripts/install-peers.sh)',
   cases: CASES,
   answers: CASES,
   startServer: async (secure) => {

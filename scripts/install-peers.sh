@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Installs what the gRPC interoperability tests speak with: grpcio into .cache/grpc-python, and grpc-go's own client and server into
-# .cache/grpc-go (both git-ignored). A missing python3 or go only leaves its peer out.
+# Installs what the protocol tests speak with, all of it under .cache (git-ignored): grpcio in grpc-python, grpc-go's own client and server
+# in grpc-go, h2spec in h2spec. A missing python3 or go only leaves its peers out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 python_version="1.85.1"
 go_version="v1.85.0"
+# The last of its versions that needs no go.mod of its own, with what that leaves open.
+h2spec_version="v2.2.1+incompatible"
+h2spec_needs=(golang.org/x/net@v0.62.0 github.com/spf13/cobra@v1.10.2 github.com/fatih/color@v1.19.0)
 
 python=".cache/grpc-python"
 if "$python/bin/pip" list --disable-pip-version-check 2>/dev/null | grep -q "^grpcio *$python_version\$"; then
@@ -31,4 +34,22 @@ elif [[ -n "$go" ]]; then
   echo "grpc-go $go_version"
 else
   echo "go is missing: no tests with grpc-go" >&2
+fi
+
+target="$PWD/.cache/h2spec"
+if [[ -x "$target/h2spec" && "$(cat "$target/version" 2>/dev/null)" == "$h2spec_version" ]]; then
+  echo "h2spec $h2spec_version is already in .cache/h2spec"
+elif [[ -n "$go" ]]; then
+  rm -rf "$target"
+  mkdir -p "$target/build"
+  cd "$target/build"
+  "$go" mod init build 2>/dev/null
+  "$go" get "github.com/summerwind/h2spec@$h2spec_version" "${h2spec_needs[@]}" 2>/dev/null
+  "$go" build -mod=mod -o "$target/h2spec" github.com/summerwind/h2spec/cmd/h2spec
+  cd - >/dev/null
+  rm -rf "$target/build"
+  echo "$h2spec_version" >"$target/version"
+  echo "h2spec $h2spec_version"
+else
+  echo "go is missing: no h2spec" >&2
 fi
