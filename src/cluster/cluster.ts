@@ -43,7 +43,7 @@ import { type ConnectAttempt, type ConnectListener, type ConnectOptions, type Co
 import { newHttpPool } from './pool/new-pool.ts';
 import type { ClientCodecFactory, ClusterPool, Http2CodecFactory, PoolOwner } from './pool/pool-owner.ts';
 import { SecureAttempt } from './pool/secure-connect.ts';
-import { NO_NAMES, nameKey, namesFromRequest, type ServerNames } from './pool/server-names.ts';
+import { fromSource, NO_NAMES, nameKey, namesFromRequest, type ServerNames } from './pool/server-names.ts';
 import { TcpConnecting } from './pool/tcp-connect.ts';
 import { PooledHost, placeHost } from './pooled-host.ts';
 import { type ClusterSettings, makesOwnHosts, type UpstreamHttpSettings } from './settings.ts';
@@ -218,8 +218,9 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
     const pooled = host as PooledHost;
     if (pooled.owner !== this) return pooled.owner.httpPool(host, priority, context);
     const http2 = this.http.asDownstream ? context.streamInfo.protocol === 'HTTP/2' : this.http.http2 !== null;
-    if (this.http.requestNames !== null && this.#transportSockets !== null) {
-      const names = namesFromRequest(this.http.requestNames, context);
+    const named = this.#transportSockets === null ? null : this.http.requestNames;
+    if (named !== null || context.streamInfo.upstreamSource !== null) {
+      const names = namesFromRequest(named, context);
       return pooled.named?.get(nameKey(names, priority, http2)) ?? this.#newPool(pooled, priority, http2, names);
     }
     // Of a cluster that speaks what its clients speak, a host has pools of both kinds.
@@ -234,7 +235,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
   connectTcp(host: Host, priority: 0 | 1, client: TcpClient, context: LbContext): TcpConnect {
     const pooled = host as PooledHost;
     if (pooled.owner !== this) return pooled.owner.connectTcp(host, priority, client, context);
-    const connecting = new TcpConnecting(host, priority, this, client);
+    const connecting = new TcpConnecting(host, priority, this, client, fromSource(context.downstream.upstreamSource));
     if (this.settings.closeConnectionsOnHostHealthFailure) connecting.joinHost(pooled);
     return connecting;
   }
@@ -245,10 +246,11 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
 
   connectHost(host: Host, listener: ConnectListener, names: ServerNames, alpn: readonly string[]): ConnectAttempt {
     const tls = this.#transportSockets?.of(host.metadata) ?? null;
-    if (tls === null) return this.#connect(host.address, this.#connectOptions, listener);
+    const options = names.source === null ? this.#connectOptions : { ...this.#connectOptions, source: names.source };
+    if (tls === null) return this.#connect(host.address, options, listener);
     const own = this.settings.forwardProxy !== null ? serverNameOf(host.hostname) : tls.settings.autoHostSni ? host.hostname : '';
     const named = names.sni === '' && own !== '' ? { ...names, sni: own } : names;
-    return new SecureAttempt(this.#connect, host.address, this.#connectOptions, { tls, names: named, alpn }, listener);
+    return new SecureAttempt(this.#connect, host.address, options, { tls, names: named, alpn }, listener);
   }
 
   /** Hosts by priority, as balancing sees them now. */

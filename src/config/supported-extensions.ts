@@ -251,6 +251,10 @@ envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit
   + *
 envoy.extensions.filters.listener.original_dst.v3.OriginalDst
   + *
+envoy.extensions.filters.listener.original_src.v3.OriginalSrc
+  + mark
+envoy.extensions.filters.http.original_src.v3.OriginalSrc
+  + *
 envoy.extensions.filters.listener.http_inspector.v3.HttpInspector
   + *
 envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector

@@ -6,6 +6,13 @@ import type { ByteMeter } from './byte-meter.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from './header-map.ts';
 import { appendFlagOrder } from './response-flags.ts';
 
+/** Where connections to upstreams come from, if not from the proxy's own address. */
+export interface UpstreamSource {
+  readonly ip: string;
+  /** SO_MARK; 0 = none. */
+  readonly mark: number;
+}
+
 /** Facts of the downstream connection, shared by its streams. */
 export interface ConnectionInfo {
   readonly id: number;
@@ -28,6 +35,8 @@ export interface ConnectionInfo {
   tls: TlsInfo | null;
   /** Why the handshake failed; ''. */
   transportFailureReason: string;
+  /** Set by original_src; null = the proxy's own address. */
+  upstreamSource: UpstreamSource | null;
 }
 
 /** Facts of the upstream side that the log and stats name; a Host implements it. */
@@ -70,6 +79,8 @@ export class StreamInfo {
   /** The host that the first try is to go to. */
   overrideHost: { readonly address: string; readonly strict: boolean } | null;
   upstreamLocalAddress: Address | null;
+  /** The connection's, unless a filter has found another. */
+  upstreamSource: UpstreamSource | null;
   upstreamConnectionId: number;
   upstreamProtocol: string;
   upstreamTransportFailureReason: string;
@@ -139,6 +150,7 @@ export class StreamInfo {
     this.upstreamHost = null;
     this.overrideHost = null;
     this.upstreamLocalAddress = null;
+    this.upstreamSource = connection.upstreamSource;
     this.upstreamConnectionId = 0;
     this.upstreamProtocol = '';
     this.upstreamTransportFailureReason = '';

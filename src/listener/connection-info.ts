@@ -1,5 +1,5 @@
 /** Facts of one accepted connection; filled in by listener filters. */
-import type { ConnectionInfo } from '../http/stream-info.ts';
+import type { ConnectionInfo, UpstreamSource } from '../http/stream-info.ts';
 import type { Address } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
 import type { TlsInfo } from '../net/tls-info.ts';
@@ -21,6 +21,7 @@ export class DownstreamConnectionInfo implements ConnectionInfo {
   localAddressRestored: boolean;
   tls: TlsInfo | null;
   transportFailureReason: string;
+  upstreamSource: UpstreamSource | null;
 
   constructor(connection: Connection) {
     this.id = connection.id;
@@ -37,5 +38,6 @@ export class DownstreamConnectionInfo implements ConnectionInfo {
     this.localAddressRestored = false;
     this.tls = null;
     this.transportFailureReason = '';
+    this.upstreamSource = null;
   }
 }

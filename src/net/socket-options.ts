@@ -54,11 +54,13 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_REUSEPORT = 15;
+const SO_MARK = 36;
 const SOL_IP = 0;
 const SOL_IPV6 = 41;
 const SOL_TCP = 6;
 const IP_FREEBIND = 15;
 const IP_TRANSPARENT = 19;
+const IP_BIND_ADDRESS_NO_PORT = 24;
 const IPV6_V6ONLY = 26;
 const IPV6_TRANSPARENT = 75;
 const IPV6_FREEBIND = 78;
@@ -238,6 +240,18 @@ class KernelPreparedSockets implements PreparedSockets {
     const lib = loadLibC();
     for (const o of wanted) set(lib, fd, o.level, o.name, o.value, `socket option ${o.level}/${o.name}`);
   }
+}
+
+/**
+ * A socket to connect that comes from `ip`, be it this machine's address or not. Needs CAP_NET_ADMIN. @param mark SO_MARK; 0 = none
+ * @returns its descriptor, which belongs to the caller @throws SocketOptionError
+ */
+export function openFrom(ip: string, mark: number): number {
+  // The port is chosen when it is known where to: as many connections as there are ports to each destination.
+  const options: SocketOption[] = [{ level: SOL_IP, name: IP_BIND_ADDRESS_NO_PORT, value: 1, state: 'prebind' }];
+  if (mark !== 0) options.push({ level: SOL_SOCKET, name: SO_MARK, value: mark, state: 'prebind' });
+  const rest = { transparent: true, freebind: false, reusePort: false, ipv6Only: false, fastOpenQueueLength: 0 };
+  return kernelPreparedSockets().open(ip, 0, { ...rest, options });
 }
 
 export function kernelPreparedSockets(): PreparedSockets {

@@ -100,6 +100,7 @@ function connectionOf(record: AdminAccessRecord): ConnectionInfo {
     localAddressRestored: false,
     tls: null,
     transportFailureReason: '',
+    upstreamSource: null,
   };
 }
 

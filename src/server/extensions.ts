@@ -67,6 +67,15 @@ export const HTTP_FILTERS: readonly HttpExtension[] = [
     filter: async () => (await import('../filters/http/adaptive-concurrency/filter.ts')).createAdaptiveConcurrency,
   },
   {
+    name: 'envoy.filters.http.original_src',
+    type: 'envoy.extensions.filters.http.original_src.v3.OriginalSrc',
+    routeType: null,
+    terminal: false,
+    config: async () => (await import('../filters/http/original-src/config.ts')).compileOriginalSrc,
+    routeConfig: null,
+    filter: async () => (await import('../filters/http/original-src/filter.ts')).createOriginalSrc,
+  },
+  {
     name: 'envoy.filters.http.header_mutation',
     type: 'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
     routeType: 'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',
@@ -299,6 +308,12 @@ export const LISTENER_FILTERS: readonly ListenerExtension[] = [
     type: 'envoy.extensions.filters.listener.original_dst.v3.OriginalDst',
     config: async () => (await import('../filters/listener/original-dst/config.ts')).compileOriginalDst,
     filter: async () => (await import('../filters/listener/original-dst/filter.ts')).createOriginalDst,
+  },
+  {
+    name: 'envoy.filters.listener.original_src',
+    type: 'envoy.extensions.filters.listener.original_src.v3.OriginalSrc',
+    config: async () => (await import('../filters/listener/original-src/config.ts')).compileOriginalSrc,
+    filter: async () => (await import('../filters/listener/original-src/filter.ts')).createOriginalSrc,
   },
   {
     name: 'envoy.filters.listener.http_inspector',

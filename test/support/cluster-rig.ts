@@ -236,6 +236,7 @@ export function lbContext(more: Partial<LbContext> = {}): LbContext {
     localAddressRestored: false,
     tls: null,
     transportFailureReason: '',
+    upstreamSource: null,
   };
   return {
     hash: null,

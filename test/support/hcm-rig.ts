@@ -119,6 +119,7 @@ export function connectionInfo(more: Partial<ConnectionInfo> = {}, remote: Addre
     localAddressRestored: false,
     tls: null,
     transportFailureReason: '',
+    upstreamSource: null,
     ...more,
   };
 }

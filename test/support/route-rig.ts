@@ -84,6 +84,7 @@ export function connectionInfo(): ConnectionInfo {
     localAddressRestored: false,
     tls: null,
     transportFailureReason: '',
+    upstreamSource: null,
   };
 }
 

@@ -74,5 +74,6 @@ function noDownstream(address: Address): ConnectionInfo {
     localAddressRestored: false,
     tls: null,
     transportFailureReason: '',
+    upstreamSource: null,
   };
 }

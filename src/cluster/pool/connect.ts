@@ -1,10 +1,12 @@
 /** Opens one upstream socket: TCP over IPv4 or IPv6, or UNIX. The only place that does. */
 import net from 'node:net';
 import { ResetReason } from '../../http/reset-reason.ts';
+import type { UpstreamSource } from '../../http/stream-info.ts';
 import type { HostAddress } from '../../lb/host.ts';
 import { type Address, ipAddress, pipeAddress } from '../../net/address.ts';
 import { Connection, type ConnectionHandler, onSocketRead } from '../../net/connection.ts';
 import { markReader, onreadOption } from '../../net/read-buffers.ts';
+import { openFrom } from '../../net/socket-options.ts';
 import type { TcpKeepAliveSettings } from '../settings.ts';
 
 export interface ConnectOptions {
@@ -12,6 +14,8 @@ export interface ConnectOptions {
   readonly tcpKeepAlive: TcpKeepAliveSettings | null;
   /** "ip:port"; ''. */
   readonly bindAddress: string;
+  /** Instead of `bindAddress`: an address that may be anybody's. */
+  readonly source?: UpstreamSource;
 }
 
 /** Whoever waits for the connection. Exactly one of the two is called, never from inside `connect`; none after `abort`. */
@@ -62,7 +66,31 @@ const NO_HANDLER: ConnectionHandler = {
   onBelowWriteBufferLowWatermark: () => undefined,
 };
 
-export const connectSocket: Connector = (target, options, listener) => new SocketAttempt(target, options, listener);
+export const connectSocket: Connector = (target, options, listener) => {
+  if (options.source === undefined || target.kind !== 'ip') return new SocketAttempt(target, options, listener, NO_DESCRIPTOR);
+  try {
+    return new SocketAttempt(target, options, listener, openFrom(options.source.ip, options.source.mark));
+  } catch (error) {
+    return new FailedAttempt(listener, (error as Error).message);
+  }
+};
+
+const NO_DESCRIPTOR = -1;
+
+/** There was not even a socket to connect. */
+class FailedAttempt implements ConnectAttempt {
+  #aborted = false;
+
+  constructor(listener: ConnectListener, text: string) {
+    queueMicrotask(() => {
+      if (!this.#aborted) listener.onConnectFailed(ResetReason.LocalConnectionFailure, text);
+    });
+  }
+
+  abort(): void {
+    this.#aborted = true;
+  }
+}
 
 class SocketAttempt implements ConnectAttempt {
   readonly #target: HostAddress;
@@ -71,11 +99,14 @@ class SocketAttempt implements ConnectAttempt {
   readonly #socket: net.Socket;
   #settled = false;
 
-  constructor(target: HostAddress, options: ConnectOptions, listener: ConnectListener) {
+  /** @param fd a socket that is bound already; -1 = a new one */
+  constructor(target: HostAddress, options: ConnectOptions, listener: ConnectListener, fd: number) {
     this.#target = target;
     this.#options = options;
     this.#listener = listener;
-    this.#socket = net.connect({ ...socketOptions(target, options), onread: onreadOption(onSocketRead) });
+    const reading = { ...socketOptions(target, options), onread: onreadOption(onSocketRead) };
+    // Node would read at once from a socket that it is given, connected or not.
+    this.#socket = net.connect(fd === NO_DESCRIPTOR ? reading : ({ ...reading, fd, manualStart: true } as unknown as net.NetConnectOpts));
     markReader(this.#socket);
     this.#socket.once('connect', this.#onConnect);
     this.#socket.once('error', this.#onError);
@@ -127,7 +158,7 @@ class SocketAttempt implements ConnectAttempt {
 export function socketOptions(target: HostAddress, options: ConnectOptions): net.NetConnectOpts {
   if (target.kind === 'pipe') return { path: target.path.startsWith('@') ? '\0' + target.path.slice(1) : target.path, allowHalfOpen: true };
   const base = { host: target.ip, port: target.port, noDelay: true, allowHalfOpen: true };
-  if (options.bindAddress === '') return base;
+  if (options.bindAddress === '' || options.source !== undefined) return base;
   const colon = options.bindAddress.lastIndexOf(':');
   const localAddress = options.bindAddress.slice(0, colon).replace(/^\[|\]$/g, '');
   const localPort = Number(options.bindAddress.slice(colon + 1));

@@ -8,7 +8,7 @@ import type { TcpClient, TcpConnect } from '../api.ts';
 import type { Metered } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
 import type { PoolOwner } from './pool-owner.ts';
-import { NO_NAMES } from './server-names.ts';
+import type { ServerNames } from './server-names.ts';
 
 /** The answer never comes from inside the constructor. */
 export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, Metered {
@@ -25,7 +25,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, 
   /** Connections of the host that end with its health; null: this one does not. */
   #siblings: Set<TcpConnecting> | null;
 
-  constructor(host: Host, priority: 0 | 1, owner: PoolOwner, client: TcpClient) {
+  constructor(host: Host, priority: 0 | 1, owner: PoolOwner, client: TcpClient, names: ServerNames) {
     this.#host = host;
     this.#owner = owner;
     this.#breaker = owner.circuitBreaker(priority);
@@ -62,7 +62,7 @@ export class TcpConnecting implements TcpConnect, ConnectListener, TimerTarget, 
     stats.upstreamCxTotal.inc();
     stats.upstreamCxActive.inc();
     if (owner.connectTimeoutMs > 0) owner.clock.arm(this.#timer, owner.connectTimeoutMs);
-    this.#attempt = owner.connectHost(host, this, NO_NAMES, []);
+    this.#attempt = owner.connectHost(host, this, names, []);
   }
 
   /** The connection ends with the host's health. */

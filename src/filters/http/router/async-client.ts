@@ -99,6 +99,7 @@ export function noConnection(): ConnectionInfo {
     localAddressRestored: false,
     tls: null,
     transportFailureReason: '',
+    upstreamSource: null,
   };
 }
 
