@@ -21,8 +21,8 @@ export class Process {
   #output = '';
   readonly #exited: Promise<void>;
 
-  constructor(command: string, args: readonly string[], core: number, env: Record<string, string> = {}) {
-    const [binary, all] = pin(command, args, core);
+  constructor(command: string, args: readonly string[], core: number | null, env: Record<string, string> = {}) {
+    const [binary, all] = core === null ? [command, [...args]] : pin(command, args, core);
     this.child = spawn(binary, all, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     const keep = (chunk: Buffer): void => {
       this.#output = (this.#output + chunk.toString()).slice(-8000);

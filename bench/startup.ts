@@ -1,4 +1,4 @@
-/** `node bench/startup.ts [--only outrider,envoy --repeat 5]`: from start to ready, and what large configurations cost. */
+/** `node bench/startup.ts [--only outrider,envoy --repeat 5 --cores all|one]`: from start to ready, and what large configurations cost. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,11 @@ import { freePort, ready } from './proxies.ts';
 import { type Bar, median, print, printBars, table } from './table.ts';
 
 const { values } = parseArgs({
-  options: { only: { type: 'string', default: 'outrider,envoy' }, repeat: { type: 'string', default: '5' } },
+  options: {
+    only: { type: 'string', default: 'outrider,envoy' },
+    repeat: { type: 'string', default: '5' },
+    cores: { type: 'string', default: 'all' },
+  },
 });
 
 interface Size {
@@ -72,7 +76,11 @@ async function startOnce(binary: string, options: Partial<BootstrapOptions>): Pr
   const file = join(directory, 'bootstrap.json');
   writeFileSync(file, bootstrap({ listener: await freePort(), admin, upstream: 9, ...options }));
   const started = performance.now();
-  const proxy = new Process(binary, ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'], PROXY_CORE);
+  const proxy = new Process(
+    binary,
+    ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'],
+    values.cores === 'one' ? PROXY_CORE : null,
+  );
   try {
     await ready(proxy, admin);
     const ms = performance.now() - started;
