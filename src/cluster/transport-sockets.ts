@@ -15,7 +15,7 @@ export class TransportSockets {
   readonly #matches: readonly { readonly match: Readonly<Record<string, unknown>>; readonly tls: UpstreamTls | null }[];
 
   constructor(settings: ClusterSettings, scope: StatsScope, secrets: SecretSource) {
-    const stats = new TlsStats(scope);
+    const stats = new TlsStats(scope, 'client');
     const make = (tls: UpstreamTlsSettings | null) => (tls === null ? null : new UpstreamTls(tls, stats, secrets));
     this.#default = make(settings.tls);
     this.#matches = settings.transportSocketMatches.map(({ match, tls }) => ({ match, tls: make(tls) }));

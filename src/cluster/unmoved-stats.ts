@@ -24,7 +24,7 @@ const GAUGES: readonly string[] = ['lb_subsets_active', 'upstream_cx_rx_bytes_bu
 
 /** @param used workers have made the names that they move themselves @param tls the cluster, or a part of it, speaks TLS */
 export function nameUnmoved(scope: StatsScope, used: boolean, outlierDetection: boolean, tls: boolean): void {
-  if (tls) new TlsStats(scope);
+  if (tls) new TlsStats(scope, 'client');
   if (outlierDetection) new OutlierStats(scope);
   for (const name of COUNTERS) scope.counter(name);
   for (const name of GAUGES) scope.gauge(name);

@@ -343,7 +343,7 @@ export class TcpListener implements ConnectionOwner {
 
   #makeTls(settings: DownstreamTlsSettings | null): DownstreamTls | null {
     if (settings === null) return null;
-    this.#tlsStats ??= new TlsStats(this.scope);
+    this.#tlsStats ??= new TlsStats(this.scope, 'server');
     return new DownstreamTls(settings, this.#tlsStats, this.#deps.ticketKey, this.#deps.secrets, this.clock);
   }
 }

@@ -42,6 +42,7 @@ import type {
   EndpointsSettings,
   FileSourceSettings,
   RdsSourceSettings,
+  SdsSourceSettings,
 } from './compiled.ts';
 import {
   HTTP_FILTERS,
@@ -78,7 +79,7 @@ interface MutableDynamic {
   cds: FileSourceSettings | null;
   rds: Record<string, RdsSourceSettings>;
   eds: Record<string, FileSourceSettings>;
-  sds: Record<string, FileSourceSettings>;
+  sds: Record<string, SdsSourceSettings>;
   watched: Record<string, WatchedSecretSettings>;
 }
 
@@ -93,9 +94,9 @@ export class Compiler implements NetworkCompilers {
   readonly #secrets: Secrets = {
     named: this.#staticSecrets,
     mayCome: false,
-    subscribe: (name, source, at) => {
+    subscribe: (name, holds, source, at) => {
       const file = fileSource(source, at);
-      if (file !== null) this.#dynamic.sds[name] = file;
+      if (file !== null) this.#dynamic.sds[name] = { ...file, holds };
     },
     watch: (files) => {
       this.#dynamic.watched[files.secret.name] = files;

@@ -6,7 +6,7 @@ import type { StringMatcherSettings } from '../http/string-matcher.ts';
 import type { ListenAddressSettings, ListenerSettings } from '../listener/settings.ts';
 import type { StatsSettings } from '../stats/settings.ts';
 import type { SinkSettings } from '../stats/sinks/settings.ts';
-import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
+import type { SecretKind, SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
 import type { OverloadSettings } from './overload/settings.ts';
 
 export interface AdminSettings {
@@ -52,6 +52,11 @@ export interface RdsSourceSettings extends FileSourceSettings {
   readonly statPrefix: string;
 }
 
+export interface SdsSourceSettings extends FileSourceSettings {
+  /** What the context that asked can use. */
+  readonly holds: SecretKind;
+}
+
 /** The endpoints of one EDS service. */
 export interface EndpointsSettings extends AssignmentPolicy {
   readonly localities: readonly LocalitySettings[];
@@ -65,7 +70,7 @@ export interface DynamicSettings {
   /** EDS clusters: service name → source. */
   readonly eds: Readonly<Record<string, FileSourceSettings>>;
   /** Secrets that TLS contexts name: name → source. */
-  readonly sds: Readonly<Record<string, FileSourceSettings>>;
+  readonly sds: Readonly<Record<string, SdsSourceSettings>>;
   /** Certificates in files with a watched_directory, by the name that they have as secrets. */
   readonly watched: Readonly<Record<string, WatchedSecretSettings>>;
 }

@@ -10,7 +10,7 @@ import { sleep } from '../runtime/sleep.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
 import { CertificateFiles } from './certificate-files.ts';
-import type { DynamicSettings, EndpointsSettings, FileSourceSettings } from './compiled.ts';
+import type { DynamicSettings, EndpointsSettings, FileSourceSettings, SdsSourceSettings } from './compiled.ts';
 import type { ConfigCompiler } from './config-compiler.ts';
 import type { LiveResources } from './live-resources.ts';
 import type { ConfigRequest } from './load-config.ts';
@@ -36,15 +36,34 @@ export interface ErrorState {
 }
 
 const LOOK_EVERY_MS = 50;
+const LOOK_LATER_EVERY_MS = 1000;
 
 /** An empty file is one that somebody is about to write. */
 function hasContent(path: string): boolean {
   return (fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
+const SECRETS = 'secrets ';
+
+/** In Envoy's words; '' = it is the one. */
+function notTheSecret({ name: wanted, source }: Subscription, { resources }: ResourceResult): string {
+  const [first] = resources;
+  if (first === undefined) return `Missing SDS resources for ${wanted} in onConfigUpdate()`;
+  if (resources.length > 1)
+    return `Unexpected SDS secrets length for ${wanted}, number of added resources ${resources.length}, number of removed resources 0. Expected sum is 1`;
+  if (first.name !== wanted) return `Unexpected SDS secret (expecting ${wanted}): ${first.name}`;
+  const settings = first.settings as SecretSettings | null;
+  const { holds } = source as SdsSourceSettings;
+  return settings !== null && settings[holds] === null ? `Unexpected SDS secret type (expecting a ${holds}): ${wanted}` : '';
+}
+
 /** One file, its watch, and the loads of it, one after the other. */
 class Subscription {
   readonly kind: ResourceKind;
+  /** Of the one resource that is wanted; '' = all of them. */
+  readonly name: string;
+  /** The first load is over, or is not waited for any longer. */
+  settled = false;
   readonly source: FileSourceSettings;
   readonly stats: SubscriptionStats;
   readonly first: Promise<void>;
@@ -59,12 +78,14 @@ class Subscription {
 
   constructor(
     kind: ResourceKind,
+    name: string,
     source: FileSourceSettings,
     clock: Clock,
     scope: StatsScope,
     load: (subscription: Subscription) => Promise<void>,
   ) {
     this.kind = kind;
+    this.name = name;
     this.#clock = clock;
     this.source = source;
     this.stats = new SubscriptionStats(scope, clock);
@@ -88,6 +109,7 @@ class Subscription {
       await this.#load(this);
     }
     this.#running = null;
+    this.settled = true;
     this.#resolveFirst();
   }
 
@@ -98,11 +120,27 @@ class Subscription {
     while (!hasContent(path) && !this.#closed) {
       if (this.#clock.nowMs() >= deadlineMs) {
         this.stats.initialFetchTimedOut();
+        if (!this.#file.watching) void this.#keepLooking();
         return;
       }
       await sleep(LOOK_EVERY_MS);
     }
-    if (!this.#closed) this.#file.watch();
+    if (this.#closed) return;
+    this.#file.watch();
+    this.#file.seen();
+  }
+
+  /** Nobody waits any more, but it may still come, together with its directory. */
+  async #keepLooking(): Promise<void> {
+    while (!hasContent(this.source.path) && !this.#closed) await sleep(LOOK_LATER_EVERY_MS);
+    if (this.#closed) return;
+    this.#file.watch();
+    await this.run();
+  }
+
+  /** The first load, unless a change has brought it on. */
+  runFirst(): Promise<void> {
+    return this.settled || this.#running !== null ? this.first : this.run();
   }
 
   close(): void {
@@ -115,18 +153,23 @@ export class FileSubscriptions {
   readonly #deps: SubscriptionDeps;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #certificates = new Map<string, CertificateFiles>();
+  /** Of the bootstrap: its listeners and clusters come and go with it. */
+  #ofBootstrap: ReadonlySet<string> = new Set();
+  #loads = 0;
   readonly #lastGood = new Map<string, CompiledResource>();
   #starting = false;
   readonly errors = new Map<string, ErrorState>();
 
   constructor(deps: SubscriptionDeps) {
     this.#deps = deps;
+    deps.resources.awaitSecrets = (names) => this.#awaitSecrets(names);
     deps.resources.awaitEndpoints = (service) => this.#subscriptions.get('endpoints ' + service)?.first ?? Promise.resolve();
   }
 
   /** Loads everything once: clusters with their endpoints, then routes, then listeners. */
   async start(dynamic: DynamicSettings): Promise<void> {
     this.#starting = true;
+    this.#ofBootstrap = new Set([...Object.keys(dynamic.sds), ...Object.keys(dynamic.watched)]);
     await this.#follow(dynamic);
     if (dynamic.cds !== null) await this.#add('clusters', 'clusters', dynamic.cds, this.#deps.root.scope('cluster_manager').scope('cds'));
     if (dynamic.lds !== null)
@@ -151,7 +194,7 @@ export class FileSubscriptions {
     const { root } = this.#deps;
     for (const [name, files] of Object.entries(watched)) await this.#watchCertificate(name, files);
     await Promise.all([
-      ...Object.entries(sds).map(([name, source]) => this.#add('secrets ' + name, 'secrets', source, root.scope('sds').scope(name))),
+      ...Object.entries(sds).map(([name, source]) => this.#add(SECRETS + name, 'secrets', source, root.scope('sds').scope(name))),
       ...Object.entries(rds).map(([name, source]) =>
         this.#add(
           'routes ' + name,
@@ -186,14 +229,59 @@ export class FileSubscriptions {
     const known = this.#subscriptions.get(key);
     if (known !== undefined && known.source.path === source.path) return;
     known?.close();
-    const subscription = new Subscription(kind, source, this.#deps.clock, scope, (s) => this.#load(s));
+    const subscription = new Subscription(kind, key.slice(kind.length + 1), source, this.#deps.clock, scope, (s) => this.#load(s));
     this.#subscriptions.set(key, subscription);
     // Later, one resource whose file is missing does not hold up the others.
+    if (kind === 'secrets' && !this.#starting && !hasContent(source.path)) {
+      void subscription.appeared().then(() => subscription.runFirst());
+      return;
+    }
     if (this.#starting) await subscription.appeared();
-    await subscription.run();
+    await subscription.runFirst();
+  }
+
+  #awaitSecrets(names: ReadonlySet<string>): Promise<void> | null {
+    const waiting: Promise<void>[] = [];
+    for (const name of names) {
+      const subscription = this.#subscriptions.get(SECRETS + name);
+      if (subscription !== undefined && !subscription.settled) waiting.push(subscription.first);
+    }
+    return waiting.length === 0 ? null : Promise.all(waiting).then(() => undefined);
+  }
+
+  /** Secrets that nothing names any more are neither watched nor kept. */
+  async #dropSecrets(): Promise<void> {
+    if (this.#starting || this.#loads > 0) return;
+    const { resources } = this.#deps;
+    const unused = (name: string) => !this.#ofBootstrap.has(name) && !resources.isSecretUsed(name);
+    for (const [key, subscription] of this.#subscriptions) {
+      if (subscription.kind !== 'secrets') continue;
+      const name = key.slice(SECRETS.length);
+      if (!unused(name)) continue;
+      subscription.close();
+      this.#subscriptions.delete(key);
+      this.#lastGood.delete(`secrets ${name}`);
+      await resources.removeSecret(name);
+    }
+    for (const [name, files] of this.#certificates) {
+      if (!unused(name)) continue;
+      files.close();
+      this.#certificates.delete(name);
+      await resources.removeSecret(name);
+    }
   }
 
   async #load(subscription: Subscription): Promise<void> {
+    this.#loads++;
+    try {
+      await this.#loadOnce(subscription);
+    } finally {
+      this.#loads--;
+    }
+    if (subscription.kind === 'listeners' || subscription.kind === 'clusters') await this.#dropSecrets();
+  }
+
+  async #loadOnce(subscription: Subscription): Promise<void> {
     const { compiler, request, logger } = this.#deps;
     subscription.stats.attempt();
     let result: ResourceResult;
@@ -207,6 +295,12 @@ export class FileSubscriptions {
     for (const problem of result.problems) logger.warn(formatProblem(problem));
     if (hasErrors(result.problems)) {
       subscription.stats.failed();
+      return;
+    }
+    const unexpected = subscription.kind === 'secrets' ? notTheSecret(subscription, result) : '';
+    if (unexpected !== '') {
+      this.#refuse('secrets', subscription.name, unexpected);
+      subscription.stats.rejected();
       return;
     }
     const accepted = result.resources.map((resource) => this.#judge(subscription, resource)).filter((resource) => resource !== null);
@@ -256,7 +350,7 @@ export class FileSubscriptions {
         for (const resource of accepted) await resources.setRouteTable(resource.settings as RouteTableSettings);
         return new Map();
       case 'secrets':
-        for (const resource of accepted) await resources.setSecret(resource.settings as SecretSettings);
+        for (const resource of accepted) await resources.updateSecret(resource.settings as SecretSettings);
         return new Map();
       case 'endpoints':
         for (const resource of accepted) resources.setEndpoints(resource.name, resource.settings as EndpointsSettings);

@@ -14,6 +14,7 @@ import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
 import type { SecretSettings, SecretSource } from '../tls/secrets.ts';
 import type { EndpointsSettings } from './compiled.ts';
 import type { WorkerCall } from './messages.ts';
+import { namesOfCluster, namesOfListener, SecretUsers } from './secret-users.ts';
 import type { Workers } from './workers.ts';
 
 export type Origin = 'static' | 'dynamic';
@@ -47,10 +48,18 @@ export class LiveResources {
   version = 0;
   /** Last endpoints by EDS service name. */
   readonly #endpoints = new Map<string, EndpointsSettings>();
+  readonly secretUsers: SecretUsers;
+  /** Listeners that wait for their secrets; what runs under their name runs on meanwhile. */
+  readonly #warming = new Map<string, { readonly text: string; readonly secrets: ReadonlySet<string> }>();
+  readonly #warmingListeners: Gauge;
+  readonly #warmingClusters: Gauge;
   readonly #clusterStats: ChangeStats;
   readonly #listenerStats: ChangeStats;
   /** Waits until the endpoints of an EDS service have come once, or have failed to. */
   awaitEndpoints: (service: string) => Promise<void> = async () => undefined;
+
+  /** Waits until secrets have come, or are not waited for any longer; null = there is nothing to wait for. */
+  awaitSecrets: (names: ReadonlySet<string>) => Promise<void> | null = () => null;
 
   /** Listeners have come or gone. */
   onListeners: () => Promise<void> = async () => undefined;
@@ -61,6 +70,11 @@ export class LiveResources {
     this.#registry = registry;
     this.#logger = logger;
     for (const name of registry.catalog.names()) this.#clusterOrigins.set(name, 'static');
+    this.secretUsers = new SecretUsers(root);
+    for (const name of registry.catalog.names())
+      if (SecretUsers.mayName(registry.catalog.get(name)!.json)) this.secretUsers.setCluster(registry.catalog.settings(name)!);
+    this.#warmingListeners = root.scope('listener_manager').gauge('total_listeners_warming');
+    this.#warmingClusters = root.scope('cluster_manager').gauge('warming_clusters');
     this.#clusterStats = new ChangeStats(root.scope('cluster_manager'), 'cluster', 'active_clusters');
     this.#listenerStats = new ChangeStats(root.scope('listener_manager'), 'listener', 'total_listeners_active');
     this.#clusterStats.added.add(this.#clusterOrigins.size);
@@ -101,7 +115,8 @@ export class LiveResources {
   /** @returns names of all of them */
   async #addOrUpdate(origin: Origin, clusters: Iterable<ClusterSettings>): Promise<ReadonlySet<string>> {
     const keep = new Set<string>();
-    const changes: { packed: PackedCluster; ready: Promise<void> }[] = [];
+    const changes: Promise<void>[] = [];
+    const names: string[] = [];
     for (const settings of clusters) {
       keep.add(settings.name);
       const before = this.#clusterOrigins.get(settings.name);
@@ -111,22 +126,32 @@ export class LiveResources {
       if (change === null) continue;
       (before === undefined ? this.#clusterStats.added : this.#clusterStats.modified).inc();
       this.#clusterOrigins.set(settings.name, origin);
-      changes.push({ packed: change.packed, ready: this.#warm(settings, change.ready) });
+      this.secretUsers.setCluster(settings);
+      names.push(settings.name);
+      const secrets = this.awaitSecrets(namesOfCluster(settings));
+      const told = this.#tellWhenWarm(change.packed, this.#warm(settings, change.ready), secrets);
+      // A secret may never come: the next list of clusters does not wait for it.
+      if (secrets === null) changes.push(told);
+      else void told.catch((error: Error) => this.#logger.error('cluster refused', { cluster: settings.name, error: error.message }));
     }
     this.#clusterStats.active.set(this.#clusterOrigins.size);
     this.version++;
-    if (this.#logger.debugEnabled && changes.length > 0)
-      this.#logger.debug('clusters added or updated', { origin, clusters: changes.map(({ packed }) => packed.name) });
-    // Each replaces its predecessor when it is warm itself: a slow name does not hold up the others.
-    await Promise.all(
-      changes.map(async ({ packed, ready }) => {
-        await ready;
-        if (this.#registry.catalog.get(packed.name)?.id !== packed.id) return;
-        const hosts = this.#clusters.hostsOf(packed.name, packed.id);
-        await this.#workers.tell({ kind: 'set-clusters', set: [packed], remove: [], hosts: hosts === null ? [] : [hosts] });
-      }),
-    );
+    if (this.#logger.debugEnabled && names.length > 0) this.#logger.debug('clusters added or updated', { origin, clusters: names });
+    await Promise.all(changes);
     return keep;
+  }
+
+  /** Each replaces its predecessor when it is warm itself: a slow name does not hold up the others. */
+  async #tellWhenWarm(packed: PackedCluster, ready: Promise<void>, secrets: Promise<void> | null): Promise<void> {
+    await ready;
+    if (secrets !== null) {
+      this.#warmingClusters.add(1);
+      await secrets;
+      this.#warmingClusters.add(-1);
+    }
+    if (this.#registry.catalog.get(packed.name)?.id !== packed.id) return;
+    const hosts = this.#clusters.hostsOf(packed.name, packed.id);
+    await this.#workers.tell({ kind: 'set-clusters', set: [packed], remove: [], hosts: hosts === null ? [] : [hosts] });
   }
 
   async #removeAllBut(origin: Origin, keep: ReadonlySet<string>): Promise<void> {
@@ -135,6 +160,7 @@ export class LiveResources {
     for (const name of remove) {
       this.#clusterOrigins.delete(name);
       this.#clusters.remove(name);
+      this.secretUsers.removeCluster(name);
       this.#clusterStats.removed.inc();
     }
     this.#clusterStats.active.set(this.#clusterOrigins.size);
@@ -147,31 +173,72 @@ export class LiveResources {
   async setListeners(origin: Origin, listeners: readonly ListenerSettings[]): Promise<Refusals> {
     const refusals: Refusals = new Map();
     const keep = new Set(listeners.map((listener) => listener.name));
+    if (origin === 'dynamic') for (const name of this.#warming.keys()) if (!keep.has(name)) this.#stopWarming(name);
     for (const [name, known] of [...this.#listeners]) {
       if (known.origin !== origin || keep.has(name)) continue;
       this.#listeners.delete(name);
       await this.#workers.removeListener(name);
+      this.secretUsers.removeListener(name);
       this.#logger.debug('listener removed', { listener: name });
       this.#listenerStats.removed.inc();
     }
     for (const settings of listeners) {
+      const { name } = settings;
       const text = JSON.stringify(settings);
-      const before = this.#listeners.get(settings.name);
-      if (before?.text === text) continue;
-      try {
-        await this.#workers.setListener(settings.name, settings);
-        this.#listeners.set(settings.name, { origin, text });
-        this.#logger.debug(before === undefined ? 'listener added' : 'listener updated', { listener: settings.name, origin });
-        (before === undefined ? this.#listenerStats.added : this.#listenerStats.modified).inc();
-      } catch (error) {
-        refusals.set(settings.name, (error as Error).message);
-        this.#logger.error('listener refused', { listener: settings.name, error: (error as Error).message });
-      }
+      if (this.#warming.get(name)?.text === text) continue;
+      this.#stopWarming(name);
+      if (this.#listeners.get(name)?.text === text) continue;
+      const secrets = namesOfListener(settings);
+      const waiting = origin === 'static' ? null : this.awaitSecrets(secrets);
+      if (waiting === null) await this.#putListener(origin, settings, text, refusals);
+      else void this.#putWhenWarm(origin, settings, { text, secrets }, waiting);
     }
+    await this.#listenersChanged(listeners);
+    return refusals;
+  }
+
+  async #putListener(origin: Origin, settings: ListenerSettings, text: string, refusals: Refusals): Promise<void> {
+    const { name } = settings;
+    const before = this.#listeners.get(name);
+    try {
+      await this.#workers.setListener(name, settings);
+      this.#listeners.set(name, { origin, text });
+      this.#logger.debug(before === undefined ? 'listener added' : 'listener updated', { listener: name, origin });
+      (before === undefined ? this.#listenerStats.added : this.#listenerStats.modified).inc();
+    } catch (error) {
+      refusals.set(name, (error as Error).message);
+      this.#logger.error('listener refused', { listener: name, error: (error as Error).message });
+    }
+  }
+
+  async #putWhenWarm(
+    origin: Origin,
+    settings: ListenerSettings,
+    warming: { readonly text: string; readonly secrets: ReadonlySet<string> },
+    waiting: Promise<void>,
+  ): Promise<void> {
+    const { name } = settings;
+    this.#warming.set(name, warming);
+    this.#warmingListeners.set(this.#warming.size);
+    this.#logger.debug('listener waits for its secrets', { listener: name, secrets: [...warming.secrets] });
+    await waiting;
+    if (this.#warming.get(name) !== warming) return;
+    this.#stopWarming(name);
+    await this.#putListener(origin, settings, warming.text, new Map());
+    await this.#listenersChanged([settings]);
+  }
+
+  #stopWarming(name: string): void {
+    if (this.#warming.delete(name)) this.#warmingListeners.set(this.#warming.size);
+  }
+
+  async #listenersChanged(changed: readonly ListenerSettings[]): Promise<void> {
     this.#listenerStats.active.set(this.#listeners.size);
     this.version++;
     await this.onListeners();
-    return refusals;
+    // Statistics are by the address, which is known now.
+    for (const settings of changed)
+      if (this.#listeners.has(settings.name) && !this.#warming.has(settings.name)) this.secretUsers.setListener(settings);
   }
 
   /** As a source that is as it is now. */
@@ -193,6 +260,27 @@ export class LiveResources {
     this.#secrets.set(secret.name, secret);
     await this.#workers.tell({ kind: 'set-secret', secret });
     this.#logger.debug('secret set', { name: secret.name });
+  }
+
+  /** A secret that came from a discovery service, which is counted. */
+  async updateSecret(secret: SecretSettings): Promise<void> {
+    await this.setSecret(secret);
+    this.secretUsers.onUpdate(secret.name);
+  }
+
+  /** Nobody names it any more. */
+  async removeSecret(name: string): Promise<void> {
+    this.secretUsers.forget(name);
+    if (!this.#secrets.delete(name)) return;
+    this.version++;
+    await this.#workers.tell({ kind: 'remove-secret', name });
+    this.#logger.debug('secret removed', { name });
+  }
+
+  isSecretUsed(name: string): boolean {
+    if (this.secretUsers.isUsed(name)) return true;
+    for (const { secrets } of this.#warming.values()) if (secrets.has(name)) return true;
+    return false;
   }
 
   async setRouteTable(settings: RouteTableSettings): Promise<void> {

@@ -96,6 +96,7 @@ export type WorkerCall =
     }
   | { readonly kind: 'set-listener'; readonly key: string; readonly countCell: number; readonly settings: ListenerSettings }
   | { readonly kind: 'set-secret'; readonly secret: SecretSettings }
+  | { readonly kind: 'remove-secret'; readonly name: string }
   | { readonly kind: 'remove-listener'; readonly key: string }
   | { readonly kind: 'set-route-table'; readonly name: string; readonly settings: RouteTableSettings }
   | { readonly kind: 'set-hosts'; readonly update: HostMessage }

@@ -200,6 +200,7 @@ export class Server {
     resources.onListeners = async () => {
       this.listenerStatus = await this.workers.listenerStatus();
     };
+    resources.secretUsers.addressOf = (name) => this.listenerStatus.find((listener) => listener.name === name)?.addresses[0];
     this.#page = new ServerPage(this, {
       ...{ resources, catalog: this.#registry.catalog, runtime: this.#runtimeValues },
       drainState: () => [this.#healthCheckFailed, this.#draining],

@@ -7,7 +7,7 @@ const COUNTERS: readonly string[] = [
   ...['server.dynamic_unknown_fields', 'server.envoy_notifications', 'server.static_unknown_fields', 'server.wip_protos'],
 ];
 const GAUGES: readonly string[] = [
-  ...['listener_manager.total_listeners_warming', 'listener_manager.workers_pinned', 'server.compilation_settings.fips_mode'],
+  ...['listener_manager.workers_pinned', 'server.compilation_settings.fips_mode'],
   ...['server.parent_connections', 'server.stats_recent_lookups'],
 ];
 

@@ -32,6 +32,16 @@ export class WatchedFile implements TimerTarget {
     this.watch();
   }
 
+  /** False: its directory is not there. */
+  get watching(): boolean {
+    return this.#watcher !== null;
+  }
+
+  /** What is there now is no change: somebody has looked by themselves. */
+  seen(): void {
+    this.#digest = digest(this.path);
+  }
+
   /** Again, for a directory that was not there before. */
   watch(): void {
     if (this.#watcher !== null) return;

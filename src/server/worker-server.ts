@@ -119,6 +119,9 @@ export class WorkerServer {
       case 'set-secret':
         this.#secrets.set(message.secret);
         return null;
+      case 'remove-secret':
+        this.#secrets.remove(message.name);
+        return null;
       case 'remove-listener':
         return this.#listeners!.remove(message.key);
       case 'set-route-table':

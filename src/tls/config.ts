@@ -25,10 +25,10 @@ import { compileBinaryDataSource } from '../http/data-source-config.ts';
 import { fs } from '../runtime/node-module.ts';
 import { wallTimeMs } from '../runtime/wall-time.ts';
 import type { Certificate } from './certificate.ts';
-import { checkKey, clientContext, leafOf } from './context.ts';
+import { checkKey, checkPrivateKey, clientContext, leafOf } from './context.ts';
 import { lintCertificate } from './lint.ts';
 import { mustStaple, parseOcspResponse } from './ocsp.ts';
-import { mergeValidation, namesSecrets, type SecretSettings, type WatchedSecretSettings } from './secrets.ts';
+import { mergeValidation, namesSecrets, type SecretKind, type SecretSettings, type WatchedSecretSettings } from './secrets.ts';
 import { ServerContexts } from './server-contexts.ts';
 import type {
   CertificateSettings,
@@ -51,7 +51,7 @@ export interface Secrets {
   /** A name that is not among them is looked for when it is needed. */
   mayCome: boolean;
   /** Notes a subscription, whose secret comes later. */
-  subscribe(name: string, source: ConfigSource, at: CompileContext): void;
+  subscribe(name: string, holds: SecretKind, source: ConfigSource, at: CompileContext): void;
   /** Notes files that are watched. */
   watch(files: WatchedSecretSettings): void;
 }
@@ -121,6 +121,14 @@ function checkStaples({ common, ocspPolicy }: DownstreamTlsSettings, at: Compile
     if (leaf !== null && mustStaple(leaf.x509.raw)) here.error('OCSP response is required for must-staple certificate');
     else if (ocspPolicy === 'MUST_STAPLE') here.error('Required OCSP response is missing from TLS context');
   });
+}
+
+function checkPair(certificate: CertificateSettings, leaf: Certificate | null, at: CompileContext): void {
+  try {
+    if (leaf !== null) checkPrivateKey(certificate, leaf);
+  } catch (error) {
+    at.error(`Failed to load private key: ${(error as Error).message}`);
+  }
 }
 
 /** @param leaf whose status it has to be; null = Node does not tell */
@@ -193,7 +201,7 @@ function compileCommon(
   });
   (message?.tlsCertificateSdsSecretConfigs ?? []).forEach((config, i) => {
     const here = at.field('tls_certificate_sds_secret_configs', i);
-    const secret = find(config, secrets, here);
+    const secret = find(config, 'certificate', secrets, here);
     if (secret === 'later') certificateSecrets.push(config.name);
     else if (secret?.type.case === 'tlsCertificate') {
       const settings = compileCertificate(secret.type.value, secret.name, here);
@@ -273,10 +281,10 @@ export function compileSecret(message: Secret, at: CompileContext): SecretSettin
 }
 
 /** 'later' = there is a subscription for it. */
-function find(config: SdsSecretConfig | undefined, secrets: Secrets, at: CompileContext): Secret | 'later' | null {
+function find(config: SdsSecretConfig | undefined, holds: SecretKind, secrets: Secrets, at: CompileContext): Secret | 'later' | null {
   if (config === undefined) return null;
   if (config.sdsConfig !== undefined) {
-    secrets.subscribe(config.name, config.sdsConfig, at.field('sds_config'));
+    secrets.subscribe(config.name, holds, config.sdsConfig, at.field('sds_config'));
     return 'later';
   }
   if (secrets.mayCome) return 'later';
@@ -320,6 +328,7 @@ function compileCertificate(message: TlsCertificate, name: string, at: CompileCo
     const complaint = leaf === null ? '' : lintCertificate(leaf, wallTimeMs());
     if (complaint !== '') at.field('certificate_chain').warn(complaint);
     checkStaple(certificate, leaf, at.field('ocsp_staple'));
+    checkPair(certificate, leaf, at.field('private_key'));
   } catch (error) {
     at.field('certificate_chain').error(`Failed to load certificate chain: ${(error as Error).message}`);
     return null;
@@ -377,7 +386,7 @@ function watchValidation(
 }
 
 function secretValidation(config: SdsSecretConfig | undefined, secrets: Secrets, at: CompileContext): Validation {
-  const secret = find(config, secrets, at);
+  const secret = find(config, 'validation', secrets, at);
   if (secret === 'later') return { validation: null, validationSecret: config!.name };
   if (secret === null) return NO_VALIDATION;
   if (secret.type.case === 'validationContext')

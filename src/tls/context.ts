@@ -93,13 +93,21 @@ export function leafOf(certificate: CertificateSettings): Certificate | null {
   return new Certificate(new X509Certificate(certificate.chain));
 }
 
+/** OpenSSL by itself takes a key of another kind for that of another certificate, which is still to come. @throws if it is not the certificate's */
+export function checkPrivateKey({ key, password }: CertificateSettings, leaf: Certificate): void {
+  const { createPrivateKey } = nodeModule<Crypto>('node:crypto');
+  const parsed = createPrivateKey(password === '' ? key : { key, passphrase: password });
+  if (!leaf.x509.checkPrivateKey(parsed)) throw new Error('KEY_VALUES_MISMATCH');
+}
+
 /** @throws if the key is not the certificate's, or the OCSP response not about it */
 export function checkKey(certificate: CertificateSettings): void {
   const { chain, key, password, pkcs12, ocspStaple } = certificate;
   const secret = password === '' ? {} : { passphrase: password };
   tls().createSecureContext(pkcs12 === '' ? { cert: chain, key, ...secret } : { pfx: Buffer.from(pkcs12, 'base64'), ...secret });
+  const leaf = leafOf(certificate);
+  if (leaf !== null) checkPrivateKey(certificate, leaf);
   if (ocspStaple === '') return;
   const { serial } = parseOcspResponse(Buffer.from(ocspStaple, 'base64'));
-  const leaf = leafOf(certificate);
   if (leaf !== null && leaf.serial !== serial) throw new Error('OCSP response does not match its TLS certificate');
 }

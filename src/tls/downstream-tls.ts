@@ -79,8 +79,9 @@ export class DownstreamTls {
     const settings = this.#settings;
     const ready = this.#current();
     if (ready === null) {
+      this.#stats.secretsNotReady.inc();
       listener.onHandshakeFailed(SECRET_MISSING);
-      connection.close('no-flush');
+      connection.closeAsPeer();
       return null;
     }
     const { contexts, validator, stapler } = ready;
@@ -175,7 +176,7 @@ export class DownstreamTls {
       return '';
     }
     this.#stats.refused(failure);
-    return verificationFailure(failure, chainError, info, '', validator.outsideDomains(info));
+    return verificationFailure(failure, chainError, info, '', validator.outsideDomains(failure, chainError, info));
   }
 }
 

@@ -1,6 +1,8 @@
 /** Certificates and validation contexts that have a name and change while the proxy runs: from SDS, or from files that are watched. */
 import type { CertificateSettings, CommonTlsSettings, ValidationSettings } from './settings.ts';
 
+export type SecretKind = 'certificate' | 'validation';
+
 /** Exactly one of the two is set. Source: envoy.extensions.transport_sockets.tls.v3.Secret. */
 export interface SecretSettings {
   readonly name: string;
@@ -43,6 +45,11 @@ export class SecretStore implements SecretSource {
     this.#secrets.set(secret.name, secret);
     this.version++;
   }
+
+  /** Whoever is on the way out goes on with what it has. */
+  remove(name: string): void {
+    this.#secrets.delete(name);
+  }
 }
 
 export const NO_SECRETS: SecretSource = new SecretStore();
@@ -52,6 +59,10 @@ export const SECRET_MISSING = 'TLS_error: Secret is not supplied by SDS';
 
 export function namesSecrets(common: CommonTlsSettings): boolean {
   return common.certificateSecrets.length > 0 || common.validationSecret !== '';
+}
+
+export function secretNames({ certificateSecrets, validationSecret }: CommonTlsSettings): readonly string[] {
+  return validationSecret === '' ? certificateSecrets : [...certificateSecrets, validationSecret];
 }
 
 /** With the secrets put in where they are named; null while one of them is missing. */

@@ -11,6 +11,8 @@ export class TlsStats {
   readonly failVerifyError: Counter;
   readonly failVerifySan: Counter;
   readonly failVerifyCertHash: Counter;
+  /** Connections that were refused because a secret had not come yet. */
+  readonly secretsNotReady: Counter;
   readonly ocspFailed: Counter;
   readonly ocspOmitted: Counter;
   readonly ocspResponses: Counter;
@@ -18,8 +20,13 @@ export class TlsStats {
   readonly #scope: StatsScope;
   readonly #named: Map<string, Counter>;
 
-  /** @param scope of the listener or the cluster */
-  constructor(scope: StatsScope) {
+  /** @param scope of the listener or the cluster @param role which side of TLS it is */
+  constructor(scope: StatsScope, role: 'server' | 'client') {
+    const factory = scope.scope(`${role}_ssl_socket_factory`);
+    factory.counter('ssl_context_update_by_sds');
+    const upstream = factory.counter('upstream_context_secrets_not_ready');
+    const downstream = factory.counter('downstream_context_secrets_not_ready');
+    this.secretsNotReady = role === 'server' ? downstream : upstream;
     const ssl = scope.scope('ssl');
     this.#scope = ssl;
     this.#named = new Map();

@@ -71,6 +71,7 @@ export class UpstreamTls {
   ): TlsConnectionInfo | null {
     const ready = this.#current();
     if (ready === null) {
+      this.#stats.secretsNotReady.inc();
       listener.onHandshakeFailed(SECRET_MISSING);
       connection.close('no-flush');
       return null;
@@ -173,7 +174,7 @@ export class UpstreamTls {
     }
     this.#stats.refused(failure);
     const missing = mustHold !== '' && !hasName(peer, mustHold) ? mustHold : '';
-    return verificationFailure(failure, chainError, info, missing, validator.outsideDomains(info));
+    return verificationFailure(failure, chainError, info, missing, validator.outsideDomains(failure, chainError, info));
   }
 
   #takeSession(name: string): KeptSession | null {

@@ -14,6 +14,8 @@ export type VerifyFailure = 'fail_verify_no_cert' | 'fail_verify_error' | 'fail_
 /** What OpenSSL says of a certificate whose time is over, or has not come. */
 const EXPIRED: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'CRL_HAS_EXPIRED', 'CRL_NOT_YET_VALID']);
 
+const NO_ISSUER = 'X509_verify_cert: certificate verification error at depth 0: unable to get local issuer certificate';
+
 /** What a peer has shown. */
 export interface PeerCertificates {
   /** The peer's own first. */
@@ -72,14 +74,17 @@ export class Validator {
     return null;
   }
 
-  /** Why a peer has no place in any of the trust domains, before its chain is looked at; '' = it has, or there are none. */
-  outsideDomains(shown: PeerCertificates): string {
+  /** Why a peer has no place in any of the trust domains, in Envoy's words; '' = that is not why, or there are none. @param failure that `check` found */
+  outsideDomains(failure: VerifyFailure, chainError: string, shown: PeerCertificates): string {
     const { trustDomains } = this.settings;
     if (trustDomains.length === 0) return '';
     const leaf = shown.peerChain[0];
     if (leaf === undefined || leaf.x509.ca || mayIssue(leaf.x509)) return 'cert precheck';
     const domain = trustDomainOf(leaf);
-    return trustDomains.some(({ name }) => name === domain) ? '' : 'no trust bundle store';
+    if (domain === null || !trustDomains.some(({ name }) => name === domain)) return 'no trust bundle store';
+    if (failure === 'fail_verify_san') return 'SAN match';
+    // OpenSSL knows the authorities of all domains, Envoy only those of the one that the peer says it is of.
+    return chainError === '' && this.#depth(shown, domain) < 0 ? NO_ISSUER : '';
   }
 
   #chainIsGood(chainError: string, shown: PeerCertificates): boolean {

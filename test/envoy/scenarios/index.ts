@@ -41,6 +41,7 @@ import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
 import { tls } from './tls.ts';
 import { tlsIdentity } from './tls-identity.ts';
+import { tlsSecrets } from './tls-secrets.ts';
 import { tlsStatus } from './tls-status.ts';
 import { topology } from './topology.ts';
 import { tracing } from './tracing.ts';
@@ -97,5 +98,6 @@ export const areas: readonly Area[] = [
   tls,
   tlsIdentity,
   tlsStatus,
+  tlsSecrets,
   websocket,
 ];
