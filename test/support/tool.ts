@@ -11,6 +11,7 @@ export type ToolName =
   | 'iptables'
   | 'ip'
   | 'promtool'
+  | 'prometheus'
   | 'curl'
   | 'wrk'
   | 'nginx'
