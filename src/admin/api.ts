@@ -212,7 +212,7 @@ export interface Endpoint {
   readonly mutates: boolean;
   /** Shows what workers know: they are asked first. */
   readonly asksWorkers?: boolean;
-  /** For the live page, so not in the list that people get, and only under names of ours (browser-guard.ts). */
+  /** For the live page: only under names of ours (browser-guard.ts). */
   readonly page?: boolean;
   readonly parameters: readonly EndpointParameter[];
   handle(request: AdminRequest, deps: AdminDeps): AdminReply | Promise<AdminReply>;

@@ -6,7 +6,6 @@ import { text } from './reply.ts';
 export function helpText(endpoints: readonly Endpoint[]): string {
   let out = 'admin commands are:\n';
   for (const e of endpoints) {
-    if (e.page === true) continue;
     out += `  ${e.path}${e.mutates ? ' (POST)' : ''}: ${e.help}\n`;
     for (const p of e.parameters) out += `      ${p.name}: ${p.help}${p.values === undefined ? '' : `; One of (${p.values.join(', ')})`}\n`;
   }

@@ -16,6 +16,7 @@ export function pageEndpoints(page: () => Promise<LivePage | null>): readonly En
       path: '/api/v1/page',
       help: 'the state that the live page shows (JSON)',
       mutates: false,
+      page: true,
       parameters: [],
       handle: () =>
         answer(async (live) => {
@@ -27,14 +28,16 @@ export function pageEndpoints(page: () => Promise<LivePage | null>): readonly En
       path: '/api/v1/page/events',
       help: 'what the live page shows, second by second (server-sent events)',
       mutates: false,
+      page: true,
       parameters: [{ name: 'cluster', help: 'also the figures of its hosts; may be repeated' }],
       handle: ({ params }) =>
-        answer((live) => ({ status: 200, contentType: 'text/event-stream', body: live.events(params.getAll('cluster')) })),
+        answer((live) => ({ status: 200, contentType: 'text/event-stream', endless: true, body: live.events(params.getAll('cluster')) })),
     },
     {
       path: '/api/v1/page/history',
       help: 'the last 15 minutes of figures that the live page shows (JSON)',
       mutates: false,
+      page: true,
       parameters: [{ name: 'series', help: "e.g. 'total.rps' or 'cluster.<name>.errors'; may be repeated" }],
       handle: ({ params }) =>
         answer((live) => ({ status: 200, contentType: JSON_TYPE, body: JSON.stringify(live.history(params.getAll('series'))) })),

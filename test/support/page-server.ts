@@ -28,7 +28,7 @@ export class PageServer {
   #endpoints(): Endpoint[] {
     const endpoint = (path: string, handle: Endpoint['handle']): Endpoint => ({
       path,
-      help: '',
+      help: 'for the page',
       mutates: false,
       page: true,
       parameters: [],

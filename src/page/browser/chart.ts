@@ -20,6 +20,7 @@ export interface ChartOptions {
 
 const HEIGHT = 128;
 const SPAN_S = 15 * 60;
+const LEAST_SPAN_S = 2 * 60;
 
 export class Chart {
   readonly element: HTMLElement;
@@ -71,7 +72,8 @@ export class Chart {
     const { times, values } = group;
     const end = times.at(-1) ?? 0;
     this.#plot.setData([times as number[], ...values.map((v) => v as (number | null)[])], false);
-    this.#plot.setScale('x', { min: end - SPAN_S, max: end });
+    // What began a minute ago fills the width; later the last 15 minutes do.
+    this.#plot.setScale('x', { min: Math.max(end - SPAN_S, Math.min(times[0] ?? end, end - LEAST_SPAN_S)), max: end });
     if (this.#hovered === null) this.#showValues(times.length - 1);
     if (Math.abs(end - this.#summarised) >= 10) {
       this.#summarised = end;
@@ -135,7 +137,7 @@ export class Chart {
             ...axis,
             size: 22,
             space: 90,
-            values: (_plot, ticks) => ticks.map((t) => timeOfDay(t * 1000).slice(0, 5)),
+            values: (_plot, ticks) => ticks.map((t) => (t % 60 === 0 ? timeOfDay(t * 1000).slice(0, 5) : timeOfDay(t * 1000))),
           },
           { ...axis, size: 58, space: 34, values: (_plot, ticks) => ticks.map((v) => this.#options.format(v)) },
         ],

@@ -14,7 +14,7 @@ export interface Layout {
   readonly boxes: ReadonlyMap<string, Box>;
 }
 
-const NODE_WIDTH: readonly number[] = [112, 196, 196, 216, 176];
+const NODE_WIDTH: readonly number[] = [112, 196, 196, 216, 200];
 const NODE_HEIGHT: readonly number[] = [64, 58, 58, 58, 24];
 const MIN_GAP_X = 44;
 const GAP_Y = 10;
@@ -29,8 +29,10 @@ export function layOut(nodes: readonly GraphNode[], edges: readonly GraphEdge[],
   const columnX = NODE_WIDTH.map((_, i) => NODE_WIDTH.slice(0, i).reduce((sum, width) => sum + width + gapX, 1));
 
   const byKey = new Map(nodes.map((node) => [node.key, node]));
-  const sources = neighbours(edges, (e) => [e.to, e.from]);
-  const targets = neighbours(edges, (e) => [e.from, e.to]);
+  // Copies cross whatever is in their way; they decide nothing.
+  const deciding = edges.filter((edge) => !edge.shadow);
+  const sources = neighbours(deciding, (e) => [e.to, e.from]);
+  const targets = neighbours(deciding, (e) => [e.from, e.to]);
 
   // From left to right: an order in which few edges cross.
   const columns: GraphNode[][] = [[], [], [], [], []];

@@ -6,7 +6,9 @@ import { columnStart, type Layout, layOut } from './graph-layout.ts';
 import { COLUMNS, type Column, type Graph, type GraphEdge, type GraphNode } from './graph-model.ts';
 
 /** Characters that fit, by column. */
-const TITLE_LENGTH: readonly number[] = [14, 26, 26, 29, 20];
+const TITLE_LENGTH: readonly number[] = [14, 26, 26, 29, 22];
+/** Taller nodes are no hosts. */
+const HOST_HEIGHT = 24;
 const STEPS: Readonly<Record<string, readonly [number, number]>> = {
   ArrowUp: [0, -1],
   ArrowDown: [0, 1],
@@ -144,8 +146,9 @@ export class GraphView {
     const faded = this.#path !== null && !(this.#path.has(edge.from) && this.#path.has(edge.to));
     setAttribute(element, 'class', `edge ${tone} ${edge.shadow ? 'shadow' : ''} ${faded ? 'faded' : ''}`.replace(/ +/g, ' ').trim());
     setText(title, flowSentence(flow));
-    // Colour is not the only sign of an edge that fails.
-    setText(label, flow !== null && rate > 0 && flow.errors >= 0.01 ? `${percent(flow.errors)}` : edge.shadow ? 'copy' : '');
+    // Colour is not the only sign of an edge that fails; hosts, which stand close together, bear the sign themselves.
+    const failing = flow !== null && rate > 0 && flow.errors >= 0.01 && to.height > HOST_HEIGHT;
+    setText(label, failing ? `${percent(flow.errors)}` : edge.shadow ? 'copy' : '');
     setAttribute(label, 'x', String(x1 + bend));
     setAttribute(label, 'y', String((y1 + y2) / 2 - 4));
   }

@@ -14,6 +14,7 @@ import { choice, searchField, Tile, type View } from './view.ts';
 const PROBLEMS_SHOWN = 6;
 /** Of the room around the graph, left and right together (style.css). */
 const GRAPH_PADDING = 24;
+const NARROW = 700;
 
 interface EdgeRow {
   readonly edge: GraphEdge;
@@ -129,6 +130,8 @@ export class OverviewView implements View {
     );
     this.#edges.element.hidden = true;
     new ResizeObserver(() => this.#drawGraph()).observe(this.#graphRoom);
+    // Where five columns have no room the table says the same.
+    if (innerWidth < NARROW) this.#toggleTable();
   }
 
   update(store: Store): void {

@@ -118,7 +118,7 @@ function clusterProblems(store: Store, cluster: ClusterPart, out: Problem[]): vo
         say(
           `breaker ${i} ${gauge.name}`,
           'warning',
-          `is near its limit: ${count(gauge.used)} of ${count(gauge.limit)} ${gauge.what}${i === 1 ? ' of high priority' : ''}`,
+          `is ${gauge.used >= gauge.limit ? 'at' : 'near'} its limit: ${count(gauge.used)} of ${count(gauge.limit)} ${gauge.what}${i === 1 ? ' of high priority' : ''}`,
         );
   });
 }
