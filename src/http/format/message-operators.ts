@@ -161,6 +161,9 @@ export const MESSAGE_OPERATORS: readonly (readonly [string, OperatorMaker])[] = 
   ['REQ', headerOperator((ctx) => ctx.requestHeaders)],
   ['RESP', headerOperator((ctx) => ctx.responseHeaders)],
   ['TRAILER', headerOperator((ctx) => ctx.responseTrailers)],
+  ['REQUEST_HEADER', headerOperator((ctx) => ctx.requestHeaders)],
+  ['RESPONSE_HEADER', headerOperator((ctx) => ctx.responseHeaders)],
+  ['RESPONSE_TRAILER', headerOperator((ctx) => ctx.responseTrailers)],
   ['PATH', pathOperator],
   // Of the extension envoy.formatter.req_without_query.
   ['REQ_WITHOUT_QUERY', headerOperator((ctx) => ctx.requestHeaders, withoutQuery)],
@@ -181,7 +184,7 @@ export const MESSAGE_OPERATORS: readonly (readonly [string, OperatorMaker])[] = 
   ['BYTES_SENT', plainNumber((ctx) => ctx.info.bytesSent)],
   ['STREAM_ID', plainString((ctx) => ctx.requestHeaders?.get('x-request-id') ?? textOrNull(ctx.info.streamId))],
   ['TRACE_ID', plainString((ctx) => textOrNull(ctx.info.traceId))],
-  ['SPAN_ID', plainString(() => null)],
+  ['SPAN_ID', plainString((ctx) => (ctx.info.trace === null ? null : textOrNull(ctx.info.trace.spanId)))],
   ['UNIQUE_ID', (call, env) => plainString(() => env.random.uuid())(call, env)],
   ['ACCESS_LOG_TYPE', plainString((ctx) => ctx.accessLogType)],
 ];

@@ -69,6 +69,10 @@ export function tlsOperators(prefix: string, source: Source): (readonly [string,
       },
     ]);
   }
+  if (prefix === 'DOWNSTREAM') {
+    add('PEER_ISSUER_FINGERPRINT_256', (tls) => tls.peerChain[1]?.fingerprint256 ?? '');
+    add('PEER_ISSUER_SERIAL', (tls) => tls.peerChain[1]?.serial ?? '');
+  }
   add('LOCAL_SUBJECT', (tls) => tls.local?.subject ?? '');
   for (const [name, read] of Object.entries(OF_CHAIN)) add(`PEER_CHAIN_${name}`, (tls) => tls.peerChain.map(read).join());
   return list;

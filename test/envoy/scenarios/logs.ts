@@ -17,6 +17,16 @@ UPSTREAM_HOSTS_ATTEMPTED UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT
   .trim()
   .split(/\s+/);
 
+const FIRST = [
+  'REQUEST_HEADER(user-agent):3',
+  'RESPONSE_HEADER(x-up)',
+  'RESPONSE_TRAILER(x)',
+  'SPAN_ID',
+  'COALESCE({"operators":["ROUTE_NAME","PROTOCOL"]})',
+  'COALESCE({"operators":[{"command":"REQ","param":"x-none"},{"command":"REQ","param":"user-agent","max_length":4},"PROTOCOL"]})',
+  'COALESCE({"operators":[{"command":"REQ","param":"x-none"},"UPSTREAM_CLUSTER","RESPONSE_FLAGS","PROTOCOL"]}):2',
+  'COALESCE({"operators":[{"command":"REQ","param":"x-none"}]})',
+];
 const file = (rest: string, filter = '') =>
   `{name: envoy.access_loggers.file, ${filter === '' ? '' : `filter: {${filter}}, `}typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, ${rest}}}`;
 const line = (name: string, filter: string) =>
@@ -54,6 +64,12 @@ const requests = [
 export const logs: Area = {
   name: 'logs',
   configurations: [
+    {
+      name: 'other names, and the first of several',
+      accessLog: `- ${file(`log_format: {text_format_source: {inline_string: '${FIRST.map((o) => `%${o}%`).join('|')} '}}`)}`,
+      routes: ROUTES,
+      cases: requests.slice(0, 3),
+    },
     {
       name: 'text operators',
       accessLog: `- ${file(`log_format: {text_format_source: {inline_string: "${OPERATORS.map((o) => `${o}=%${o}%`).join('|')}\\n"}}`)}`,

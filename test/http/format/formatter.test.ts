@@ -171,6 +171,16 @@ describe('text', () => {
 describe('what is refused, in the words of Envoy', () => {
   test.each([
     ['%NOPE%', 0, 'Not supported field in StreamInfo: NOPE'],
+    ['%COALESCE%', 0, 'COALESCE requires parameters'],
+    ['%COALESCE({})%', 0, "COALESCE: JSON configuration must contain 'operators' array"],
+    ['%COALESCE({"operators":[]})%', 0, "COALESCE: 'operators' array must not be empty"],
+    ['%COALESCE({"operators":["HOSTNAME","NOPE"]})%', 0, "COALESCE: failed to parse operator at index 1: unknown command: 'NOPE'"],
+    ['%COALESCE({"operators":[{"command":"REQ"}]})%', 0, 'COALESCE: failed to parse operator at index 0: REQ requires parameters'],
+    [
+      '%COALESCE({"operators":[1]})%',
+      0,
+      "COALESCE: failed to parse operator at index 0: operator entry must be either a string (command name) or an object with 'command' field",
+    ],
     ['a %NOPE%', 2, 'Not supported field in StreamInfo: NOPE'],
     ['%REQ(a%', 0, "Incorrect configuration: %REQ(a%. Couldn't find valid command at position 0"],
     ['a%b', 1, "Incorrect configuration: a%b. Couldn't find valid command at position 1"],
