@@ -1,5 +1,6 @@
 /** `cluster.<name>.` statistics of one worker. Made when the cluster is first used; names are Envoy's. */
 import type { Counter, Gauge, Histogram, StatsScope } from '../stats/scope.ts';
+import { MessageSizeStats, TimeoutBudgetStats } from './tracked-stats.ts';
 
 const FIRST_STATUS = 100;
 const STATUS_COUNT = 500;
@@ -130,6 +131,9 @@ export class ClusterStats {
   #retry: ResponseCodeStats | null = null;
   /** The proxy's own zone; '' = not told, and then zones are not counted. */
   ownZone = '';
+  /** What track_cluster_stats asks for; null = it does not. */
+  budgets: TimeoutBudgetStats | null = null;
+  sizes: MessageSizeStats | null = null;
   #zones: Map<string, ZoneStats> | null = null;
   #staleReplays: Counter | null = null;
   #time: Histogram | null = null;
@@ -221,6 +225,12 @@ export class ClusterStats {
   /** `upstream_cx_stale_reuse_replayed`, which Envoy has not: there from the first time on. */
   recordStaleReplay(): void {
     (this.#staleReplays ??= this.scope.counter('upstream_cx_stale_reuse_replayed')).inc();
+  }
+
+  /** track_cluster_stats. */
+  track(timeoutBudgets: boolean, sizes: boolean): void {
+    if (timeoutBudgets) this.budgets = new TimeoutBudgetStats(this.scope);
+    if (sizes) this.sizes = new MessageSizeStats(this.scope);
   }
 
   /** A response that is thrown away for a retry: under `retry.` only. */

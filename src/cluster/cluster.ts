@@ -144,6 +144,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
     const statName = settings.altStatName === '' ? settings.name : settings.altStatName;
     this.stats = new ClusterStats(deps.rootScope.tagged('cluster', 'envoy.cluster_name', statName.replaceAll(':', '_')));
     this.stats.ownZone = place.locality?.zone ?? '';
+    this.stats.track(settings.trackTimeoutBudgets, settings.trackSizes);
     this.metadata = settings.metadata;
     this.dropOverload = settings.dropOverload;
     this.clock = deps.clock;

@@ -74,6 +74,8 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
     closeConnectionsOnHostSetChange: common?.closeConnectionsOnHostSetChange ?? false,
     updateMergeMs: durationMs(common?.updateMergeWindow) ?? DEFAULT_CLUSTER.updateMergeMs,
     perEndpointStats: message.trackClusterStats?.perEndpointStats ?? false,
+    trackTimeoutBudgets: message.trackClusterStats?.timeoutBudgets ?? false,
+    trackSizes: message.trackClusterStats?.requestResponseSizes ?? false,
     closeConnectionsOnHostHealthFailure: message.closeConnectionsOnHostHealthFailure,
     ignoreHealthOnHostRemoval: message.ignoreHealthOnHostRemoval,
     ignoreNewHostsUntilFirstCheck: common?.ignoreNewHostsUntilFirstHc ?? false,

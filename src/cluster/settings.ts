@@ -171,6 +171,10 @@ export interface ClusterSettings extends AssignmentPolicy {
   readonly closeConnectionsOnHostSetChange: boolean;
   /** track_cluster_stats.per_endpoint_stats. */
   readonly perEndpointStats: boolean;
+  /** track_cluster_stats.timeout_budgets. */
+  readonly trackTimeoutBudgets: boolean;
+  /** track_cluster_stats.request_response_sizes. */
+  readonly trackSizes: boolean;
   /** update_merge_window; 0 = off. */
   readonly updateMergeMs: number;
   /** TCP connections end when their host fails a health check or is ejected. */
@@ -291,6 +295,8 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   panicThreshold: 50,
   closeConnectionsOnHostSetChange: false,
   perEndpointStats: false,
+  trackTimeoutBudgets: false,
+  trackSizes: false,
   updateMergeMs: 1000,
   closeConnectionsOnHostHealthFailure: false,
   ignoreHealthOnHostRemoval: false,

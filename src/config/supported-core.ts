@@ -243,8 +243,7 @@ envoy.config.cluster.v3.Cluster.CustomClusterType
 envoy.config.cluster.v3.Cluster.PreconnectPolicy
   + per_upstream_preconnect_ratio
 envoy.config.cluster.v3.TrackClusterStats
-  + per_endpoint_stats
-  ~ timeout_budgets request_response_sizes
+  + *
 envoy.config.cluster.v3.Cluster.TransportSocketMatch
   + *
 envoy.config.cluster.v3.Cluster.EdsClusterConfig

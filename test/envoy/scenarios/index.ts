@@ -45,6 +45,7 @@ import { tlsSecrets } from './tls-secrets.ts';
 import { tlsStatus } from './tls-status.ts';
 import { topology } from './topology.ts';
 import { tracing } from './tracing.ts';
+import { trackedClusters } from './tracked-clusters.ts';
 import { transcoding } from './transcoding.ts';
 import { tunnels } from './tunnels.ts';
 import { upstreamLogs } from './upstream-logs.ts';
@@ -73,6 +74,7 @@ export const areas: readonly Area[] = [
   paths,
   logServices,
   logs,
+  trackedClusters,
   tracing,
   tunnels,
   forwardProxy,

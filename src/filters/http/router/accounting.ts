@@ -1,4 +1,5 @@
 /** Counts responses and their times under every name that Envoy counts them: cluster, virtual cluster, route. */
+import { percentOfTimeout, type TimeoutBudgetStats } from '../../../cluster/tracked-stats.ts';
 import type { ResponseHeaders } from '../../../http/header-map.ts';
 import { type Host, HostResult } from '../../../lb/host.ts';
 import { grpcToHttpStatus } from './grpc.ts';
@@ -32,6 +33,11 @@ export function recordTime(router: RouterRequest, ms: number, canary: boolean, h
   if (router.routeStats !== null) router.routeStats.upstreamRqTime.record(ms);
   if (router.virtualClusterStats !== null) router.virtualClusterStats.upstreamRqTime.record(ms);
   if (router.altStats !== null) router.altStats.upstreamRqTime.record(ms);
+}
+
+/** How much of its timeout the request has used. */
+export function recordBudget(stats: TimeoutBudgetStats, requestCompleteMs: number, now: number, timeoutMs: number): void {
+  if (requestCompleteMs >= 0) stats.used.record(percentOfTimeout(now - requestCompleteMs, timeoutMs));
 }
 
 /** Judges the host by a response below 500. gRPC says in its trailers how it went. @param grpcStatus of the headers; -1 = none */

@@ -10,7 +10,7 @@ import { Flag } from '../../../http/response-flags.ts';
 import { type Host, HostResult } from '../../../lb/host.ts';
 import { type RetryState, RetryStatus } from '../../../resilience/retry-state.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
-import { chargeAbort, chargeResponse, chargeTimeout } from './accounting.ts';
+import { chargeAbort, chargeResponse, chargeTimeout, recordBudget } from './accounting.ts';
 import { logRetry } from './debug-lines.ts';
 import { RequestBody } from './request-body.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
@@ -313,11 +313,16 @@ export abstract class RouterAttempts extends RouterRequest implements AttemptPar
 
   #timeOut(attempt: UpstreamAttempt): void {
     chargeTimeout(this, attempt);
-    if (attempt.awaitingHeaders) chargeAbort(this, this.timeoutStatus, attempt, this.responseStarted);
+    if (attempt.awaitingHeaders) {
+      chargeAbort(this, this.timeoutStatus, attempt, this.responseStarted);
+      attempt.meter?.ignoreBudget();
+    }
     attempt.reset();
   }
 
   #abortTimeout(details: string): void {
+    if (this.cluster.stats.budgets !== null)
+      recordBudget(this.cluster.stats.budgets, this.requestCompleteMs, this.stream.clock.nowMs(), this.globalTimeoutMs);
     this.abort(this.timeoutStatus, this.timeoutStatus === 504 ? 'upstream request timeout' : '', Flag.UT, details, false);
   }
 

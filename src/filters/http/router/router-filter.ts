@@ -13,7 +13,7 @@ import { keepChunk } from '../../../net/connection.ts';
 import { createRetryState } from '../../../resilience/retry-state.ts';
 import { updateAuthority } from '../../../route/action/rewrite/rewrite.ts';
 import { type HttpStream, Status, type TerminalHttpStream, type WatermarkListener } from '../../api.ts';
-import { chargeAbort, chargeHost, chargeResponse, recordTime } from './accounting.ts';
+import { chargeAbort, chargeHost, chargeResponse, recordBudget, recordTime } from './accounting.ts';
 import { answerDirectly, answerRefusedUpgrade, hasEnvoyHeaders, isWebSocketUpgrade } from './answers.ts';
 import { logReset } from './debug-lines.ts';
 import { grpcToHttpStatus, readGrpcStatus } from './grpc.ts';
@@ -334,6 +334,7 @@ export class RouterFilter extends RouterAttempts implements WatermarkListener {
     this.stream.info.lastUpstreamRxMs = now;
     // Takes the stream back only if a part of the request is still to be sent.
     attempt.reset();
+    if (this.cluster.stats.budgets !== null) recordBudget(this.cluster.stats.budgets, this.requestCompleteMs, now, this.globalTimeoutMs);
     if (this.requestCompleteMs >= 0) recordTime(this, Math.floor(now - this.requestCompleteMs), attempt.canary, attempt.host!);
     this.cleanUp();
   }

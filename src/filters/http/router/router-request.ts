@@ -12,6 +12,7 @@ import { Overload } from '../../../runtime/overload.ts';
 import { PassThroughFilter, type TerminalHttpStream } from '../../api.ts';
 import { chargeResponse } from './accounting.ts';
 import { observabilityName } from './answers.ts';
+import { AttemptMeter } from './attempt-meter.ts';
 import { logRoute } from './debug-lines.ts';
 import type { AlternativeStats, RouteStats } from './route-stats.ts';
 import type { RouterFilterFactory } from './router-filter-factory.ts';
@@ -119,6 +120,13 @@ export abstract class RouterRequest extends PassThroughFilter implements Timeout
   /** null: tries are not logged. */
   openLog(picked: Host): UpstreamLog | null {
     return this.factory.upstreamLoggers.length === 0 ? null : new UpstreamLog(this.factory, this.stream, picked);
+  }
+
+  /** null: the cluster does not track its requests. */
+  openMeter(): AttemptMeter | null {
+    const { sizes, budgets } = this.cluster.stats;
+    if (sizes === null && budgets === null) return null;
+    return new AttemptMeter(this.stream.clock, this.perTryTimeoutMs, sizes, budgets);
   }
 
   /** null: tries have no spans of their own. */

@@ -12,6 +12,7 @@ import type { Host, HostResult } from '../../../lb/host.ts';
 import { keepChunk } from '../../../net/connection.ts';
 import { Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import type { TerminalHttpStream } from '../../api.ts';
+import type { AttemptMeter } from './attempt-meter.ts';
 import { reportResponse } from './passive-health.ts';
 import { resetFlag } from './reset-replies.ts';
 import type { UpstreamLog } from './upstream-log.ts';
@@ -33,6 +34,8 @@ export interface AttemptParent {
   maxStreamDurationMs(): number;
   /** null: this try is not logged. */
   openLog(picked: Host): UpstreamLog | null;
+  /** null: its cluster does not track it. */
+  openMeter(): AttemptMeter | null;
   /** null: it has no span of its own. */
   openTrace(): AttemptTrace | null;
   onAttemptReady(attempt: UpstreamAttempt, encoder: RequestEncoder, opened: ConnectionTimes | null): void;
@@ -79,6 +82,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
   hedged: boolean;
   readonly #log: UpstreamLog | null;
   readonly #trace: AttemptTrace | null;
+  readonly meter: AttemptMeter | null;
   #encoder: RequestEncoder | null;
   #inPool: boolean;
   #over: boolean;
@@ -118,6 +122,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.hedged = false;
     this.#log = parent.openLog(host);
     this.#trace = stream.info.trace === null ? null : parent.openTrace();
+    this.meter = parent.openMeter();
     this.#encoder = null;
     this.#inPool = false;
     this.#over = false;
@@ -234,6 +239,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.#inPool = false;
     if (this.#log !== null) this.#log.onEnd();
     if (this.#trace !== null) this.#trace.finish();
+    if (this.meter !== null) this.meter.onEnd(this.#headers);
     const encoder = this.#encoder;
     this.#encoder = null;
     this.#held = null;
@@ -299,6 +305,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.awaitingHeaders = false;
     this.#responseEnd = end;
     if (this.#log !== null) this.#log.onHeaders(headers);
+    if (this.meter !== null) this.meter.onHeaders(headers);
     if (this.#trace !== null) this.#trace.onHeaders(headers, end);
     const host = this.host;
     if (host !== null && host.failureReporter !== null && headers.has('x-envoy-immediate-health-check-fail'))
@@ -320,6 +327,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
     this.#touchIdle();
     this.#responseEnd = end;
     if (this.#log !== null) this.#log.info.bytesReceived += chunk.length;
+    if (this.meter !== null) this.meter.responseBody += chunk.length;
     this.#parent.onAttemptData(this, chunk, end);
   }
 
@@ -428,6 +436,7 @@ export class UpstreamAttempt implements PoolClient, TimerTarget {
   #encodeData(encoder: RequestEncoder, chunk: Buffer, end: boolean): void {
     if (end) this.#markEncoded();
     if (this.#log !== null) this.#log.info.bytesSent += chunk.length;
+    if (this.meter !== null) this.meter.requestBody += chunk.length;
     encoder.encodeData(chunk, end);
   }
 
