@@ -19,6 +19,7 @@ export interface Commands {
     format: 'text' | 'json';
   }): Promise<number>;
   wait(flags: { timeoutSeconds: number; admin: string }): Promise<number>;
+  top(flags: { admin: string; once: boolean }): Promise<number>;
   iptables(args: string[]): Promise<number>;
   version(): string;
 }
@@ -94,6 +95,15 @@ export async function runCommandLine(argv: readonly string[], commands: Commands
     .option('--admin <host:port>', 'its admin address', '127.0.0.1:9901')
     .action(async (flags: { timeout: number; admin: string }) => {
       exitCode = await commands.wait({ timeoutSeconds: flags.timeout, admin: flags.admin });
+    });
+
+  program
+    .command('top')
+    .description('watch a running proxy: listeners, clusters, hosts, failed requests; q ends it')
+    .option('--admin <host:port>', 'its admin address', '127.0.0.1:9901')
+    .option('--once', 'print what there is now, and end', false)
+    .action(async (flags: { admin: string; once: boolean }) => {
+      exitCode = await commands.top(flags);
     });
 
   program

@@ -9,6 +9,7 @@ export const commands: Commands = {
   validate: async (files, flags) => (await import('./validate-command.ts')).validate(files, flags),
   explain: async (flags) => (await import('./explain-command.ts')).explain(flags),
   wait: async (flags) => (await import('./wait-command.ts')).wait(flags),
+  top: async (flags) => (await import('./top-command.ts')).top(flags),
   iptables: async (args) => (await import('./iptables-command.ts')).runIptables(args),
   version: versionText,
 };

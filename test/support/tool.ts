@@ -19,6 +19,7 @@ export type ToolName =
   | 'h2load'
   | 'h2spec'
   | 'openssl'
+  | 'python3'
   | 'redis-server'
   | 'taskset';
 
