@@ -36,15 +36,19 @@ await bundle.write({
 await bundle.close();
 
 // The live page, for browsers: with the charting library in it, and short, since it goes over the wire.
+const pageDist = join(dist, 'page/browser');
+const uplot = join(root, 'node_modules/uplot');
 const page = await rolldown({ cwd: root, input: { app: 'src/page/browser/app.ts' }, platform: 'browser' });
 await page.write({
-  dir: join(dist, 'page/browser'),
+  dir: pageDist,
   format: 'esm',
   entryFileNames: '[name].js',
-  chunkFileNames: '[name].js',
+  // Only plain names are served.
+  chunkFileNames: (chunk) => `${chunk.name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.js`,
   minify: true,
 });
 await page.close();
 for (const name of globSync('*.{html,css,svg}', { cwd: join(root, 'src/page/browser') }))
-  copyFileSync(join(root, 'src/page/browser', name), join(dist, 'page/browser', name));
-copyFileSync(join(root, 'node_modules/uplot/dist/uPlot.min.css'), join(dist, 'page/browser/uplot.css'));
+  copyFileSync(join(root, 'src/page/browser', name), join(pageDist, name));
+copyFileSync(join(uplot, 'dist/uPlot.min.css'), join(pageDist, 'uplot.css'));
+copyFileSync(join(uplot, 'LICENSE'), join(pageDist, 'uplot-license.txt'));

@@ -57,6 +57,27 @@ test('checks a configuration', () => {
   expect(execFileSync(program, ['validate', file], { encoding: 'utf8' })).toContain('OK');
 });
 
+test('has the live page, with every script that it loads', async () => {
+  const proxy = await ProxyProcess.start(`${ADMIN}static_resources: {listeners: [${httpListener('l', HELLO)}]}`, { program });
+  const loaded: string[] = [];
+  const load = async (name: string): Promise<void> => {
+    if (loaded.includes(name)) return;
+    loaded.push(name);
+    const { status, body } = await proxy.admin(`/page/${name}`);
+    expect({ name, status }).toEqual({ name, status: 200 });
+    for (const match of body.matchAll(/(?:from|import)\s*\(?\s*["'`]\.\/([^"'`]+)["'`]/g)) await load(match[1]!);
+  };
+  try {
+    for (const match of readFileSync(join(ROOT, 'dist/page/browser/index.html'), 'utf8').matchAll(/"page\/([^"]+)"/g))
+      await load(match[1]!);
+  } finally {
+    await proxy.stop();
+  }
+  expect(loaded).toEqual(expect.arrayContaining(['app.js', 'style.css', 'uplot.css', 'icon.svg']));
+  // The charts are a script of their own, loaded when the first is drawn.
+  expect(loaded.filter((name) => name.endsWith('.js')).length).toBeGreaterThan(1);
+});
+
 describe.each([1, 2])('with %i workers', (concurrency) => {
   test('answers a request', async () => {
     const proxy = await ProxyProcess.start(`${ADMIN}static_resources: {listeners: [${httpListener('l', HELLO)}]}`, {

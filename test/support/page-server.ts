@@ -11,18 +11,28 @@ const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 export class PageServer {
   fixture: PageFixture;
   readonly admin: FakeServer;
-  /** Between ticks. */
-  periodMs: number;
+  readonly #periodMs: number;
+  /** Those who wait for the next tick while it is held. */
+  #waiting: (() => void)[] | null = null;
   readonly watched: string[][] = [];
 
   constructor(fixture = new PageFixture(), periodMs = 100) {
     this.fixture = fixture;
-    this.periodMs = periodMs;
+    this.#periodMs = periodMs;
     this.admin = new FakeServer({ extraEndpoints: this.#endpoints() });
   }
 
   get url(): string {
     return `http://127.0.0.1:${this.admin.port}/`;
+  }
+
+  /** From now on ticks come with `step` only. */
+  hold(): void {
+    this.#waiting = [];
+  }
+
+  step(): void {
+    for (const go of this.#waiting?.splice(0) ?? []) go();
   }
 
   #endpoints(): Endpoint[] {
@@ -47,7 +57,7 @@ export class PageServer {
   async *#events(): AsyncGenerator<string> {
     yield `event: snapshot\ndata: ${JSON.stringify(this.fixture.snapshot())}\n\n`;
     for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, this.periodMs));
+      await new Promise<void>((resolve) => (this.#waiting === null ? setTimeout(resolve, this.#periodMs) : this.#waiting.push(resolve)));
       yield `event: tick\ndata: ${JSON.stringify(this.fixture.tick())}\n\n`;
     }
   }

@@ -3,9 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PageFixture } from '../../support/page-fixture.ts';
 import { complaintsOf, openBrowser, PageServer } from '../../support/page-server.ts';
+
+// A browser beside other tests has little of the machine.
+vi.setConfig({ testTimeout: 90_000 });
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const VIEWS = ['', 'clusters', 'clusters/payments', 'requests', 'config', 'certificates', 'server'];
@@ -33,7 +36,7 @@ beforeEach(async () => {
   await server.admin.start();
   context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-GB', timezoneId: 'UTC' });
   page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   complaints = complaintsOf(page);
 });
 afterEach(async () => {
@@ -62,14 +65,14 @@ test('every view loads without a complaint, and asks nobody else for anything', 
 });
 
 describe('overview', () => {
-  test('a cluster that begins to fail is told within three seconds', async () => {
-    server.periodMs = 1000;
+  test('a cluster that begins to fail is told with the next second', async () => {
+    server.hold();
     await open();
-    await page.getByText('Nothing: no cluster fails').waitFor({ state: 'hidden' });
     const problems = page.locator('.problems');
     expect(await problems.getByText('Cluster payments').count()).toBe(0);
     server.fixture.failing.add('payments');
-    await problems.getByText('Cluster payments').first().waitFor({ timeout: 3000 });
+    server.step();
+    await problems.getByText('Cluster payments').first().waitFor();
     expect(await problems.locator('li').first().textContent()).toContain('Failing');
     expect(await page.locator('.node.error .node-title', { hasText: 'payments' }).count()).toBeGreaterThan(0);
     await problems.getByText('Cluster payments').first().click();
