@@ -46,6 +46,7 @@ import { SecureAttempt } from './pool/secure-connect.ts';
 import { fromSource, NO_NAMES, nameKey, namesFromRequest, type ServerNames } from './pool/server-names.ts';
 import { TcpConnecting } from './pool/tcp-connect.ts';
 import { PooledHost, placeHost } from './pooled-host.ts';
+import { preconnectAhead } from './predictive.ts';
 import { type ClusterSettings, makesOwnHosts, type UpstreamHttpSettings } from './settings.ts';
 import { TransportSockets, usesTls } from './transport-sockets.ts';
 
@@ -218,6 +219,19 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
   httpPool(host: Host, priority: 0 | 1, context: LbContext): HttpPool | null {
     const pooled = host as PooledHost;
     if (pooled.owner !== this) return pooled.owner.httpPool(host, priority, context);
+    const pool = this.#poolOf(pooled, priority, context);
+    const ratio = this.settings.predictivePreconnectRatio;
+    if (ratio > 1) preconnectAhead(ratio, this.#pools, () => this.#peekPool(priority, context));
+    return pool;
+  }
+
+  /** Of the host that the next request will go to. */
+  #peekPool(priority: 0 | 1, context: LbContext): ClusterPool | null {
+    const host = this.balancer.peekHost?.(context) ?? null;
+    return host === null ? null : this.#poolOf(host as PooledHost, priority, context);
+  }
+
+  #poolOf(pooled: PooledHost, priority: 0 | 1, context: LbContext): ClusterPool | null {
     const http2 = this.http.asDownstream ? context.streamInfo.protocol === 'HTTP/2' : this.http.http2 !== null;
     const named = this.#transportSockets === null ? null : this.http.requestNames;
     if (named !== null || context.streamInfo.upstreamSource !== null) {
@@ -445,7 +459,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
     host.eachPool((pool) => pool.drain());
   }
 
-  #newPool(host: PooledHost, priority: 0 | 1, http2: boolean, names: ServerNames | null = null): HttpPool | null {
+  #newPool(host: PooledHost, priority: 0 | 1, http2: boolean, names: ServerNames | null = null): ClusterPool | null {
     const pools = this.circuitBreaker(priority).connectionPools;
     if (!pools.tryInc() && !(this.#reclaimPool() && pools.tryInc())) {
       this.stats.upstreamCxPoolOverflow.inc();

@@ -85,6 +85,7 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
     breakers: [compileThresholds(message, RoutingPriority.DEFAULT), compileThresholds(message, RoutingPriority.HIGH)],
     perHostMaxConnections: compilePerHost(message, at),
     preconnectRatio: message.preconnectPolicy?.perUpstreamPreconnectRatio ?? DEFAULT_CLUSTER.preconnectRatio,
+    predictivePreconnectRatio: message.preconnectPolicy?.predictivePreconnectRatio ?? DEFAULT_CLUSTER.predictivePreconnectRatio,
     outlier:
       message.outlierDetection === undefined
         ? null

@@ -191,6 +191,8 @@ export interface ClusterSettings extends AssignmentPolicy {
   readonly perHostMaxConnections: number;
   /** preconnect_policy.per_upstream_preconnect_ratio. */
   readonly preconnectRatio: number;
+  /** preconnect_policy.predictive_preconnect_ratio. */
+  readonly predictivePreconnectRatio: number;
   /** null = no outlier detection. */
   readonly outlier: OutlierSettings | null;
   /** HttpProtocolOptions.outlier_detection.error_matcher. */
@@ -307,6 +309,7 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   breakers: [DEFAULT_THRESHOLDS, DEFAULT_THRESHOLDS] as const,
   perHostMaxConnections: UNLIMITED,
   preconnectRatio: 1,
+  predictivePreconnectRatio: 1,
   outlier: null,
   outlierErrors: null,
   http: DEFAULT_UPSTREAM_HTTP,

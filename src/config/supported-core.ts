@@ -241,7 +241,7 @@ envoy.config.cluster.v3.Cluster
 envoy.config.cluster.v3.Cluster.CustomClusterType
   + *
 envoy.config.cluster.v3.Cluster.PreconnectPolicy
-  + per_upstream_preconnect_ratio
+  + per_upstream_preconnect_ratio predictive_preconnect_ratio
 envoy.config.cluster.v3.TrackClusterStats
   + *
 envoy.config.cluster.v3.Cluster.TransportSocketMatch

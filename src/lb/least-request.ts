@@ -23,6 +23,8 @@ export class LeastRequestBalancer extends PriorityBalancer {
   readonly #weightOf = (host: Host): number => this.#loadedWeight(host);
   readonly #slowStart: SlowStart | null;
   #bias = 1;
+  /** Another worker may put load on a host meanwhile. */
+  protected override readonly foreseeable: boolean = false;
 
   /** @param slowStart null = off */
   constructor(deps: BalancerDeps, settings: LeastRequestSettings, slowStart: SlowStartSettings | null = null) {

@@ -34,6 +34,8 @@ export interface LoadBalancer {
   update(sets: readonly HostSet[]): void;
   /** null = no host can be used. */
   chooseHost(context: BalanceContext): Host | null;
+  /** The host that a pick after the next ones will return, further with each call; null = it cannot be told. Absent: it never can. */
+  peekHost?(context: BalanceContext): Host | null;
 }
 
 export interface BalancerDeps {
@@ -77,6 +79,8 @@ export abstract class PriorityBalancer implements LoadBalancer {
   #sources: readonly PrioritySources[] = [];
   /** Every pick goes to the healthy hosts of priority 0: nothing to draw. */
   #simple: HostSource | null = null;
+  /** Hosts that have been told already are the next to be picked; null = none was ever asked for. */
+  #peeked: Host[] | null = null;
 
   constructor(deps: BalancerDeps) {
     this.random = deps.random;
@@ -86,6 +90,7 @@ export abstract class PriorityBalancer implements LoadBalancer {
 
   update(sets: readonly HostSet[]): void {
     const threshold = panicThresholdOf(this.#deps);
+    this.#peeked = null;
     this.#sets = sets;
     this.#loads = computePriorityLoads(sets, threshold);
     if (this.#zones !== null && sets.length > 0) this.#zones.recalculate(sets[0]!, threshold);
@@ -111,7 +116,21 @@ export abstract class PriorityBalancer implements LoadBalancer {
     }
   }
 
+  /** As in Envoy no more than there are healthy hosts. */
+  peekHost(context: BalanceContext): Host | null {
+    if (!this.foreseeable) return null;
+    let healthy = 0;
+    for (const set of this.#sets) healthy += set.healthy.length;
+    const peeked = this.#peeked ?? [];
+    this.#peeked = null;
+    const host = peeked.length >= healthy ? null : this.#chooseOnce(context);
+    if (host !== null) peeked.push(host);
+    this.#peeked = peeked;
+    return host;
+  }
+
   #chooseOnce(context: BalanceContext): Host | null {
+    if (this.#peeked !== null && this.#peeked.length > 0) return this.#peeked.shift()!;
     const override = context.loadOverride;
     if (this.#simple !== null && (override === undefined || override === null)) return this.pick(this.#simple);
     const loads = override === undefined || override === null ? this.#loads : override.priorityLoads(this.#sets, this.#loads);
@@ -169,6 +188,8 @@ export abstract class PriorityBalancer implements LoadBalancer {
     this.prepare(source);
   }
 
+  /** Picks do not depend on what happens before them. */
+  protected readonly foreseeable: boolean = true;
   /** A list is picked from for the first time; it has at least one host. */
   protected abstract prepare(source: HostSource): void;
   /** @param source has at least one host */

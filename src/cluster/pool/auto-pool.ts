@@ -9,6 +9,7 @@ import { Http1Pool } from './h1-pool.ts';
 import { Http2Pool } from './h2-pool.ts';
 import type { ClusterPool, PoolOwner, ProtocolChoice } from './pool-owner.ts';
 import { NO_NAMES, type ServerNames } from './server-names.ts';
+import type { StreamCounts } from './stream-counts.ts';
 
 const EITHER: readonly string[] = ['h2', 'http/1.1'];
 
@@ -54,6 +55,15 @@ export class AutoPool implements ClusterPool, ProtocolChoice {
   drainConnections(): void {
     this.#http1.drainConnections();
     this.#http2.drainConnections();
+  }
+
+  countStreams(sum: StreamCounts): void {
+    this.#http1.countStreams(sum);
+    this.#http2.countStreams(sum);
+  }
+
+  preconnect(ratio: number): boolean {
+    return this.#speaksHttp2 ? this.#http2.preconnect(ratio) : this.#http1.preconnect(ratio);
   }
 
   close(): void {

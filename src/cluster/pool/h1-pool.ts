@@ -8,10 +8,11 @@ import type { Connection } from '../../net/connection.ts';
 import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import { Timer, type TimerTarget } from '../../runtime/clock.ts';
 import { Overload } from '../../runtime/overload.ts';
-import type { HttpPool, PoolClient } from '../api.ts';
+import type { PoolClient } from '../api.ts';
 import { Http1PoolConnection, State } from './h1-connection.ts';
-import type { PoolOwner, ProtocolChoice } from './pool-owner.ts';
+import type { ClusterPool, PoolOwner, ProtocolChoice } from './pool-owner.ts';
 import { NO_NAMES, type ServerNames } from './server-names.ts';
+import { type StreamCounts, wantsAhead } from './stream-counts.ts';
 
 /** Connections opened at most per event; Envoy's bound. */
 const MAX_CONNECTS_PER_TRIGGER = 3;
@@ -19,7 +20,7 @@ const MAX_CONNECTS_PER_TRIGGER = 3;
 /** What a handshake asks for, as in Envoy. */
 const HTTP1: readonly string[] = ['http/1.1'];
 
-export class Http1Pool implements HttpPool, TimerTarget {
+export class Http1Pool implements ClusterPool, TimerTarget {
   readonly host: Host;
   readonly names: ServerNames;
   readonly owner: PoolOwner;
@@ -146,6 +147,21 @@ export class Http1Pool implements HttpPool, TimerTarget {
 
   closeIdle(sinceMs: number): void {
     for (const connection of this.#ready.slice()) if (connection.idleSinceMs >= 0 && connection.idleSinceMs <= sinceMs) connection.close();
+  }
+
+  countStreams(sum: StreamCounts): void {
+    sum.pending += this.#pending.length;
+    sum.active += this.#activeRequests;
+    sum.spare += this.#connecting + this.#ready.length;
+  }
+
+  preconnect(ratio: number): boolean {
+    const { host } = this;
+    // One that may not be picked much longer is not asked for more.
+    if (host.unhealthy || host.degraded) return this.#pending.length > this.#connecting && this.#openConnection();
+    const own: StreamCounts = { pending: 0, active: 0, spare: 0 };
+    this.countStreams(own);
+    return wantsAhead(own, ratio) && this.#openConnection();
   }
 
   // Called by the pool's connections.

@@ -11,6 +11,7 @@ import type { PoolClient } from '../api.ts';
 import { Http2PoolConnection } from './h2-connection.ts';
 import type { ClusterPool, PoolOwner, ProtocolChoice } from './pool-owner.ts';
 import { NO_NAMES, type ServerNames } from './server-names.ts';
+import { type StreamCounts, wantsAhead } from './stream-counts.ts';
 
 /** Envoy's bound on connections opened ahead per event. */
 const MAX_PRECONNECTS_PER_TRIGGER = 3;
@@ -136,6 +137,21 @@ export class Http2Pool implements ClusterPool {
     this.#checkEmpty();
   }
 
+  countStreams(sum: StreamCounts): void {
+    sum.pending += this.#pending.length;
+    sum.active += this.#activeRequests;
+    sum.spare += this.#spare;
+  }
+
+  preconnect(ratio: number): boolean {
+    const { host } = this;
+    // One that may not be picked much longer is not asked for more.
+    if (host.unhealthy || host.degraded) return this.#pending.length > this.#connecting * this.#streamsEach && this.#openConnection();
+    const own: StreamCounts = { pending: 0, active: 0, spare: 0 };
+    this.countStreams(own);
+    return wantsAhead(own, ratio) && this.#openConnection();
+  }
+
   // Called by the pool's connections.
 
   /** @returns true: `socket` has agreed on the other protocol, and `from` is of no use any more */
@@ -224,10 +240,20 @@ export class Http2Pool implements ClusterPool {
   }
 
   /** One that is on its way is taken to have room for as many streams as the configuration allows. */
-  #openConnections(): void {
+  get #streamsEach(): number {
     const streams = this.owner.http.http2!.maxConcurrentStreams;
     const perConnection = this.owner.http.maxRequestsPerConnection;
-    const each = perConnection > 0 ? Math.min(streams, perConnection) : streams;
+    return perConnection > 0 ? Math.min(streams, perConnection) : streams;
+  }
+
+  get #spare(): number {
+    let spare = this.#connecting * this.#streamsEach;
+    for (let i = 0; i < this.#connections.length; i++) spare += Math.max(this.#connections[i]!.room, 0);
+    return spare;
+  }
+
+  #openConnections(): void {
+    const each = this.#streamsEach;
     const ratio = this.owner.preconnectRatio;
     // A host that may not be picked much longer is not asked for more.
     if (ratio <= 1 || this.host.unhealthy || this.host.degraded) {
@@ -236,9 +262,7 @@ export class Http2Pool implements ClusterPool {
     }
     const active = this.#activeRequests;
     for (let i = 0; i < MAX_PRECONNECTS_PER_TRIGGER; i++) {
-      let capacity = this.#connecting * each;
-      for (let j = 0; j < this.#connections.length; j++) capacity += Math.max(this.#connections[j]!.room, 0);
-      if ((this.#pending.length + active) * ratio <= capacity + active || !this.#openConnection()) return;
+      if ((this.#pending.length + active) * ratio <= this.#spare + active || !this.#openConnection()) return;
     }
   }
 

@@ -12,6 +12,7 @@ import type { UpstreamHttpSettings } from '../settings.ts';
 import type { ByteMeter } from './byte-meter.ts';
 import type { ConnectAttempt, ConnectListener } from './connect.ts';
 import type { ServerNames } from './server-names.ts';
+import type { StreamCounts } from './stream-counts.ts';
 
 export type ClientCodecFactory = (connection: Connection, callbacks: ClientCallbacks) => ClientConnection;
 
@@ -23,6 +24,10 @@ export interface ClusterPool extends HttpPool {
   readonly idle: boolean;
   /** Present connections take no further requests; new ones may be opened. */
   drainConnections(): void;
+  /** Adds its own. */
+  countStreams(sum: StreamCounts): void;
+  /** Opens a connection if there are too few for a request more. @returns whether it did */
+  preconnect(ratio: number): boolean;
 }
 
 /** Of pools whose connections' handshakes decide what is spoken; null for all others. Source: HttpProtocolOptions.auto_config. */

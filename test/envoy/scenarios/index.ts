@@ -26,6 +26,7 @@ import { mutation } from './mutation.ts';
 import { outlier } from './outlier.ts';
 import { overload } from './overload.ts';
 import { paths } from './paths.ts';
+import { preconnect } from './preconnect.ts';
 import { ratelimit } from './ratelimit.ts';
 import { rbac } from './rbac.ts';
 import { resilience } from './resilience.ts';
@@ -68,6 +69,7 @@ export const areas: readonly Area[] = [
   overload,
   subset,
   topology,
+  preconnect,
   framing,
   malformed,
   edge,

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { preconnect } from './scenarios/preconnect.ts';
+
+testArea(preconnect);
