@@ -70,7 +70,9 @@ export function serverContext(
   const options = contextOptions(settings.common, certificates);
   options.ticketKeys = ticketKey;
   options.sessionIdContext = sessionContext;
-  if (!settings.statelessResumption || !settings.statefulResumption) options.secureOptions = SSL_OP_NO_TICKET;
+  // What the server likes best counts, even if the client has to be asked for it (HelloRetryRequest): each group is a class of its own.
+  if (settings.common.curves !== '') options.ecdhCurve = settings.common.curves.replaceAll(':', '/');
+  if (!settings.statelessResumption) options.secureOptions = SSL_OP_NO_TICKET;
   if (settings.sessionTimeoutS > 0) options.sessionTimeout = settings.sessionTimeoutS;
   return tls().createSecureContext(options);
 }

@@ -66,7 +66,7 @@ export class DownstreamTls {
     const contexts = new ServerContexts({ ...this.#settings, common }, this.#ticketKey);
     return {
       contexts,
-      stapler: new Stapler(contexts, this.#settings.ocspPolicy, this.#stats, this.#clock),
+      stapler: new Stapler(contexts, this.#settings, this.#stats, this.#clock),
       validator: common.validation === null ? null : new Validator(common.validation, 'client'),
     };
   }

@@ -94,7 +94,7 @@ export interface DownstreamTlsSettings {
   readonly ticketKey: string;
   /** False: no session tickets. */
   readonly statelessResumption: boolean;
-  /** False: no sessions at all. */
+  /** False: no session is kept here, which matters only where there are no tickets. */
   readonly statefulResumption: boolean;
   /** 0 = the library's default. */
   readonly sessionTimeoutS: number;

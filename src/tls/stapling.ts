@@ -6,7 +6,8 @@ import type { Clock } from '../runtime/clock.ts';
 import { nodeModule } from '../runtime/node-module.ts';
 import { isExpired } from './ocsp.ts';
 import type { Offer, ServerContexts } from './server-contexts.ts';
-import type { OcspPolicy } from './settings.ts';
+import { SessionCache } from './session-cache.ts';
+import type { DownstreamTlsSettings, OcspPolicy } from './settings.ts';
 import type { TlsStats } from './stats.ts';
 
 const { EventEmitter: Emitter } = nodeModule<typeof import('node:events')>('node:events');
@@ -25,9 +26,10 @@ interface InnerTlsSocket {
 class StatusRequests extends Emitter {
   readonly _sharedCreds: SecureContext;
 
-  constructor(shared: SecureContext, onRequest: (done: Done) => void) {
+  constructor(shared: SecureContext, sessions: SessionCache | null, onRequest: (done: Done) => void) {
     super();
     this._sharedCreds = shared;
+    sessions?.serve(this);
     this.on('OCSPRequest', (_certificate, _issuer, done: Done) => onRequest(done));
   }
 }
@@ -52,15 +54,17 @@ export class Stapler {
   readonly #policy: OcspPolicy;
   readonly #stats: TlsStats;
   readonly #clock: Clock;
+  readonly #sessions: SessionCache | null;
   /** For connections that have nothing of their own: nothing can be stapled, and no certificate may be withheld. */
   readonly counting: EventEmitter;
 
-  constructor(contexts: ServerContexts, policy: OcspPolicy, stats: TlsStats, clock: Clock) {
+  constructor(contexts: ServerContexts, settings: DownstreamTlsSettings, stats: TlsStats, clock: Clock) {
     this.#contexts = contexts;
-    this.#policy = policy;
+    this.#policy = settings.ocspPolicy;
+    this.#sessions = settings.statefulResumption && !settings.statelessResumption ? new SessionCache() : null;
     this.#stats = stats;
     this.#clock = clock;
-    this.counting = new StatusRequests(contexts.fallback, (done) => {
+    this.counting = new StatusRequests(contexts.fallback, this.#sessions, (done) => {
       stats.ocspRequests.inc();
       stats.ocspOmitted.inc();
       done(null);
@@ -71,7 +75,7 @@ export class Stapler {
   forConnection(ecdsaCiphers: boolean | null): Stapling | null {
     if (!this.#contexts.staples) return null;
     const stapling: Stapling = {
-      server: new StatusRequests(this.#contexts.fallback, (done) => this.#answer(stapling, done)),
+      server: new StatusRequests(this.#contexts.fallback, this.#sessions, (done) => this.#answer(stapling, done)),
       socket: null,
       inner: null,
       ecdsaCiphers,

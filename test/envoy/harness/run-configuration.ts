@@ -14,6 +14,7 @@ import { freePort } from './ports.ts';
 import { ProxyUnderTest } from './proxy-under-test.ts';
 import { announcesClose, RawClient } from './raw-client.ts';
 import { RecordingUpstream } from './recording-upstream.ts';
+import { playSClient } from './s-client.ts';
 import type { Case, Configuration, Parallel, Send } from './scenario.ts';
 import { nameIds, SpanServer } from './span-server.ts';
 import { playTls } from './tls-client.ts';
@@ -165,6 +166,12 @@ export class ConfigurationRun {
     } else if (one.tls !== undefined) {
       const port = Number(this.#token(one.to ?? 'listener'));
       for (const send of [one.tls].flat()) seen.push(await playTls(port, send));
+    } else if (one.sClient !== undefined) {
+      const port = Number(this.#token(one.to ?? 'listener'));
+      for (const args of one.sClient) {
+        const filled = args.map((arg) => fillTokens(arg, this.#tokens));
+        seen.push(await playSClient(port, filled));
+      }
     } else if (one.send !== undefined) {
       const list = Array.isArray(one.send) ? (one.send as readonly Send[]) : [one.send as Send];
       seen.push(await this.#sequence(one, list, sent));

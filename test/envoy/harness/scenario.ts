@@ -63,6 +63,8 @@ export interface Case {
   readonly parallel?: readonly Parallel[];
   /** A TLS connection each, one after the other. */
   readonly tls?: TlsSend | readonly TlsSend[];
+  /** `openssl s_client` with these arguments each, one after the other. */
+  readonly sClient?: readonly (readonly string[])[];
   /** One HTTP/2 connection. */
   readonly http2?: Http2Send | Http2Frames;
   /** Answers of upstreams that speak HTTP/2. */

@@ -41,6 +41,7 @@ import { subset } from './subset.ts';
 import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
 import { tls } from './tls.ts';
+import { tlsClients } from './tls-clients.ts';
 import { tlsIdentity } from './tls-identity.ts';
 import { tlsSecrets } from './tls-secrets.ts';
 import { tlsStatus } from './tls-status.ts';
@@ -103,5 +104,6 @@ export const areas: readonly Area[] = [
   tlsIdentity,
   tlsStatus,
   tlsSecrets,
+  tlsClients,
   websocket,
 ];

@@ -160,8 +160,8 @@ const different: Configuration = {
     changes: [
       '- GET / HTTP/1.1 200 flags=- details=via_upstream in=0 out=2 cluster=a host=127.0.0.1:{a} route=- attempts=1 upstream-failure=- ended=-',
       '- connection sni=alpn.test flags=- version=TLSv1.3 failure=- ended=-',
-      `- connection sni=crl.test flags=- version=TLSv1.3 ${UNVERIFIED}unable_to_get_local_issuer_certificate:TLS_error_end ended=-`,
       '+ connection sni=alpn.test flags=- version=TLSv1.3 failure=TLS_error:|268435456:SSL_routines:OPENSSL_internal:NO_APPLICATION_PROTOCOL:TLS_error_end ended=-',
+      `- connection sni=crl.test flags=- version=TLSv1.3 ${UNVERIFIED}unable_to_get_local_issuer_certificate:TLS_error_end ended=-`,
       `+ connection sni=crl.test flags=- version=TLSv1.3 ${UNVERIFIED}unable_to_get_certificate_CRL:TLS_error_end ended=-`,
     ],
   },
@@ -190,6 +190,14 @@ const different: Configuration = {
           '- x-envoy-expected-rq-timeout-ms: 15000',
           '+ [refused] ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL',
         ],
+      },
+    },
+    {
+      name: 'equal preference',
+      sClient: [['-servername', 'alpn.test', ...'-tls1_2 -cipher ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256'.split(' ')]],
+      differs: {
+        reason: 'OpenSSL knows no ciphers of equal preference, among which the client chooses',
+        changes: ['- New, TLSv1.2, Cipher is ECDHE-ECDSA-CHACHA20-POLY1305', '+ New, TLSv1.2, Cipher is ECDHE-ECDSA-AES128-GCM-SHA256'],
       },
     },
     {

@@ -1,0 +1,55 @@
+/** `openssl s_client` towards the proxies: an implementation that is neither's own. */
+import { spawn } from 'node:child_process';
+import { OPENSSL } from '../../support/certificates.ts';
+import { tlsFixture } from './tls-fixture.ts';
+
+/** What both sides decide together; not what is random, nor what each library says of itself. */
+const SHOWN =
+  /^(?:subject=|Peer signing digest|Peer signature type|Server Temp Key|New, |Reused, |Secure Renegotiation|ALPN protocol|No ALPN|OCSP response:|OCSP Response Status|Acceptable client|No client certificate CA|Verify return code|HTTP\/1\.1 )/;
+/** Names of authorities follow this line, one each. */
+const NAMES = /^Acceptable client/;
+const ALERT = /SSL routines:[^:]*:([^:]+):/;
+/** What Envoy says of a client's certificate. Node judges when the handshake is over, and cannot send alerts: the connection just closes, by FIN or by RST. */
+const VERDICT = /unknown ca|certificate unknown|certificate revoked|certificate expired|bad certificate|handshake failure|unexpected eof/;
+
+const REQUEST = 'GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n';
+const GIVE_UP_MS = 8000;
+
+/** One connection with one request. @param args besides the address and the trusted authority, e.g. `-tls1_2 -servername a.test` */
+export function playSClient(port: number, args: readonly string[]): Promise<string> {
+  const all = ['s_client', '-connect', `127.0.0.1:${port}`, '-CAfile', tlsFixture().path('ca.pem'), '-ign_eof', ...args];
+  return new Promise((resolve) => {
+    const child = spawn(OPENSSL!, all, { stdio: 'pipe', timeout: GIVE_UP_MS });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString('latin1');
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      output += chunk.toString('latin1');
+    });
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(REQUEST);
+    child.once('close', () =>
+      resolve([`-> s_client ${args.map((arg) => arg.replace(tlsFixture().directory, '')).join(' ')}`, ...shown(output)].join('\n')),
+    );
+  });
+}
+
+function shown(output: string): string[] {
+  const lines: string[] = [];
+  const alerts = new Set<string>();
+  let names = false;
+  for (const line of output.split(/\r?\n/)) {
+    if (names && /^(?:[A-Z]+ ?= ?|O = )/.test(line)) {
+      lines.push(`  ${line}`);
+      continue;
+    }
+    names = NAMES.test(line);
+    const alert = ALERT.exec(line)?.[1];
+    if (alert !== undefined && !VERDICT.test(alert)) alerts.add(alert);
+    // TLS 1.3 tells of each ticket once more; whether it comes before the request's answer is chance.
+    if (SHOWN.test(line) && !lines.includes(line)) lines.push(line);
+  }
+  if (!lines.some((line) => line.startsWith('HTTP/1.1'))) lines.push('[refused]');
+  return [...lines, ...[...alerts].map((alert) => `[alert] ${alert}`)];
+}

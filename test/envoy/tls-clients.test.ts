@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { tlsClients } from './scenarios/tls-clients.ts';
+
+testArea(tlsClients);
