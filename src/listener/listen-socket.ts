@@ -1,7 +1,6 @@
 /** A listening socket. It outlives the listener that opened it: an update hands it over to the next one as it is. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
-import { adoptAccepted } from '../net/connection.ts';
 import { descriptorOf, type PreboundOptions, type PreparedSockets } from '../net/socket-options.ts';
 import { HAS_REUSE_PORT } from '../runtime/environment.ts';
 import { fs } from '../runtime/node-module.ts';
@@ -14,6 +13,7 @@ const DEFAULT_BACKLOG = 65_535;
 const MAX_HELD = 4096;
 
 export interface SocketReceiver {
+  /** A socket that is paused. */
   acceptSocket(socket: Socket, listenPath: string): void;
   /** Told of each socket first, unread: true if another worker has it now, or has accepted it itself. */
   handOver?(socket: Socket, listenPath: string): boolean;
@@ -90,7 +90,7 @@ export class ListenSocket {
 
   #receive(socket: Socket): void {
     const path = this.address.path;
-    if (this.receiver.handOver?.(socket, path) !== true) this.receiver.acceptSocket(adoptAccepted(socket), path);
+    if (this.receiver.handOver?.(socket, path) !== true) this.receiver.acceptSocket(socket, path);
   }
 
   /** Stops accepting; connections live on. */

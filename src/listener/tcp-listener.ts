@@ -59,6 +59,8 @@ export class TcpListener implements ConnectionOwner {
   readonly #balance: ConnectionBalance | null;
   readonly #limitKey: string;
   readonly #overload: OverloadState;
+  /** Whatever chain a connection gets, its first reader is TLS. */
+  #tlsOnly = false;
   #tlsStats: TlsStats | null = null;
 
   /** @param address text of the main address as bound: names the statistics */
@@ -117,6 +119,7 @@ export class TcpListener implements ConnectionOwner {
     }
     this.#chains = all;
     this.#table = table;
+    this.#tlsOnly = this.#listenerFilters.length === 0 && all.every((chain) => chain.tls !== null);
     return [...left.values()];
   }
 
@@ -149,19 +152,21 @@ export class TcpListener implements ConnectionOwner {
       balance.takeBack(worker);
       return false;
     }
-    balance.arrive(() => this.acceptSocket(adoptAccepted(socket), listenPath));
+    balance.arrive(() => this.acceptSocket(socket, listenPath));
     return true;
   }
 
   /** A connection that another worker has accepted for this one. */
   takeOver(fd: number, listenPath: string): void {
-    const accept = () => this.acceptSocket(adoptAccepted(receiveSocket(fd)), listenPath);
+    const accept = () => this.acceptSocket(receiveSocket(fd), listenPath);
     if (this.#balance === null) accept();
     else this.#balance.arrive(accept);
   }
 
-  /** @param listenPath path of the UNIX socket that accepted it; '' for TCP */
-  acceptSocket(socket: Socket, listenPath: string): void {
+  /** @param accepted paused and unread @param listenPath path of the UNIX socket that accepted it; '' for TCP */
+  acceptSocket(accepted: Socket, listenPath: string): void {
+    // TLS takes over the accepted socket itself: nobody else reads from it.
+    const socket = this.#tlsOnly ? accepted : adoptAccepted(accepted);
     if (!this.settings.ignoreGlobalConnectionLimit && !this.#deps.globalConnectionCount.tryAcquire(this.#deps.globalConnectionLimit())) {
       this.stats.globalCxOverflow.inc();
       socket.destroy();

@@ -84,8 +84,6 @@ interface OwnedSocket extends Socket {
   [OWNER]: Connection;
 }
 
-function ignore(): void {}
-
 function onSocketData(this: Socket, chunk: Buffer): void {
   (this as OwnedSocket)[OWNER].onSocketData(chunk);
 }
@@ -193,23 +191,20 @@ export class Connection {
 
   /**
    * From now on what is read and written passes through `wrap`'s socket, which has taken over the present one's handle (TLS). To be called
-   * before anything has been written. @param peeked bytes that have been read already, and belong to that socket
+   * before anything has been written. Bytes that have been read already are for `wrap` to hand on.
    */
-  wrapSocket(peeked: Buffer, wrap: (socket: Socket) => Socket): void {
+  wrapSocket(wrap: (socket: Socket) => Socket): void {
     const inner = this.socket;
     inner.removeListener('data', onSocketData);
     inner.removeListener('end', onSocketEnd);
     inner.removeListener('drain', onSocketDrain);
     inner.removeListener('error', onSocketError);
     inner.removeListener('close', onSocketClose);
-    // Its errors are the outer one's too; unheard they would end the process.
-    inner.on('error', ignore);
     this.#reads?.release();
-    this.#reads = null;
     this.bytesReceived = 0;
     inner.pause();
-    if (peeked.length > 0) inner.unshift(peeked);
     this.socket = wrap(inner);
+    this.#reads = isReader(this.socket) ? new ReadBuffer() : null;
     this.#listen(this.socket);
     if (this.#pauses > 0) this.socket.pause();
   }
@@ -333,6 +328,12 @@ export class Connection {
     if (this.#pauses === 0) this.#queueUnread();
   }
 
+  /** Keeps bytes that came while nobody wants any: they follow those that wait already. */
+  #hold(chunk: Buffer): void {
+    this.#unread = this.#unread === null ? Buffer.from(chunk) : Buffer.concat([this.#unread, chunk]);
+    this.socket.pause();
+  }
+
   /** Sends FIN after what is pending; reading goes on. */
   endWrite(): void {
     if (this.writeEnded) return;
@@ -355,7 +356,9 @@ export class Connection {
     this.closing = true;
     if (flushes) this.flush();
     this.writeEnded = true;
-    if (type === 'reset') this.socket.resetAndDestroy();
+    // Of TLS sockets Node resets none.
+    if (type === 'reset' && this.tls === null) this.socket.resetAndDestroy();
+    else if (type === 'reset') this.socket.destroy();
     else if (type === 'no-flush') this.socket.destroy();
     else {
       this.readEnded = this.readEnded || this.#endAfterUnread;
@@ -394,6 +397,11 @@ export class Connection {
 
   /** @internal */
   onSocketRead(buffer: Buffer, length: number): void {
+    // TLS decrypts all that it has read, also what comes after a pause.
+    if ((this.#pauses > 0 || this.#unread !== null) && !this.closing) {
+      this.#hold(buffer.subarray(0, length));
+      return;
+    }
     const reads = this.#reads!;
     reads.begin(length);
     try {

@@ -6,9 +6,17 @@ import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 
-/** For the large ones: `nodeModule<typeof import('node:http')>('node:http')`. Kept by Node, so asking again is cheap. */
+/** What has been asked for: Node keeps it too, but looking there takes microseconds. */
+const known = new Map<string, unknown>();
+
+/** For the large ones: `nodeModule<typeof import('node:http')>('node:http')`. */
 export function nodeModule<M>(name: string): M {
-  return require(name) as M;
+  let found = known.get(name);
+  if (found === undefined) {
+    found = require(name) as unknown;
+    known.set(name, found);
+  }
+  return found as M;
 }
 
 /** `node:fs` without its promises. */

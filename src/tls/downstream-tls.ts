@@ -1,10 +1,10 @@
 /** Terminates TLS on accepted connections of one filter chain. */
 import type { Server, Socket } from 'node:net';
-import type { SecureContext, TLSSocket } from 'node:tls';
+import type { SecureContext, TLSSocket, TLSSocketOptions } from 'node:tls';
 import type { Connection } from '../net/connection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { TlsConnectionInfo } from './connection-info.ts';
-import { tls } from './context.ts';
+import { serverSocket, wrapped } from './direct-socket.ts';
 import { agreedOnVersion, failureText, handshakeFailure, verificationFailure } from './failure.ts';
 import { KeyLog } from './key-log.ts';
 import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
@@ -88,9 +88,8 @@ export class DownstreamTls {
     const ecdsaCiphers = contexts.single && !contexts.staples ? null : offersEcdsaCiphers(peeked);
     const stapling = stapler.forConnection(ecdsaCiphers);
     let socket!: TLSSocket;
-    connection.wrapSocket(peeked, (inner: Socket) => {
-      const { TLSSocket } = tls();
-      socket = new TLSSocket(inner, {
+    connection.wrapSocket((inner: Socket) => {
+      const options: TLSSocketOptions = {
         isServer: true,
         secureContext: contexts.fallback,
         server: (stapling?.server ?? stapler.counting) as Server,
@@ -102,7 +101,9 @@ export class DownstreamTls {
         ...(contexts.single
           ? {}
           : { SNICallback: (name: string, done: SniDone) => done(null, contexts.forName(name, socket, ecdsaCiphers) ?? undefined) }),
-      });
+      };
+      // A refusal is written beneath the TLS socket.
+      socket = stapling === null ? serverSocket(inner, peeked, options) : wrapped(inner, peeked, options);
       if (stapling !== null) {
         stapling.socket = socket;
         stapling.inner = inner;

@@ -14,7 +14,7 @@ import type { CommonTlsSettings, UpstreamTlsSettings } from './settings.ts';
 import type { TlsStats } from './stats.ts';
 import { hasName, Validator } from './verify.ts';
 
-const EMPTY = Buffer.alloc(0);
+function ignore(): void {}
 
 export class UpstreamTls {
   readonly settings: UpstreamTlsSettings;
@@ -82,7 +82,9 @@ export class UpstreamTls {
     const sessionKey = `${name} ${mustHold}`;
     const session = this.#takeSession(sessionKey);
     let socket!: TLSSocket;
-    connection.wrapSocket(EMPTY, (inner: Socket) => {
+    connection.wrapSocket((inner: Socket) => {
+      // Its errors are the outer one's too; unheard they would end the process.
+      inner.on('error', ignore);
       socket = tls().connect({
         socket: inner,
         secureContext: ready.context,
