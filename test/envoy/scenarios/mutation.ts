@@ -36,6 +36,19 @@ const ENCODED = {
   ],
 };
 
+/** Those that look at responses, and have to do without having seen the request. Not bandwidth_limit: Envoy closes before the held body has left. */
+const EVERY_FILTER = `
+  {name: cors, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}},
+  {name: stats, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.grpc_stats.v3.FilterConfig, emit_filter_state: true}},
+  {name: bridge, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.grpc_http1_bridge.v3.Config}},
+  {name: web, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb}},
+  {name: fault, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault}},
+  {name: buffer, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer, max_request_bytes: 1000}},
+  {name: limit, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit, stat_prefix: l, token_bucket: {max_tokens: 100, fill_interval: 100s}, filter_enabled: {default_value: {numerator: 100}}, filter_enforced: {default_value: {numerator: 100}}, enable_x_ratelimit_headers: DRAFT_VERSION_03}},
+  {name: admission, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.admission_control.v3.AdmissionControl, enabled: {default_value: true, runtime_key: k}, rps_threshold: {default_value: 1000, runtime_key: r}, success_criteria: {http_criteria: {http_success_status: [{start: 200, end: 300}]}, grpc_criteria: {grpc_success_status: [0]}}}},
+  {name: compressor, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.compressor.v3.Compressor, compressor_library: {name: text, typed_config: {"@type": type.googleapis.com/envoy.extensions.compression.gzip.compressor.v3.Gzip}}}},
+  {name: session, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.stateful_session.v3.StatefulSession, session_state: {name: envoy.http.stateful_session.cookie, typed_config: {"@type": type.googleapis.com/envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState, cookie: {name: s, path: /}}}}}`;
+
 /** The header_mutation filter. */
 export const mutation: Area = {
   name: 'mutation',
@@ -96,6 +109,22 @@ export const mutation: Area = {
         },
         { name: 'off for the route', send: 'GET /off' },
         { name: 'a direct response', send: 'GET /direct' },
+      ],
+    },
+    {
+      name: 'answers that come before the request has reached the filters',
+      logFormat: '%REQ(:METHOD)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%',
+      hcm: 'path_with_escaped_slashes_action: REJECT_REQUEST',
+      routes: '- {match: {prefix: /}, route: {cluster: a}}',
+      filters: `[${EVERY_FILTER}, ${filter(`mutations: {response_mutations: [${append('x-code', '%RESPONSE_CODE%')}]}`).slice(1)}`,
+      cases: [
+        { name: 'no host', send: { raw: 'GET / HTTP/1.1\r\n\r\n' } },
+        { name: 'a path that is refused', send: ['GET /a%2fb', 'GET /a#b'] },
+        { name: 'a method that is none', send: { raw: 'FOO / HTTP/1.1\r\nhost: a\r\n\r\n' } },
+        { name: 'a coding that is none', send: { raw: 'GET / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: foo\r\n\r\n' } },
+        { name: 'an old version', send: { raw: 'GET / HTTP/1.0\r\n\r\n' } },
+        { name: 'an upgrade that is refused', send: get('/', ['upgrade', 'foo'], ['connection', 'upgrade']) },
+        { name: 'none of these', send: 'GET /' },
       ],
     },
     { name: 'levels', ...levels(false), cases: [{ name: 'the least specific is last', send: ['GET /own', 'GET /'] }] },

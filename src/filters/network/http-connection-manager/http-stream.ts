@@ -202,8 +202,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     return this.#request?.bufferedBytes ?? 0;
   }
 
-  // ── for filters ──
-
   continueRequest(filter: HttpFilter): void {
     if (!this.ended) this.#request?.continue(filter);
   }
@@ -237,6 +235,9 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
       return;
     }
     if (this.#request !== null) this.#request.answered = true;
+    // It comes before the request has reached the filters: they see it all the same, as in FilterManager::sendLocalReply.
+    else if (this.#response === null)
+      this.#response = this.manager.newResponseSide(this, (this.#filters = this.manager.newFilters(null, '')));
     // Filters that hold a response have seen their headers: what replaces it goes past them.
     if (this.#responseHeaders !== null) this.#response = null;
     this.#isLocalReply = true;
@@ -259,8 +260,6 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
   unwantedReason(): ResetReason {
     return this.connection.http2 ? http2ResetReason(this) : ResetReason.LocalReset;
   }
-
-  // ── for the terminal filter ──
 
   setWatermarkListener(listener: WatermarkListener | null): void {
     this.#watermarks = listener;
