@@ -43,7 +43,7 @@ import { type ConnectAttempt, type ConnectListener, type ConnectOptions, type Co
 import { newHttpPool } from './pool/new-pool.ts';
 import type { ClientCodecFactory, ClusterPool, Http2CodecFactory, PoolOwner } from './pool/pool-owner.ts';
 import { SecureAttempt } from './pool/secure-connect.ts';
-import { fromSource, NO_NAMES, nameKey, namesFromRequest, type ServerNames } from './pool/server-names.ts';
+import { NO_NAMES, nameKey, namesFromConnection, namesFromRequest, type ServerNames } from './pool/server-names.ts';
 import { TcpConnecting } from './pool/tcp-connect.ts';
 import { PooledHost, placeHost } from './pooled-host.ts';
 import { preconnectAhead } from './predictive.ts';
@@ -157,6 +157,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
       bufferLimit: settings.perConnectionBufferLimit,
       tcpKeepAlive: settings.tcpKeepAlive,
       bindAddress: settings.bindAddress,
+      proxyProtocol: settings.proxyProtocol,
     };
     this.connectTimeoutMs = settings.connectTimeoutMs;
     this.perHostMaxConnections = settings.perHostMaxConnections;
@@ -234,8 +235,9 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
   #poolOf(pooled: PooledHost, priority: 0 | 1, context: LbContext): ClusterPool | null {
     const http2 = this.http.asDownstream ? context.streamInfo.protocol === 'HTTP/2' : this.http.http2 !== null;
     const named = this.#transportSockets === null ? null : this.http.requestNames;
-    if (named !== null || context.streamInfo.upstreamSource !== null) {
-      const names = namesFromRequest(named, context);
+    const announces = this.settings.proxyProtocol !== null;
+    if (named !== null || announces || context.streamInfo.upstreamSource !== null) {
+      const names = namesFromRequest(named, context, announces);
       return pooled.named?.get(nameKey(names, priority, http2)) ?? this.#newPool(pooled, priority, http2, names);
     }
     // Of a cluster that speaks what its clients speak, a host has pools of both kinds.
@@ -250,7 +252,13 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
   connectTcp(host: Host, priority: 0 | 1, client: TcpClient, context: LbContext): TcpConnect {
     const pooled = host as PooledHost;
     if (pooled.owner !== this) return pooled.owner.connectTcp(host, priority, client, context);
-    const connecting = new TcpConnecting(host, priority, this, client, fromSource(context.downstream.upstreamSource));
+    const connecting = new TcpConnecting(
+      host,
+      priority,
+      this,
+      client,
+      namesFromConnection(context.downstream, this.settings.proxyProtocol !== null),
+    );
     if (this.settings.closeConnectionsOnHostHealthFailure) connecting.joinHost(pooled);
     return connecting;
   }
@@ -261,7 +269,8 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
 
   connectHost(host: Host, listener: ConnectListener, names: ServerNames, alpn: readonly string[]): ConnectAttempt {
     const tls = this.#transportSockets?.of(host.metadata) ?? null;
-    const options = names.source === null ? this.#connectOptions : { ...this.#connectOptions, source: names.source };
+    const { source, client } = names;
+    const options = source === null && client === null ? this.#connectOptions : { ...this.#connectOptions, source, client };
     if (tls === null) return this.#connect(host.address, options, listener);
     const own = this.settings.forwardProxy !== null ? serverNameOf(host.hostname) : tls.settings.autoHostSni ? host.hostname : '';
     const named = names.sni === '' && own !== '' ? { ...names, sni: own } : names;

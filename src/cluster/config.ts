@@ -27,6 +27,7 @@ import type { ForwardProxySettings } from './dns-cache/settings.ts';
 import { compileHealthCheck } from './health-check/config.ts';
 import { lintCluster } from './lint.ts';
 import { compileProtocolOptions, upstreamNameOptions } from './pool/config.ts';
+import { unwrapProxyProtocol } from './proxy-protocol/config.ts';
 import { type ClusterSettings, DEFAULT_BALANCER, DEFAULT_CLUSTER, makesOwnHosts, type TcpKeepAliveSettings } from './settings.ts';
 
 export type { ClusterSettings } from './settings.ts';
@@ -62,6 +63,7 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
   const localities =
     makesOwnHosts(type) || type === 'EDS' || type === 'AGGREGATE' ? [] : compileLoadAssignment(message.loadAssignment, type, assignmentAt);
   const fixedHosts = type === 'STATIC' ? localities.reduce((n, { endpoints }) => n + endpoints.length, 0) : 0;
+  const announced = unwrapProxyProtocol(message.transportSocket, at.field('transport_socket'));
   const settings: ClusterSettings = {
     name: message.name,
     altStatName: message.altStatName,
@@ -99,9 +101,10 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
     forwardProxy: compileForwardProxy(message, at),
     metadata: compileMetadata(message.metadata),
     requestPolicies: null,
+    proxyProtocol: announced.proxyProtocol,
     tls: forwardProxyTls(
       message,
-      message.transportSocket === undefined ? null : compileTransportSocket(message.transportSocket, secrets, at.field('transport_socket')),
+      announced.socket === undefined ? null : compileTransportSocket(announced.socket, secrets, announced.at),
       at,
     ),
     transportSocketMatches: message.transportSocketMatches.map(({ name, match, transportSocket }, i) => ({

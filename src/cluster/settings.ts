@@ -9,6 +9,7 @@ import { OverrideStatus } from '../lb/override-hosts.ts';
 import type { OverrideSource } from '../lb/override-sources.ts';
 import type { SlowStartSettings } from '../lb/slow-start.ts';
 import type { SubsetSettings } from '../lb/subset/settings.ts';
+import type { PassedTlvs, ProxyProtocolVersion } from '../net/proxy-protocol.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
 import type { ErrorMatchSettings } from '../resilience/outlier/error-matcher.ts';
 import type { OutlierSettings } from '../resilience/outlier/settings.ts';
@@ -215,6 +216,15 @@ export interface ClusterSettings extends AssignmentPolicy {
   readonly tls: UpstreamTlsSettings | null;
   /** The first that an endpoint's metadata matches stands for `tls`. */
   readonly transportSocketMatches: readonly TransportSocketMatchSettings[];
+  /** What goes before everything else on a connection; null = nothing. */
+  readonly proxyProtocol: UpstreamProxyProtocolSettings | null;
+}
+
+/** A PROXY header for upstreams. */
+export interface UpstreamProxyProtocolSettings {
+  readonly version: ProxyProtocolVersion;
+  /** Of the client's own header. */
+  readonly tlvs: PassedTlvs;
 }
 
 export const DEFAULT_ENDPOINT: EndpointSettings = Object.freeze({
@@ -324,4 +334,5 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   requestPolicies: null,
   tls: null,
   transportSocketMatches: [],
+  proxyProtocol: null,
 });

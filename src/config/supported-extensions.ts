@@ -261,7 +261,7 @@ envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
   + close_connection_on_client_hello_parsing_errors max_client_hello_size
   ~ initial_read_buffer_size enable_ja3_fingerprinting enable_ja4_fingerprinting
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
-  + rules allow_requests_without_proxy_protocol disallowed_versions stat_prefix
+  + rules allow_requests_without_proxy_protocol disallowed_versions stat_prefix pass_through_tlvs
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule
   + *
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair
@@ -336,6 +336,8 @@ envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain
   + name trust_bundle
 envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
   + san_type matcher
+envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
+  + config transport_socket
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions

@@ -144,7 +144,9 @@ envoy.config.route.v3.RouteAction.UpgradeConfig
 envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
   + *
 envoy.config.core.v3.ProxyProtocolConfig
-  + version
+  + version pass_through_tlvs
+envoy.config.core.v3.ProxyProtocolPassThroughTLVs
+  + match_type tlv_type
 envoy.config.route.v3.RouteAction.MaxStreamDuration
   + *
 envoy.config.route.v3.RetryPolicy

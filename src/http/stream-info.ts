@@ -1,5 +1,6 @@
 /** What is known of one request or connection while it lives and when its log line is written. Times are Clock.nowMs() values; -1 = has not happened. */
 import type { Address } from '../net/address.ts';
+import type { Tlv } from '../net/proxy-protocol.ts';
 import type { TlsInfo } from '../net/tls-info.ts';
 import type { ActiveTrace } from './active-trace.ts';
 import type { ByteMeter } from './byte-meter.ts';
@@ -37,6 +38,8 @@ export interface ConnectionInfo {
   transportFailureReason: string;
   /** Set by original_src; null = the proxy's own address. */
   upstreamSource: UpstreamSource | null;
+  /** Of the client's PROXY header, for upstreams that get one too; null = none. */
+  proxyTlvs: readonly Tlv[] | null;
 }
 
 /** Facts of the upstream side that the log and stats name; a Host implements it. */

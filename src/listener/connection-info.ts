@@ -2,6 +2,7 @@
 import type { ConnectionInfo, UpstreamSource } from '../http/stream-info.ts';
 import type { Address } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
+import type { Tlv } from '../net/proxy-protocol.ts';
 import type { TlsInfo } from '../net/tls-info.ts';
 
 const NONE: readonly string[] = [];
@@ -22,6 +23,7 @@ export class DownstreamConnectionInfo implements ConnectionInfo {
   tls: TlsInfo | null;
   transportFailureReason: string;
   upstreamSource: UpstreamSource | null;
+  proxyTlvs: readonly Tlv[] | null;
 
   constructor(connection: Connection) {
     this.id = connection.id;
@@ -39,5 +41,6 @@ export class DownstreamConnectionInfo implements ConnectionInfo {
     this.tls = null;
     this.transportFailureReason = '';
     this.upstreamSource = null;
+    this.proxyTlvs = null;
   }
 }

@@ -3,24 +3,46 @@ import { type Address, parseIpBytes } from './address.ts';
 
 export type ProxyProtocolVersion = 1 | 2;
 
+/** A value beside the addresses: "type, length, value". */
+export interface Tlv {
+  readonly type: number;
+  readonly value: Buffer;
+}
+
+/** Types of those that are passed on. */
+export type PassedTlvs = 'all' | readonly number[];
+
+export function passedTlvs(tlvs: readonly Tlv[], passed: PassedTlvs): readonly Tlv[] {
+  return passed === 'all' ? tlvs : tlvs.filter(({ type }) => passed.includes(type));
+}
+
+const NO_TLVS: readonly Tlv[] = [];
+/** The length is a number of 16 bits. */
+const MAX_LENGTH = 0xffff;
+
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const V2_PROXY = 0x21;
 const TCP_OVER_IPV4 = 0x11;
 const TCP_OVER_IPV6 = 0x21;
-const V2_LOCAL = Buffer.concat([SIGNATURE, Buffer.from([0x20, 0, 0, 0])]);
+/** Version 2, of a connection that is the proxy's own. */
+export const LOCAL_HEADER = Buffer.concat([SIGNATURE, Buffer.from([0x20, 0, 0, 0])]);
 
-/** @param source the client @param destination where it had connected to */
-export function proxyProtocolHeader(version: ProxyProtocolVersion, source: Address, destination: Address): Buffer {
+/** @param source the client @param destination where it had connected to @param tlvs version 2: left out where they are too many */
+export function proxyProtocolHeader(version: ProxyProtocolVersion, source: Address, destination: Address, tlvs = NO_TLVS): Buffer {
   const from = source.kind === 'ip' ? parseIpBytes(source.ip) : null;
   const to = destination.kind === 'ip' ? parseIpBytes(destination.ip) : null;
-  if (from === null || to === null || from.length !== to.length) return version === 1 ? Buffer.from('PROXY UNKNOWN\r\n') : V2_LOCAL;
+  if (from === null || to === null || from.length !== to.length) return version === 1 ? Buffer.from('PROXY UNKNOWN\r\n') : LOCAL_HEADER;
   if (version === 1) {
     const family = from.length === 4 ? 'TCP4' : 'TCP6';
     return Buffer.from(`PROXY ${family} ${source.ip} ${destination.ip} ${source.port} ${destination.port}\r\n`, 'latin1');
   }
-  const head = Buffer.from([V2_PROXY, from.length === 4 ? TCP_OVER_IPV4 : TCP_OVER_IPV6, 0, from.length * 2 + 4]);
+  const addresses = from.length * 2 + 4;
+  const values = Buffer.concat(tlvs.flatMap(({ type, value }) => [Buffer.from([type, value.length >> 8, value.length & 0xff]), value]));
+  const rest = addresses + values.length > MAX_LENGTH ? Buffer.alloc(0) : values;
+  const length = addresses + rest.length;
+  const head = Buffer.from([V2_PROXY, from.length === 4 ? TCP_OVER_IPV4 : TCP_OVER_IPV6, length >> 8, length & 0xff]);
   const ports = Buffer.alloc(4);
   ports.writeUInt16BE(source.port, 0);
   ports.writeUInt16BE(destination.port, 2);
-  return Buffer.concat([SIGNATURE, head, from, to, ports]);
+  return Buffer.concat([SIGNATURE, head, from, to, ports, rest]);
 }

@@ -101,6 +101,7 @@ function connectionOf(record: AdminAccessRecord): ConnectionInfo {
     tls: null,
     transportFailureReason: '',
     upstreamSource: null,
+    proxyTlvs: null,
   };
 }
 

@@ -30,6 +30,7 @@ const PROXY_PROTOCOL: ProxyProtocolSettings = {
   allowWithoutHeader: false,
   disallowV1: false,
   disallowV2: false,
+  passed: [],
   rules: [],
 };
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ipAddress, pipeAddress } from '../../src/net/address.ts';
-import { proxyProtocolHeader } from '../../src/net/proxy-protocol.ts';
+import { passedTlvs, proxyProtocolHeader } from '../../src/net/proxy-protocol.ts';
 
 const SIGNATURE = '0d0a0d0a000d0a515549540a';
 const V4 = [ipAddress('10.0.0.1', 4660), ipAddress('10.0.0.2', 443)] as const;
@@ -24,4 +24,24 @@ test('what has no two addresses of one family is told as such', () => {
     expect(proxyProtocolHeader(1, from, to).toString()).toBe('PROXY UNKNOWN\r\n');
     expect(proxyProtocolHeader(2, from, to).toString('hex')).toBe(`${SIGNATURE}20000000`);
   }
+});
+
+test('version 2 carries values, unless they are too many', () => {
+  const tlvs = [
+    { type: 2, value: Buffer.from('a.test') },
+    { type: 0xe0, value: Buffer.alloc(300, 1) },
+  ];
+  const header = proxyProtocolHeader(2, ...V4, tlvs);
+  expect(header.subarray(12, 16).toString('hex')).toBe(`2111${(12 + 9 + 303).toString(16).padStart(4, '0')}`);
+  expect(header.subarray(28, 40).toString('latin1')).toBe('\x02\x00\x06a.test\xe0\x01\x2c');
+  expect(header.length).toBe(28 + 9 + 303);
+  const many = Array.from({ length: 3 }, () => ({ type: 5, value: Buffer.alloc(30_000) }));
+  expect(proxyProtocolHeader(2, ...V4, many)).toEqual(proxyProtocolHeader(2, ...V4));
+});
+
+test('which values pass', () => {
+  const tlvs = [1, 2, 3].map((type) => ({ type, value: Buffer.alloc(0) }));
+  expect(passedTlvs(tlvs, 'all')).toBe(tlvs);
+  expect(passedTlvs(tlvs, [3, 1]).map(({ type }) => type)).toEqual([1, 3]);
+  expect(passedTlvs(tlvs, [])).toEqual([]);
 });

@@ -237,6 +237,7 @@ export function lbContext(more: Partial<LbContext> = {}): LbContext {
     tls: null,
     transportFailureReason: '',
     upstreamSource: null,
+    proxyTlvs: null,
   };
   return {
     hash: null,

@@ -120,6 +120,7 @@ export function connectionInfo(more: Partial<ConnectionInfo> = {}, remote: Addre
     tls: null,
     transportFailureReason: '',
     upstreamSource: null,
+    proxyTlvs: null,
     ...more,
   };
 }

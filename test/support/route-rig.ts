@@ -85,6 +85,7 @@ export function connectionInfo(): ConnectionInfo {
     tls: null,
     transportFailureReason: '',
     upstreamSource: null,
+    proxyTlvs: null,
   };
 }
 

@@ -1,4 +1,5 @@
 /** The proxy as its own process, with listeners on ports of its own choosing. */
+import { readFileSync } from 'node:fs';
 import { ADMIN, ProxyProcess } from './proxy.ts';
 
 export class RunningProxy {
@@ -22,6 +23,12 @@ export class RunningProxy {
   /** Value of a counter or gauge. */
   stat(name: string): Promise<number> {
     return this.#proxy.stat(name);
+  }
+
+  /** Bytes of resident memory; Linux. */
+  resident(): number {
+    const status = readFileSync(`/proc/${this.#proxy.pid}/status`, 'latin1');
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
   }
 
   stop(): Promise<void> {

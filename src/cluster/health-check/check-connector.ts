@@ -33,7 +33,8 @@ export class CheckConnector {
 
   /** @param scope `cluster.<name>.` of this thread */
   static of(cluster: ClusterSettings, check: HealthCheckSettings, scope: StatsScope, secrets: SecretSource): CheckConnector {
-    const options = { bufferLimit: cluster.perConnectionBufferLimit, tcpKeepAlive: cluster.tcpKeepAlive, bindAddress: cluster.bindAddress };
+    const { perConnectionBufferLimit: bufferLimit, tcpKeepAlive, bindAddress, proxyProtocol } = cluster;
+    const options = { bufferLimit, tcpKeepAlive, bindAddress, proxyProtocol };
     if (!usesTls(cluster)) return new CheckConnector(options);
     const offering = (tls: UpstreamTlsSettings | null) => (tls === null || check.alpn.length === 0 ? tls : withAlpn(tls, check.alpn));
     const matches = cluster.transportSocketMatches.map((match) => ({ ...match, tls: offering(match.tls) }));

@@ -75,5 +75,6 @@ function noDownstream(address: Address): ConnectionInfo {
     tls: null,
     transportFailureReason: '',
     upstreamSource: null,
+    proxyTlvs: null,
   };
 }

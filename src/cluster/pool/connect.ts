@@ -1,13 +1,14 @@
 /** Opens one upstream socket: TCP over IPv4 or IPv6, or UNIX. The only place that does. */
 import net from 'node:net';
 import { ResetReason } from '../../http/reset-reason.ts';
-import type { UpstreamSource } from '../../http/stream-info.ts';
+import type { ConnectionInfo, UpstreamSource } from '../../http/stream-info.ts';
 import type { HostAddress } from '../../lb/host.ts';
 import { type Address, ipAddress, pipeAddress } from '../../net/address.ts';
 import { Connection, type ConnectionHandler, onSocketRead } from '../../net/connection.ts';
+import { LOCAL_HEADER, passedTlvs, proxyProtocolHeader } from '../../net/proxy-protocol.ts';
 import { markReader, onreadOption } from '../../net/read-buffers.ts';
 import { openFrom } from '../../net/socket-options.ts';
-import type { TcpKeepAliveSettings } from '../settings.ts';
+import type { TcpKeepAliveSettings, UpstreamProxyProtocolSettings } from '../settings.ts';
 
 export interface ConnectOptions {
   readonly bufferLimit: number;
@@ -15,7 +16,11 @@ export interface ConnectOptions {
   /** "ip:port"; ''. */
   readonly bindAddress: string;
   /** Instead of `bindAddress`: an address that may be anybody's. */
-  readonly source?: UpstreamSource;
+  readonly source?: UpstreamSource | null;
+  /** A header that goes first. */
+  readonly proxyProtocol?: UpstreamProxyProtocolSettings | null;
+  /** Whom it tells of; null: the proxy itself. */
+  readonly client?: ConnectionInfo | null;
 }
 
 /** Whoever waits for the connection. Exactly one of the two is called, never from inside `connect`; none after `abort`. */
@@ -67,7 +72,8 @@ const NO_HANDLER: ConnectionHandler = {
 };
 
 export const connectSocket: Connector = (target, options, listener) => {
-  if (options.source === undefined || target.kind !== 'ip') return new SocketAttempt(target, options, listener, NO_DESCRIPTOR);
+  if (options.source === undefined || options.source === null || target.kind !== 'ip')
+    return new SocketAttempt(target, options, listener, NO_DESCRIPTOR);
   try {
     return new SocketAttempt(target, options, listener, openFrom(options.source.ip, options.source.mark));
   } catch (error) {
@@ -133,6 +139,8 @@ class SocketAttempt implements ConnectAttempt {
     const connection = new Connection(socket, NO_HANDLER, local, remote);
     socket.removeListener('error', this.#onError);
     connection.setBufferLimit(this.#options.bufferLimit);
+    const { proxyProtocol, client } = this.#options;
+    if (proxyProtocol !== undefined && proxyProtocol !== null) announce(connection, proxyProtocol, client ?? null);
     connection.dispatch(() => this.#listener.onConnected(connection));
   };
 
@@ -154,11 +162,23 @@ class SocketAttempt implements ConnectAttempt {
   };
 }
 
+/** Before anything else is said, TLS included. Source: UpstreamProxyProtocolSocket::generateHeader. */
+function announce(connection: Connection, { version, tlvs }: UpstreamProxyProtocolSettings, client: ConnectionInfo | null): void {
+  let header: Buffer;
+  if (client !== null && client.remoteAddress.kind === 'ip') {
+    const passed = client.proxyTlvs === null ? [] : passedTlvs(client.proxyTlvs, tlvs);
+    header = proxyProtocolHeader(version, client.remoteAddress, client.localAddress, passed);
+  } else if (version === 1) header = proxyProtocolHeader(1, connection.localAddress, connection.remoteAddress);
+  else header = LOCAL_HEADER;
+  connection.write(header);
+  connection.flush();
+}
+
 /** For `net.connect`. */
 export function socketOptions(target: HostAddress, options: ConnectOptions): net.NetConnectOpts {
   if (target.kind === 'pipe') return { path: target.path.startsWith('@') ? '\0' + target.path.slice(1) : target.path, allowHalfOpen: true };
   const base = { host: target.ip, port: target.port, noDelay: true, allowHalfOpen: true };
-  if (options.bindAddress === '' || options.source !== undefined) return base;
+  if (options.bindAddress === '' || (options.source ?? null) !== null) return base;
   const colon = options.bindAddress.lastIndexOf(':');
   const localAddress = options.bindAddress.slice(0, colon).replace(/^\[|\]$/g, '');
   const localPort = Number(options.bindAddress.slice(colon + 1));

@@ -2,7 +2,7 @@
  * What of a request decides about the connection that it can go over: the names of its server, asked for in the handshake and looked for in
  * its certificate, and the address that the connection comes from.
  */
-import type { UpstreamSource } from '../../http/stream-info.ts';
+import type { ConnectionInfo, UpstreamSource } from '../../http/stream-info.ts';
 import { isIp } from '../../net/address.ts';
 import type { LbContext } from '../api.ts';
 import type { RequestNamesSettings } from '../settings.ts';
@@ -14,24 +14,30 @@ export interface ServerNames {
   readonly san: string;
   /** null = as the cluster says. */
   readonly source: UpstreamSource | null;
+  /** Whom the server is told that the connection is for (PROXY protocol); null = nobody. */
+  readonly client: ConnectionInfo | null;
 }
 
-export const NO_NAMES: ServerNames = Object.freeze({ sni: '', san: '', source: null });
+export const NO_NAMES: ServerNames = Object.freeze({ sni: '', san: '', source: null, client: null });
 
 /**
- * @param settings null = names do not depend on requests.
+ * @param settings null = names do not depend on requests @param announces the server is told of the client
  * Source: UpstreamHttpProtocolOptions.auto_sni, auto_san_validation, override_auto_sni_header.
  */
-export function namesFromRequest(settings: RequestNamesSettings | null, { requestHeaders, streamInfo }: LbContext): ServerNames {
+export function namesFromRequest(settings: RequestNamesSettings | null, context: LbContext, announces: boolean): ServerNames {
+  const { requestHeaders, streamInfo, downstream } = context;
   const source = streamInfo.upstreamSource;
-  if (settings === null || requestHeaders === null) return fromSource(source);
+  const client = announces ? downstream : null;
+  if (settings === null || requestHeaders === null) return { ...NO_NAMES, source, client };
   const other = settings.header === '' ? undefined : requestHeaders.joined(settings.header);
   const host = hostOf(other === undefined || other === '' ? requestHeaders.authority : other);
-  return { sni: settings.autoSni && !isIp(host) ? host : '', san: settings.autoSanValidation ? host : '', source };
+  return { sni: settings.autoSni && !isIp(host) ? host : '', san: settings.autoSanValidation ? host : '', source, client };
 }
 
-export function fromSource(source: UpstreamSource | null): ServerNames {
-  return source === null ? NO_NAMES : { ...NO_NAMES, source };
+/** What follows from a connection that gets one of its own. */
+export function namesFromConnection(downstream: ConnectionInfo, announces: boolean): ServerNames {
+  const source = downstream.upstreamSource;
+  return source === null && !announces ? NO_NAMES : { ...NO_NAMES, source, client: announces ? downstream : null };
 }
 
 /** Without port, and without the brackets of an IPv6 address. */
@@ -42,7 +48,8 @@ function hostOf(authority: string): string {
 }
 
 /** Of the pool that such requests share. */
-export function nameKey({ sni, san, source }: ServerNames, priority: 0 | 1, http2: boolean): string {
+export function nameKey({ sni, san, source, client }: ServerNames, priority: 0 | 1, http2: boolean): string {
   const from = source === null ? '' : ` ${source.ip} ${source.mark}`;
-  return `${priority} ${http2 ? 2 : 1} ${sni} ${san}${from}`;
+  const whose = client === null ? '' : ` for ${client.remoteAddress.text} ${client.localAddress.text}`;
+  return `${priority} ${http2 ? 2 : 1} ${sni} ${san}${from}${whose}`;
 }

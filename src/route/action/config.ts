@@ -194,6 +194,8 @@ function compileUpgrades(
       const { allowPost, proxyProtocolConfig } = upgrade.connectConfig;
       connectTerminates = true;
       connectTerminatesPost = allowPost;
+      if (proxyProtocolConfig?.passThroughTlvs !== undefined)
+        here.field('connect_config').field('proxy_protocol_config').unsupported('pass_through_tlvs');
       if (proxyProtocolConfig !== undefined) connectProxyProtocol = proxyProtocolConfig.version === ProxyProtocolVersion.V1 ? 1 : 2;
     }
   });

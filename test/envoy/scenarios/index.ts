@@ -27,6 +27,7 @@ import { outlier } from './outlier.ts';
 import { overload } from './overload.ts';
 import { paths } from './paths.ts';
 import { preconnect } from './preconnect.ts';
+import { proxyProtocol } from './proxy-protocol.ts';
 import { ratelimit } from './ratelimit.ts';
 import { rbac } from './rbac.ts';
 import { resilience } from './resilience.ts';
@@ -106,4 +107,5 @@ export const areas: readonly Area[] = [
   tlsSecrets,
   tlsClients,
   websocket,
+  proxyProtocol,
 ];

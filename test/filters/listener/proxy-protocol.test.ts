@@ -6,7 +6,14 @@ import { createProxyProtocol } from '../../../src/filters/listener/proxy-protoco
 import { type Address, ipAddress } from '../../../src/net/address.ts';
 import { ListenerRig } from '../../support/listener-rig.ts';
 
-const DEFAULTS: ProxyProtocolSettings = { statPrefix: '', allowWithoutHeader: false, disallowV1: false, disallowV2: false, rules: [] };
+const DEFAULTS: ProxyProtocolSettings = {
+  statPrefix: '',
+  allowWithoutHeader: false,
+  disallowV1: false,
+  disallowV2: false,
+  passed: [],
+  rules: [],
+};
 const SIGNATURE = '\r\n\r\n\0\r\nQUIT\n';
 
 /** A version 2 header: the byte of version and command, the byte of family, the rest. */

@@ -100,6 +100,7 @@ export function noConnection(): ConnectionInfo {
     tls: null,
     transportFailureReason: '',
     upstreamSource: null,
+    proxyTlvs: null,
   };
 }
 

@@ -1,9 +1,10 @@
 /** Takes the real addresses of a connection from the PROXY protocol header in front of it. */
+import { passedTlvs, type Tlv } from '../../../net/proxy-protocol.ts';
 import type { Counter, StatsScope } from '../../../stats/scope.ts';
 import type { AcceptedConnection, FilterDeps, ListenerFilter, ListenerFilterFactory } from '../../api.ts';
 import { ListenerFilterStatus } from '../../api.ts';
 import type { ProxyProtocolSettings } from './config.ts';
-import { announcedVersion, parseProxyHeader, type Tlv } from './header.ts';
+import { announcedVersion, parseProxyHeader } from './header.ts';
 
 class VersionStats {
   readonly found: Counter;
@@ -67,7 +68,11 @@ class ProxyProtocolFilter implements ListenerFilter {
     }
     (header.version === 1 ? this.#stats.v1 : this.#stats.v2).found.inc();
     accepted.consume(header.length);
-    if (header.tlvs.length > 0) this.#keepTlvs(accepted, header.tlvs);
+    if (header.tlvs.length > 0) {
+      this.#keepTlvs(accepted, header.tlvs);
+      const passed = passedTlvs(header.tlvs, this.#settings.passed);
+      if (passed.length > 0) accepted.info.proxyTlvs = passed;
+    }
     if (header.source !== null) accepted.setRemoteAddress(header.source);
     // A destination that is the socket's own changes nothing, and does not count as restored.
     if (header.destination !== null && header.destination.text !== accepted.info.localAddress.text)

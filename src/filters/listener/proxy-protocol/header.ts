@@ -1,11 +1,7 @@
 /** Parses the header of the PROXY protocol, version 1 (text) and 2 (binary), that may not be complete yet. Source: haproxy's proxy-protocol.txt. */
 import { type Address, ipAddress, isIp } from '../../../net/address.ts';
+import type { Tlv } from '../../../net/proxy-protocol.ts';
 import { formatIpv6 } from '../../../net/socket-options.ts';
-
-export interface Tlv {
-  readonly type: number;
-  readonly value: Buffer;
-}
 
 export interface ProxyHeader {
   readonly version: 1 | 2;
