@@ -234,12 +234,9 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
 
   #poolOf(pooled: PooledHost, priority: 0 | 1, context: LbContext): ClusterPool | null {
     const http2 = this.http.asDownstream ? context.streamInfo.protocol === 'HTTP/2' : this.http.http2 !== null;
-    const named = this.#transportSockets === null ? null : this.http.requestNames;
-    const announces = this.settings.proxyProtocol !== null;
-    if (named !== null || announces || context.streamInfo.upstreamSource !== null) {
-      const names = namesFromRequest(named, context, announces);
-      return pooled.named?.get(nameKey(names, priority, http2)) ?? this.#newPool(pooled, priority, http2, names);
-    }
+    const requested = this.#transportSockets === null ? null : this.http.requestNames;
+    const names = namesFromRequest(requested, context, this.settings.proxyProtocol !== null);
+    if (names !== null) return pooled.named?.get(nameKey(names, priority, http2)) ?? this.#newPool(pooled, priority, http2, names);
     // Of a cluster that speaks what its clients speak, a host has pools of both kinds.
     if (http2 && this.http.asDownstream) {
       const pool = priority === 0 ? pooled.defaultHttp2Pool : pooled.highHttp2Pool;

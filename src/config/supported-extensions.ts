@@ -336,8 +336,6 @@ envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain
   + name trust_bundle
 envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
   + san_type matcher
-envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
-  + config transport_socket
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions

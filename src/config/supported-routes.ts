@@ -145,6 +145,8 @@ envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
   + *
 envoy.config.core.v3.ProxyProtocolConfig
   + version pass_through_tlvs
+envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
+  + config transport_socket
 envoy.config.core.v3.ProxyProtocolPassThroughTLVs
   + match_type tlv_type
 envoy.config.route.v3.RouteAction.MaxStreamDuration

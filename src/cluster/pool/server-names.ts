@@ -22,11 +22,13 @@ export const NO_NAMES: ServerNames = Object.freeze({ sni: '', san: '', source: n
 
 /**
  * @param settings null = names do not depend on requests @param announces the server is told of the client
+ * @returns null = any connection will do
  * Source: UpstreamHttpProtocolOptions.auto_sni, auto_san_validation, override_auto_sni_header.
  */
-export function namesFromRequest(settings: RequestNamesSettings | null, context: LbContext, announces: boolean): ServerNames {
-  const { requestHeaders, streamInfo, downstream } = context;
-  const source = streamInfo.upstreamSource;
+export function namesFromRequest(settings: RequestNamesSettings | null, context: LbContext, announces: boolean): ServerNames | null {
+  const source = context.streamInfo.upstreamSource;
+  if (settings === null && source === null && !announces) return null;
+  const { requestHeaders, downstream } = context;
   const client = announces ? downstream : null;
   if (settings === null || requestHeaders === null) return { ...NO_NAMES, source, client };
   const other = settings.header === '' ? undefined : requestHeaders.joined(settings.header);
