@@ -206,14 +206,16 @@ export class PageModel {
   }
 
   #edgeFigures(seconds: number): EdgeFigures[] {
-    const told: EdgeFigures[] = [];
-    for (const edge of this.#topology.edges.values()) {
-      if (edge.tcp === null && edge.traffic.requests === 0) continue;
-      const figures = this.#edge(edge, seconds);
-      if (figures.rps + figures.connectionsPerS + figures.connections + figures.rxBytesPerS + figures.txBytesPerS > 0) told.push(figures);
+    let moved: EdgeNode[] = [];
+    for (const edge of this.#topology.edges.values()) if (edge.tcp !== null || edge.traffic.requests > 0) moved.push(edge);
+    if (moved.length > MAX_EDGES_TOLD) {
+      moved.sort((a, b) => b.traffic.requests - a.traffic.requests);
+      for (const edge of moved.slice(MAX_EDGES_TOLD)) edge.traffic.clear();
+      moved = moved.slice(0, MAX_EDGES_TOLD);
     }
-    if (told.length <= MAX_EDGES_TOLD) return told;
-    return told.sort((a, b) => b.rps + b.connectionsPerS - a.rps - a.connectionsPerS).slice(0, MAX_EDGES_TOLD);
+    return moved
+      .map((edge) => this.#edge(edge, seconds))
+      .filter((figures) => figures.rps + figures.connectionsPerS + figures.connections + figures.rxBytesPerS + figures.txBytesPerS > 0);
   }
 
   #edge({ part, traffic, tcp }: EdgeNode, seconds: number): EdgeFigures {
