@@ -127,6 +127,10 @@ export class Connection {
   readonly directRemoteAddress: Address;
   bytesReceived: number;
   bytesSent: number;
+  /** How often output has been handed to the socket. */
+  flushes: number;
+  /** The kernel has refused output: the peer had ended the connection with RST. */
+  writeFailed: boolean;
   /** The socket is gone. `onClose` has been, or is being, called. */
   closed: boolean;
   /** `close` has been called: no handler method but `onClose` is called any more, and writes are dropped. */
@@ -163,6 +167,8 @@ export class Connection {
     this.directRemoteAddress = remote;
     this.bytesReceived = 0;
     this.bytesSent = 0;
+    this.flushes = 0;
+    this.writeFailed = false;
     this.closed = false;
     this.closing = false;
     this.readEnded = false;
@@ -262,6 +268,7 @@ export class Connection {
     this.#pendingBuffers = null;
     if (this.closed || this.socket.destroyed) return;
     let accepted = true;
+    this.flushes++;
     if (buffers === null) {
       accepted = this.socket.write(text, 'latin1');
     } else {
@@ -432,6 +439,7 @@ export class Connection {
   /** @internal */
   onSocketError(error: NodeJS.ErrnoException): void {
     if (this.#error === '') this.#error = error.code ?? error.message;
+    if (error.syscall === 'write') this.writeFailed = true;
   }
 
   /** @internal */

@@ -378,6 +378,7 @@ export class RouterRig {
     const settings = {
       name: 'a',
       altStatName: '',
+      requestPolicies: null,
       http: { ...DEFAULT_UPSTREAM_HTTP, maxStreamDurationMs: options.maxStreamDurationMs ?? 0 },
     } as ClusterSettings;
     let picks = 0;

@@ -22,6 +22,9 @@ const parser = new ResponseParser();
 const State = { Idle: 0, Head: 1, Body: 2, Closed: 3 } as const;
 type State = (typeof State)[keyof typeof State];
 
+/** Bytes: the least send buffer of a socket (tcp_wmem). */
+const TAKEN_WHOLE = 4096;
+
 export class Http1ClientConnection implements ClientConnection {
   readonly connection: Connection;
   readonly settings: Http1Settings;
@@ -36,6 +39,8 @@ export class Http1ClientConnection implements ClientConnection {
   #tunnel: boolean;
   /** What had been sent before the request in flight; 0 = it is the first. */
   #sentBefore: number;
+  /** Connection.flushes before it. */
+  #flushesBefore: number;
   /** The peer had closed before it could read the request in flight. */
   #unread: boolean;
   /** A response is complete but its owner is told only after the bytes behind it have been looked at. */
@@ -53,6 +58,7 @@ export class Http1ClientConnection implements ClientConnection {
     this.#tunnel = false;
     this.#finished = false;
     this.#sentBefore = 0;
+    this.#flushesBefore = 0;
     this.#unread = false;
   }
 
@@ -65,6 +71,7 @@ export class Http1ClientConnection implements ClientConnection {
     this.#request = request;
     this.#state = State.Head;
     this.#sentBefore = this.connection.bytesSent;
+    this.#flushesBefore = this.connection.flushes;
     if (this.connection.aboveHighWatermark) decoder.onAboveWriteBufferHighWatermark();
     return request;
   }
@@ -118,6 +125,7 @@ export class Http1ClientConnection implements ClientConnection {
     // Cut by the peer in the middle of a message, with RST as with FIN. A tunnel has no messages.
     const malformed = inside && !this.connection.closing;
     if (malformed) this.#callbacks.onProtocolError();
+    this.#unread ||= !inside && !this.connection.closing && this.#sentBefore > 0 && request.wireBytesReceived === 0 && this.#nothingLeft();
     const reason = this.#unread ? ResetReason.ConnectionTerminationUnread : ResetReason.ConnectionTermination;
     request.decoder.onResponseReset(malformed ? ResetReason.ProtocolError : reason, '');
   }
@@ -260,6 +268,16 @@ export class Http1ClientConnection implements ClientConnection {
   #nothingArrived(): boolean {
     const acknowledged = acknowledgedBytes(this.connection.socket);
     return acknowledged >= 0 && acknowledged <= this.#sentBefore + 1;
+  }
+
+  /**
+   * The kernel has not taken a byte of the request: RST had come before. As much as its buffers always hold it takes whole or not at all;
+   * of more some may have left.
+   */
+  #nothingLeft(): boolean {
+    const { connection } = this;
+    const flushes = connection.flushes - this.#flushesBefore;
+    return flushes === 0 || (flushes === 1 && connection.writeFailed && connection.bytesSent - this.#sentBefore <= TAKEN_WHOLE);
   }
 
   #onUnexpectedBytes(): void {
