@@ -146,8 +146,16 @@ export class BackendFilter extends PassThroughFilter {
   body = '';
   complete = false;
   ends = 0;
+  readonly #reached: BackendFilter[];
+
+  /** @param reached those that got a request; an answer that comes before it makes the filters too */
+  constructor(reached: BackendFilter[]) {
+    super();
+    this.#reached = reached;
+  }
 
   override onRequestHeaders(stream: TerminalHttpStream, headers: RequestHeaders, end: boolean): Status {
+    this.#reached.push(this);
     this.stream = stream;
     this.headers = headers;
     this.complete = end;

@@ -198,11 +198,7 @@ export class HcmRig {
       name: 'backend',
       disabled: false,
       factory: {
-        newFilter: (): HttpFilter => {
-          const filter = new BackendFilter();
-          this.backends.push(filter);
-          return filter as unknown as HttpFilter;
-        },
+        newFilter: (): HttpFilter => new BackendFilter(this.backends) as unknown as HttpFilter,
       },
     };
     const own = options.filter === undefined ? null : { name: 'own', disabled: false, factory: options.filter(deps) };

@@ -135,7 +135,8 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
 
   onRequestHeaders(headers: RequestHeaders, end: boolean): void {
     const manager = this.manager;
-    if (manager.overload.any && abortsDispatch(this)) return;
+    // Answered already, by a timeout, and held by a filter.
+    if (this.#isLocalReply || (manager.overload.any && abortsDispatch(this))) return;
     this.#headers = headers;
     this.info.requestHeaders = headers;
     this.info.protocol = this.encoder.protocol;
@@ -236,8 +237,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     }
     if (this.#request !== null) this.#request.answered = true;
     // It comes before the request has reached the filters: they see it all the same, as in FilterManager::sendLocalReply.
-    else if (this.#response === null)
-      this.#response = this.manager.newResponseSide(this, (this.#filters = this.manager.newFilters(null, '')));
+    else if (!this.#isLocalReply) this.#response = this.manager.newResponseSide(this, (this.#filters = this.manager.newFilters(null, '')));
     // Filters that hold a response have seen their headers: what replaces it goes past them.
     if (this.#responseHeaders !== null) this.#response = null;
     this.#isLocalReply = true;

@@ -169,7 +169,7 @@ describe('buffer limits', () => {
     expect(stream.encoder.body).toBe('Payload Too Large');
     expect(last(rig).details).toBe('request_payload_too_large');
     expect(rig.count('rq_too_large')).toBe(1);
-    expect(rig.backend.headers).toBe(null);
+    expect(rig.backends).toEqual([]);
   });
 
   test('a response above the limit: 500, or a reset when its headers are out', () => {
