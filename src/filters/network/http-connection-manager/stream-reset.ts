@@ -14,8 +14,7 @@ export function noteReset(info: StreamInfo, reason: ResetReason, details: string
 
 /** What the codec says of a stream that is cut off. Source: ConnectionManagerImpl::doEndStream. */
 export function http2ResetReason(stream: HttpStream): ResetReason {
-  const { flags } = stream.info;
   // RFC 9113 §8.5: the connection of a CONNECT, or of an upgrade, was reset or closed abnormally.
-  if (stream.isTunnel && (flags & (Flag.UF | Flag.UC)) !== 0) return ResetReason.ConnectError;
-  return (flags & Flag.UPE) !== 0 ? ResetReason.ProtocolError : ResetReason.LocalReset;
+  const lost = stream.isTunnel && (stream.info.flags & (Flag.UF | Flag.UC)) !== 0;
+  return lost ? ResetReason.ConnectError : ResetReason.LocalReset;
 }
