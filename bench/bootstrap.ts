@@ -31,6 +31,8 @@ export interface TlsOptions {
   readonly key: string;
   /** Port of the second sidecar's listener. */
   readonly inner: number;
+  /** File of a secret `rotating` that certificate and key come from, instead of `chain` and `key`. */
+  readonly secret?: string;
 }
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
@@ -74,7 +76,7 @@ function listener(name: string, port: number, filter: unknown, socket: object | 
   return { name, address: address(port), filter_chains: [chain] };
 }
 
-function transportSocket(side: 'Upstream' | 'Downstream', { where, authority, chain, key }: TlsOptions): object {
+function transportSocket(side: 'Upstream' | 'Downstream', { where, authority, chain, key, secret }: TlsOptions): object {
   const mutual = where === 'sidecars';
   const trusted = { trusted_ca: { filename: authority } };
   // As meshes have it.
@@ -85,7 +87,9 @@ function transportSocket(side: 'Upstream' | 'Downstream', { where, authority, ch
       '@type': `${TYPE}.transport_sockets.tls.v3.${side}TlsContext`,
       common_tls_context: {
         tls_params,
-        tls_certificates: [{ certificate_chain: { filename: chain }, private_key: { filename: key } }],
+        ...(secret === undefined
+          ? { tls_certificates: [{ certificate_chain: { filename: chain }, private_key: { filename: key } }] }
+          : { tls_certificate_sds_secret_configs: [{ name: 'rotating', sds_config: { path_config_source: { path: secret } } }] }),
         ...(mutual ? { validation_context: trusted } : {}),
       },
       ...(mutual && side === 'Downstream' ? { require_client_certificate: true } : {}),
