@@ -4,6 +4,7 @@ import { nodeModule } from '../runtime/node-module.ts';
 import { Certificate } from './certificate.ts';
 import { parseOcspResponse } from './ocsp.ts';
 import type { CertificateSettings, CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
+import { renewTickets } from './tickets.ts';
 
 type Tls = typeof import('node:tls');
 type Crypto = typeof import('node:crypto');
@@ -74,7 +75,10 @@ export function serverContext(
   if (settings.common.curves !== '') options.ecdhCurve = settings.common.curves.replaceAll(':', '/');
   if (!settings.statelessResumption) options.secureOptions = SSL_OP_NO_TICKET;
   if (settings.sessionTimeoutS > 0) options.sessionTimeout = settings.sessionTimeoutS;
-  return tls().createSecureContext(options);
+  const context = tls().createSecureContext(options);
+  // A renewed ticket lives as long as a new one: a certificate that was verified once would be good for ever.
+  if (settings.statelessResumption && settings.common.validation === null) renewTickets(context, ticketKey);
+  return context;
 }
 
 /**

@@ -109,6 +109,24 @@ describe.skipIf(OPENSSL === null)('resumed sessions', () => {
       expect(second.body).toBe('');
     });
 
+    test('a session is resumed as often as its client likes, each time with the newest ticket', async () => {
+      let { session } = await get('open', { maxVersion });
+      for (let i = 0; i < 4; i++) {
+        const next = await get('open', { maxVersion, session });
+        expect(next.reused).toBe(true);
+        // Only with TLS 1.3 is a ticket for one use.
+        if (maxVersion === 'TLSv1.3') expect(next.session?.equals(session!)).toBe(false);
+        session = next.session ?? session;
+      }
+    });
+
+    test('a session that stands for a certificate is not made to last longer', async () => {
+      const { session } = await get('required', { maxVersion, ...identity(client) });
+      const second = await get('required', { maxVersion, session, ...identity(client) });
+      expect(second.reused).toBe(true);
+      expect(second.session === undefined || second.session.equals(session!)).toBe(true);
+    });
+
     test('the certificate that a session began with is told again', async () => {
       const { session, body } = await get('required', { maxVersion, ...identity(client) });
       expect(body).toContain('spiffe://acme/client');
