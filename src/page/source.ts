@@ -1,5 +1,6 @@
 /** What the live page needs of the process; `server` implements it. Asked on the control thread, once a second while somebody looks. */
 import type { ClusterCatalog } from '../cluster/catalog.ts';
+import type { OwnHostSnapshot } from '../cluster/cluster-manager.ts';
 import type { HostUpdate } from '../cluster/host-update.ts';
 import type { OutlierView } from '../cluster/outlier-control.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
@@ -30,8 +31,8 @@ export interface PageSource {
   addedViaApi(cluster: string): boolean;
   /** null = the hosts are fixed, or only workers know them. */
   discoveredHosts(cluster: string): HostUpdate | null;
-  /** Addresses of hosts that workers made from traffic. */
-  ownHosts(cluster: string): readonly string[];
+  /** Hosts that workers made from traffic, as last told. */
+  ownHosts(cluster: string): readonly OwnHostSnapshot[];
   outlier(cluster: string): OutlierView;
   certificates(): readonly CertificatePart[];
   /** One of each worker that is there and has something to say. */

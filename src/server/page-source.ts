@@ -71,7 +71,7 @@ export class ServerPage {
       routeTable: (name) => resources.routeTable(name),
       addedViaApi: (cluster) => clusters.wasAddedViaApi(cluster),
       discoveredHosts: (cluster) => clusters.discoveredHosts(cluster),
-      ownHosts: (cluster) => mergedHosts(server.ownHosts, cluster).map(({ address }) => address),
+      ownHosts: (cluster) => mergedHosts(server.ownHosts, cluster),
       outlier: (cluster) => clusters.outliers.view(cluster),
       certificates: () => (server.certificates?.list(clock.wallMs()) ?? []).flatMap(certificateParts),
       sampleWorkers: () => this.#sample(),

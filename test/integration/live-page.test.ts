@@ -12,6 +12,7 @@ const TCP_PROXY =
   '{name: raw, address: {socket_address: {address: 127.0.0.1, port_value: 0}}, filter_chains: [{filters: [{name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: raw, cluster: up}}]}]}';
 
 let upstream: http.Server;
+let upPort = 0;
 let hung: net.Server;
 let proxy: ProxyProcess;
 let port = 0;
@@ -42,10 +43,11 @@ const tickOf = (event: { event: string; data: unknown }): PageTick | null =>
 beforeAll(async () => {
   upstream = http.createServer((request, response) => {
     if (request.url?.startsWith('/fail')) response.writeHead(503).end();
+    else if (request.url?.startsWith('/grpc')) response.writeHead(200, { 'content-type': 'application/grpc', 'grpc-status': '13' }).end();
     else response.end('ok');
   });
   hung = net.createServer((socket) => socket.on('error', () => undefined));
-  const upPort = await listen(upstream);
+  upPort = await listen(upstream);
   const hungPort = await listen(hung);
   const closed = net.createServer();
   const deadPort = await listen(closed);
@@ -57,6 +59,8 @@ beforeAll(async () => {
     {match: {prefix: /hang}, route: {cluster: hung, timeout: 0.15s}},
     {match: {prefix: /tight}, route: {cluster: tight, timeout: 0.4s}},
     {match: {prefix: /held}, route: {cluster: tight, timeout: 0s}},
+    {match: {prefix: /grpc}, route: {cluster: calls}},
+    {match: {prefix: /orig}, route: {cluster: original}},
     {match: {prefix: /lost}, route: {cluster_header: x-cluster}}]`.replaceAll('\n', ' ');
   const breakers = 'circuit_breakers: {thresholds: [{max_requests: 1, max_connections: 1, max_pending_requests: 1}]}';
   const outlier =
@@ -64,6 +68,8 @@ beforeAll(async () => {
   const clusters = [
     staticCluster('up', upPort),
     staticCluster('mirror', upPort),
+    staticCluster('calls', upPort),
+    '{name: original, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, connect_timeout: 1s, original_dst_lb_config: {use_http_header: true}}',
     staticCluster('dead', deadPort),
     staticCluster('hung', hungPort),
     staticCluster('tight', hungPort).replace(/\}$/, `, ${breakers}}`),
@@ -136,6 +142,37 @@ describe('the graph', () => {
     await stream.find('rest', (event) => tickOf(event)!.seq > tick.seq && tickOf(event)!.totals.rps === 0);
   });
 
+  test('counts a gRPC status other than 0 as a failure', async () => {
+    const stream = events();
+    const first = await stream.find('a snapshot', ({ event, data }) => event === 'snapshot' && (data as PageSnapshot));
+    const { id } = first.clusters.find(({ name }) => name === 'calls')!;
+    await call(port, '/grpc/Shop/Buy', false, { 'content-type': 'application/grpc' });
+    const figures = await stream.find('the call', (event) =>
+      tickOf(event)?.clusters.find((cluster) => cluster.id === id && cluster.errors > 0),
+    );
+    expect(figures.errors).toBe(1);
+    const entry = await logged('the call', ({ grpcStatus }) => grpcStatus === 13);
+    expect(entry).toMatchObject({ code: 200, why: 'failed', flags: [], cluster: 'calls' });
+    expect(entry.explanation[0]!.text).toMatch(/^The answer 200 with gRPC status 13 \(INTERNAL\) came from host /);
+  });
+
+  test('has hosts that traffic has made', async () => {
+    const stream = events('?cluster=original');
+    const first = await stream.find('a snapshot', ({ event, data }) => event === 'snapshot' && (data as PageSnapshot));
+    const { id, hosts } = first.clusters.find(({ name }) => name === 'original')!;
+    expect(hosts).toEqual([]);
+    const address = `127.0.0.1:${upPort}`;
+    const host = await until('the host', async () => {
+      await call(port, '/orig', false, { 'x-envoy-original-dst-host': address });
+      const part = (await snapshot()).clusters.find((cluster) => cluster.id === id);
+      return part?.hosts.find((one) => one.address === address);
+    });
+    await until('its figures', async () => {
+      await call(port, '/orig', false, { 'x-envoy-original-dst-host': address });
+      return stream.events.some((event) => tickOf(event)?.hosts.some((one) => one.id === host.id && one.rps > 0));
+    });
+  });
+
   test('shows TCP in connections and bytes', async () => {
     const stream = events();
     const first = await stream.find('a snapshot', ({ event, data }) => event === 'snapshot' && (data as PageSnapshot));
@@ -157,7 +194,7 @@ describe('the request log explains', () => {
     await call(port, '/nothing?token=secret');
     const entry = await logged('NR', ({ flags }) => flags.includes('NR'));
     expect(entry).toMatchObject({ code: 404, path: '/nothing', listener: 'front', details: 'route_not_found', attempts: 0 });
-    expect(entry.explanation[0]!.text).toMatch(/^Virtual host all has 7 routes, and none matches GET \/nothing\./);
+    expect(entry.explanation[0]!.text).toMatch(/^Virtual host all has 9 routes, and none matches GET \/nothing\./);
   });
 
   test('no cluster', async () => {

@@ -207,7 +207,13 @@ export class ClusterBook {
 
   #ownHostsChanged(node: ClusterNode): boolean {
     const now = this.#source.ownHosts(node.name);
-    return now.length !== node.hosts.length || now.some((address) => node.hostAt(address) === null);
+    if (now.length !== node.part.hostCount) return true;
+    for (const { address, counts } of now) {
+      const host = node.hostAt(address);
+      if (host !== null) host.own = counts;
+      else if (node.hosts.length === now.length) return true;
+    }
+    return false;
   }
 
   #findHosts(node: ClusterNode, settings: ClusterSettings, before: readonly HostNode[], fromZero: boolean): void {
@@ -223,11 +229,15 @@ export class ClusterBook {
       if (hosts.length >= room) break;
       const address = recordAddress(record).text;
       const same = known.get(`${priority} ${address}`);
-      if (same !== undefined && same.record.slot === record.slot && same.record === record) hosts.push(same);
+      if (same !== undefined && (same.record === record || node.ownHosts)) hosts.push(same);
       else hosts.push(new HostNode(same?.id ?? this.#nextId(), address, record, priority, fromZero));
     }
     this.#hostCount += hosts.length - node.hosts.length;
     node.setHosts(hosts);
+    for (const { address, counts } of node.ownHosts ? source.ownHosts(node.name) : []) {
+      const host = node.hostAt(address);
+      if (host !== null) host.own = counts;
+    }
     const outlier = source.outlier(node.name);
     const byId = new Map(before.map((host) => [host.id, host.health]));
     for (const host of hosts) {
@@ -243,7 +253,8 @@ export class ClusterBook {
 
   #records(node: ClusterNode, settings: ClusterSettings, update: HostUpdate | null): { record: HostRecord; priority: number }[] {
     const source = this.#source;
-    if (node.ownHosts) return source.ownHosts(node.name).map((address) => ({ record: ownRecord(address), priority: 0 }));
+    if (node.ownHosts)
+      return source.ownHosts(node.name).map(({ address, hostname }) => ({ record: ownRecord(address, hostname), priority: 0 }));
     const { priorities } = update ?? currentHosts(settings, node.catalogId, source.slab);
     return priorities.flatMap(({ hosts }, priority) => hosts.map((record) => ({ record, priority })));
   }
@@ -326,13 +337,13 @@ export function isIdle({ breakers, hosts, ...figures }: ClusterFigures): boolean
   return hosts.unhealthy === 0 && hosts.degraded === 0;
 }
 
-function ownRecord(address: string): HostRecord {
+function ownRecord(address: string, hostname: string): HostRecord {
   const parsed = parseIpPort(address);
   return {
     ip: parsed === null || parsed.kind !== 'ip' ? '' : parsed.ip,
     port: parsed === null || parsed.kind !== 'ip' ? 0 : parsed.port,
     path: parsed === null ? address : '',
-    hostname: '',
+    hostname,
     weight: 1,
     health: 0,
     metadata: null,

@@ -1,7 +1,16 @@
 /** One host of a cluster as the page shows it. Its numbers are read from the shared slab. */
 import type { HostRecord } from '../../cluster/host-update.ts';
 import type { OutlierView } from '../../cluster/outlier-control.ts';
-import { DEGRADED, HOST_HEALTH_CELL, Host, healthFlagsText, readHostCounts, readHostPending, UNHEALTHY } from '../../lb/host.ts';
+import {
+  DEGRADED,
+  HOST_HEALTH_CELL,
+  Host,
+  type HostCounts,
+  healthFlagsText,
+  readHostCounts,
+  readHostPending,
+  UNHEALTHY,
+} from '../../lb/host.ts';
 import { Origin } from '../../resilience/outlier/monitor-cells.ts';
 import type { EjectionType } from '../../resilience/outlier/outlier-stats.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -26,6 +35,8 @@ export class HostNode {
   #answersBefore = 0;
   #answers = 0;
   #latencies: Latencies | null = null;
+  /** Of a host that workers made from traffic, as they told last; null = its numbers are in the slab. */
+  own: HostCounts | null = null;
 
   /** @param fromZero what it has counted before the first look is news, too */
   constructor(id: number, address: string, record: HostRecord, priority: number, fromZero: boolean) {
@@ -44,14 +55,14 @@ export class HostNode {
   /** @returns true if its health has changed since the last look */
   look(cells: Int32Array): boolean {
     const { slot } = this.record;
-    const health = this.record.health | (slot < 0 ? 0 : Atomics.load(cells, slot + HOST_HEALTH_CELL));
+    const health = this.own?.healthFlags ?? this.record.health | (slot < 0 ? 0 : Atomics.load(cells, slot + HOST_HEALTH_CELL));
     const changed = health !== this.health && this.health >= 0;
     this.health = health;
     return changed;
   }
 
   count(cells: Int32Array): void {
-    const { rqTotal: begun, rqError, rqTimeout, rqSuccess, cxConnectFail } = readHostCounts(cells, this.record.slot);
+    const { rqTotal: begun, rqError, rqTimeout, rqSuccess, cxConnectFail } = this.own ?? readHostCounts(cells, this.record.slot);
     // A try that found no connection has not begun by those counts; one failed connection is taken for one try.
     const rqTotal = begun + cxConnectFail;
     const failures = rqError + rqTimeout + cxConnectFail;
@@ -86,7 +97,7 @@ export class HostNode {
 
   figures(cluster: number, seconds: number, cells: Int32Array, outlier: OutlierView, clock: Clock): HostFigures {
     const { slot } = this.record;
-    const { rqActive, cxActive } = readHostCounts(cells, slot);
+    const { rqActive, cxActive } = this.own ?? readHostCounts(cells, slot);
     const [p50, p90, p99] = this.#latencies === null ? NONE : this.#latencies.quantiles(QUANTILES);
     return {
       id: this.id,

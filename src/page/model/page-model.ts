@@ -175,12 +175,14 @@ export class PageModel {
     const told: ListenerFigures[] = [];
     for (const node of this.#topology.listeners.values()) {
       all.addAll(node.traffic.latencies);
-      const counters = this.#counters(this.#listenerCounters, 'listener', node.statName, 'envoy.listener_address', LISTENER_COUNTERS);
+      let opened = 0;
+      for (const name of node.statNames)
+        opened += this.#counters(this.#listenerCounters, 'listener', name, 'envoy.listener_address', LISTENER_COUNTERS).risen(0);
       const { rx, tx } = this.#bytes(node);
       const figures: ListenerFigures = {
         ...requestFigures(node.part.id, node.traffic, seconds),
-        connections: counters.value(1),
-        connectionsPerS: rate(counters.risen(0), seconds),
+        connections: this.#openOf(node),
+        connectionsPerS: rate(opened, seconds),
         rxBytesPerS: rate(rx, seconds),
         txBytesPerS: rate(tx, seconds),
       };
@@ -236,10 +238,13 @@ export class PageModel {
 
   /** TCP: of the listener that the edge comes from, or the cluster that it leads to. */
   #openConnections(from: number, to: number): number {
-    for (const { part, statName } of this.#topology.listeners.values())
-      if (part.id === from) return this.#listenerCounters.get('listener ' + statName)?.value(1) ?? 0;
+    for (const node of this.#topology.listeners.values()) if (node.part.id === from) return this.#openOf(node);
     for (const node of this.#clusters.nodes.values()) if (node.part.id === to) return node.connections;
     return 0;
+  }
+
+  #openOf({ statNames }: ListenerNode): number {
+    return statNames.reduce((sum, name) => sum + (this.#listenerCounters.get('listener ' + name)?.value(1) ?? 0), 0);
   }
 
   /** Read once a tick, however many ask. */

@@ -31,8 +31,8 @@ export class Traffic {
 export interface ListenerNode {
   part: ListenerPart;
   readonly traffic: Traffic;
-  /** Token under "listener." in statistics. */
-  statName: string;
+  /** Tokens under "listener." in statistics. Of port 0 the first worker knows only that, the others the port that it became. */
+  statNames: readonly string[];
   /** stat_prefixes of its connection managers and TCP proxies. */
   httpPrefixes: readonly string[];
   tcpPrefixes: readonly string[];
@@ -142,10 +142,13 @@ export class Topology {
         }
       }
     }
+    const statNames = new Set(
+      statPrefix === '' ? [...addresses.slice(0, 1), ...settings.addresses.slice(0, 1).map(configuredAddress)] : [statPrefix],
+    );
     this.listeners.set(name, {
       part,
       traffic: new Traffic(),
-      statName: (statPrefix || (addresses[0] ?? '')).replaceAll(':', '_'),
+      statNames: [...statNames].map((text) => text.replaceAll(':', '_')),
       httpPrefixes: [...httpPrefixes],
       tcpPrefixes: [...tcpPrefixes],
     });
