@@ -15,6 +15,9 @@ import type {
   RoutePart,
 } from '../../src/page/snapshot.ts';
 
+/** As the proxy does: the busiest edges, and hosts of the busiest clusters. */
+const EDGES_TOLD = 1000;
+const HOSTS_TOLD = 60;
 const DAY_MS = 86_400_000;
 const NAMES = ['reviews', 'ratings', 'details', 'payments', 'checkout', 'cart', 'search', 'login', 'images', 'mail', 'stock', 'prices'];
 const HEALTHY: HostHealth = { state: 'healthy', flags: [], ejection: null, successRate: null };
@@ -95,17 +98,20 @@ export class PageFixture {
     const hosts: HostFigures[] = [];
     let rps = 0;
     let errorRps = 0;
+    const into = new Map(this.edges.map((edge) => [edge.to, edge]));
+    const edgesTo = Map.groupBy(this.edges, (edge) => edge.to);
     for (const [i, cluster] of this.clusters.slice(0, this.#busy).entries()) {
       const figures = this.#clusterFigures(cluster, i);
       clusters.push(figures);
       rps += figures.rps;
       errorRps += figures.rps * figures.errors;
-      for (const edge of this.edges.filter((e) => e.to === cluster.id)) {
+      for (const edge of edgesTo.get(cluster.id) ?? []) {
+        if (edges.length >= EDGES_TOLD) break;
         edges.push(this.#edgeFigures(edge.id, figures, edge.shadow ? 0.1 : 1));
-        const into = this.edges.find((e) => e.to === edge.from);
-        if (into !== undefined) edges.push(this.#edgeFigures(into.id, figures, 1));
+        const before = into.get(edge.from);
+        if (before !== undefined) edges.push(this.#edgeFigures(before.id, figures, 1));
       }
-      for (const host of cluster.hosts)
+      for (const host of i < HOSTS_TOLD ? cluster.hosts : [])
         hosts.push({
           id: host.id,
           cluster: cluster.id,
@@ -256,7 +262,7 @@ export class PageFixture {
   /** -1 to 1. */
   #noise(): number {
     this.#random = (this.#random * 48_271) % 2_147_483_647;
-    return (this.#random / 2_147_483_647) * 2 - 1;
+    return Math.round((this.#random / 2_147_483_647) * 200 - 100) / 100;
   }
 
   #addCluster(name: string, i: number): void {
@@ -312,7 +318,7 @@ export class PageFixture {
 
   #clusterFigures(cluster: ClusterPart, i: number): ClusterFigures {
     const failing = this.failing.has(cluster.name);
-    const rps = (400 / (1 + i)) * (1 + 0.1 * this.#noise());
+    const rps = Math.round((4000 / (1 + i)) * (1 + 0.1 * this.#noise())) / 10;
     const unhealthy = cluster.hosts.filter((h) => h.health.state === 'unhealthy').length;
     return {
       id: cluster.id,

@@ -67,14 +67,20 @@ export function clusterTone(figures: ClusterFigures | undefined, hosts: HostSumm
   return figures !== undefined && figures.errors >= WARNING_SHARE ? 'warning' : null;
 }
 
-export function findProblems(store: Store): Problem[] {
+export function findProblems(store: Store): readonly Problem[] {
+  const found = lastFound.get(store);
+  if (found?.seq === store.seq && found.instance === store.instance) return found.problems;
   const problems: Problem[] = [];
   serverProblems(store, problems);
   for (const cluster of store.clusters.values()) clusterProblems(store, cluster, problems);
   for (const certificate of store.certificates) certificateProblem(certificate, store.wallMs, problems);
   problems.sort((a, b) => (a.tone !== b.tone ? (a.tone === 'error' ? -1 : 1) : b.weight - a.weight || (a.key < b.key ? -1 : 1)));
+  lastFound.set(store, { seq: store.seq, instance: store.instance, problems });
   return problems;
 }
+
+/** Several parts of the page ask in the same second. */
+const lastFound = new WeakMap<Store, { readonly seq: number; readonly instance: string; readonly problems: readonly Problem[] }>();
 
 function serverProblems(store: Store, out: Problem[]): void {
   const { server } = store;

@@ -71,7 +71,10 @@ export class Table<Row> {
     this.element.addEventListener('pointerleave', () => {
       this.#pointerInside = false;
     });
-    new ResizeObserver(() => this.#drawSoon()).observe(this.element);
+    new ResizeObserver(() => {
+      for (const head of this.#heads) head.style.minWidth = '';
+      this.#drawSoon();
+    }).observe(this.element);
     this.#showSort();
   }
 
@@ -85,6 +88,16 @@ export class Table<Row> {
     this.#padding.hidden = rows.length === 0;
     setAttribute(this.#table, 'aria-rowcount', String(rows.length + 1));
     this.#draw();
+    this.#keepWidths();
+  }
+
+  /** Columns only grow: rows that come and go while somebody scrolls must not move them. */
+  #keepWidths(): void {
+    const widths = this.#heads.map((head) => head.offsetWidth);
+    widths.forEach((width, i) => {
+      const { style } = this.#heads[i]!;
+      if (width > 0 && style.minWidth !== `${width}px`) style.minWidth = `${width}px`;
+    });
   }
 
   /** Rows do not move while somebody points at them or is inside with the keyboard. */
