@@ -26,6 +26,7 @@ export function percent(share: number | null): string {
 
 export function milliseconds(value: number | null): string {
   if (value === null) return UNKNOWN;
+  if (value > 0 && value < 0.05) return '<0.1 ms';
   if (value >= 60_000) return duration(value / 1000);
   if (value >= 1000) return `${(value / 1000).toFixed(value < 10_000 ? 2 : 1)} s`;
   return `${value < 10 ? tenth.format(value) : whole.format(value)} ms`;

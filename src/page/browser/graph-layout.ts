@@ -16,7 +16,7 @@ export interface Layout {
 
 const NODE_WIDTH: readonly number[] = [112, 196, 196, 216, 200];
 const NODE_HEIGHT: readonly number[] = [64, 58, 58, 58, 24];
-const MIN_GAP_X = 44;
+const MIN_GAP_X = 30;
 const GAP_Y = 10;
 const HOST_GAP_Y = 4;
 const GROUP_GAP_Y = 14;

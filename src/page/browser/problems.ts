@@ -74,7 +74,7 @@ export function findProblems(store: Store): readonly Problem[] {
   serverProblems(store, problems);
   for (const cluster of store.clusters.values()) clusterProblems(store, cluster, problems);
   for (const certificate of store.certificates) certificateProblem(certificate, store.wallMs, problems);
-  problems.sort((a, b) => (a.tone !== b.tone ? (a.tone === 'error' ? -1 : 1) : b.weight - a.weight || (a.key < b.key ? -1 : 1)));
+  problems.sort(worstFirst);
   lastFound.set(store, { seq: store.seq, instance: store.instance, problems });
   return problems;
 }
@@ -163,7 +163,7 @@ function certificateProblem(certificate: CertificatePart, nowMs: number, out: Pr
   });
 }
 
-/** Keeps what was found on the list for a few seconds after it is over, so that it can be read. */
+/** What is wrong with one thing, in one line. What was found stays for a few seconds after it is over, so that it can be read. */
 export class ProblemList {
   readonly #holdMs: number;
   readonly #seen = new Map<string, { problem: Problem; wallMs: number }>();
@@ -174,11 +174,22 @@ export class ProblemList {
 
   update(store: Store): Problem[] {
     for (const problem of findProblems(store)) this.#seen.set(problem.key, { problem, wallMs: store.wallMs });
-    const list: Problem[] = [];
+    const held: Problem[] = [];
     for (const [key, { problem, wallMs }] of this.#seen) {
       if (store.wallMs - wallMs > this.#holdMs || store.wallMs < wallMs) this.#seen.delete(key);
-      else list.push(problem);
+      else held.push(problem);
     }
-    return list.sort((a, b) => (a.tone !== b.tone ? (a.tone === 'error' ? -1 : 1) : b.weight - a.weight || (a.key < b.key ? -1 : 1)));
+    const lines = new Map<string, Problem>();
+    for (const problem of held.sort(worstFirst)) {
+      const first = lines.get(problem.subject);
+      if (first === undefined) lines.set(problem.subject, { ...problem, key: problem.subject });
+      else lines.set(problem.subject, { ...first, text: `${first.text}; ${problem.text}` });
+    }
+    return [...lines.values()];
   }
+}
+
+function worstFirst(a: Problem, b: Problem): number {
+  if (a.tone !== b.tone) return a.tone === 'error' ? -1 : 1;
+  return b.weight - a.weight || (a.key < b.key ? -1 : 1);
 }

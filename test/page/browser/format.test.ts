@@ -23,6 +23,7 @@ describe('numbers for people', () => {
 
   test.each([
     [null, '–'],
+    [0.02, '<0.1 ms'],
     [0.44, '0.4 ms'],
     [23.4, '23 ms'],
     [2310, '2.31 s'],
