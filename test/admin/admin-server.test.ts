@@ -1,5 +1,6 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../support/poll.ts';
 import { FakeServer } from './fake-server.ts';
 
 const TEXT = 'text/plain; charset=UTF-8';
@@ -219,4 +220,70 @@ test('stopping ends idle connections at once and busy ones with their answer', a
   expect(answer).toContain('OK\n');
   await idleClosed;
   await own.stop();
+});
+
+describe('a stream of events', () => {
+  /** Gives what is pushed, one piece at a time. */
+  class Events {
+    readonly asked: (() => void)[] = [];
+    given = 0;
+    ended = false;
+
+    async *body(): AsyncGenerator<string> {
+      try {
+        for (;;) {
+          await new Promise<void>((resolve) => this.asked.push(resolve));
+          yield `data: ${++this.given}\n\n`;
+        }
+      } finally {
+        this.ended = true;
+      }
+    }
+  }
+
+  async function streaming(): Promise<{ own: FakeServer; events: Events; socket: Socket; received: () => string }> {
+    const events = new Events();
+    const endpoint = {
+      path: '/events',
+      help: 'made up',
+      mutates: false,
+      parameters: [],
+      handle: () => ({ status: 200, contentType: 'text/event-stream', endless: true, body: events.body() }),
+    };
+    const own = await new FakeServer({ extraEndpoints: [endpoint] }).start();
+    let received = '';
+    const socket = connect(own.port, '127.0.0.1', () => socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n'));
+    socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
+    await until('the head is here', () => received.includes('text/event-stream') && events.asked.length === 1);
+    return { own, events, socket, received: () => received };
+  }
+
+  test('each event leaves as it comes, the head before the first', async () => {
+    const { own, events, socket, received } = await streaming();
+    expect(received()).not.toContain('data:');
+    for (const n of [1, 2, 3]) {
+      events.asked.shift()!();
+      await until('the event is here', () => received().includes(`data: ${n}\n`) && events.asked.length === 1);
+    }
+    socket.destroy();
+    await own.stop();
+  });
+
+  test('does not keep the interface from stopping', async () => {
+    const { own, socket } = await streaming();
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    await own.stop();
+    await closed;
+  });
+
+  test('ends with the viewer who leaves', async () => {
+    const { own, events, socket } = await streaming();
+    socket.destroy();
+    await until('the server has seen it', async () =>
+      (await own.ask('/stats?filter=listener.admin.downstream_cx_active')).body.endsWith(': 1\n'),
+    );
+    events.asked.shift()!();
+    await until('it has ended', () => events.ended);
+    await own.stop();
+  });
 });
