@@ -12,6 +12,7 @@ import type { HashTables } from './hash-tables.ts';
 import { applyDelta, type HostDelta, type HostMessage } from './host-delta.ts';
 import type { HostUpdate } from './host-update.ts';
 import { type PackedHosts, packUpdate, unpackDelta, unpackUpdate } from './packed-hosts.ts';
+import type { PooledHost } from './pooled-host.ts';
 import { type DiscoveryType, makesOwnHosts } from './settings.ts';
 
 /** A host that only one worker knows of. */
@@ -274,6 +275,7 @@ function hostsOf(cluster: WorkerCluster, slab: SharedSlab): HostUpdate {
       metadata: host.metadata,
       locality: host.locality,
       localityWeight: host.localityWeight,
+      additional: (host as PooledHost).others?.map(({ text }) => text) ?? [],
       check: null,
       slot: host.cells === slab.cells ? host.base : -1,
     })),

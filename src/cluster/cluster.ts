@@ -29,7 +29,7 @@ import { makeBalancer } from './balancer.ts';
 import { CLUSTER_CELLS, clusterBlockCells, hostCells } from './block.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import type { DnsCaches } from './dns-cache/dns-caches.ts';
-import { ForwardProxyBalancer, serverNameOf } from './forward-proxy.ts';
+import { ForwardProxyBalancer } from './forward-proxy.ts';
 import type { HashTables } from './hash-tables.ts';
 import { changeHosts, changeHostsInPieces, type HostTarget, type ToldHosts } from './host-change.ts';
 import { changedList, type HostDelta } from './host-delta.ts';
@@ -39,10 +39,10 @@ import { OriginalDstBalancer } from './original-dst.ts';
 import type { OwnHostsBalancer } from './own-hosts.ts';
 import type { PackedHosts } from './packed-hosts.ts';
 import { ByteMeter } from './pool/byte-meter.ts';
-import { type ConnectAttempt, type ConnectListener, type ConnectOptions, type Connector, connectSocket } from './pool/connect.ts';
+import { type ConnectAttempt, type ConnectListener, type Connector, connectSocket } from './pool/connect.ts';
+import { HostConnector } from './pool/host-connector.ts';
 import { newHttpPool } from './pool/new-pool.ts';
 import type { ClientCodecFactory, ClusterPool, Http2CodecFactory, PoolOwner } from './pool/pool-owner.ts';
-import { SecureAttempt } from './pool/secure-connect.ts';
 import { NO_NAMES, nameKey, namesFromConnection, namesFromRequest, type ServerNames } from './pool/server-names.ts';
 import { TcpConnecting } from './pool/tcp-connect.ts';
 import { PooledHost, placeHost } from './pooled-host.ts';
@@ -104,8 +104,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
   readonly clock: Clock;
   readonly overload: OverloadState;
   readonly byteMeter: ByteMeter;
-  readonly #connect: Connector;
-  readonly #connectOptions: ConnectOptions;
+  readonly #connector: HostConnector;
   /** null = plain text to every host. */
   readonly #transportSockets: TransportSockets | null;
   readonly connectTimeoutMs: number;
@@ -151,14 +150,8 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
     this.clock = deps.clock;
     this.overload = deps.overload ?? NEVER_OVERLOADED;
     this.byteMeter = new ByteMeter(deps.clock);
-    this.#connect = deps.connect ?? connectSocket;
     this.#transportSockets = usesTls(settings) ? new TransportSockets(settings, this.stats.scope, deps.secrets ?? NO_SECRETS) : null;
-    this.#connectOptions = {
-      bufferLimit: settings.perConnectionBufferLimit,
-      tcpKeepAlive: settings.tcpKeepAlive,
-      bindAddress: settings.bindAddress,
-      proxyProtocol: settings.proxyProtocol,
-    };
+    this.#connector = new HostConnector(settings, deps.connect ?? connectSocket, this.#transportSockets, deps.clock, this.stats);
     this.connectTimeoutMs = settings.connectTimeoutMs;
     this.perHostMaxConnections = settings.perHostMaxConnections;
     this.preconnectRatio = settings.preconnectRatio;
@@ -265,13 +258,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
   }
 
   connectHost(host: Host, listener: ConnectListener, names: ServerNames, alpn: readonly string[]): ConnectAttempt {
-    const tls = this.#transportSockets?.of(host.metadata) ?? null;
-    const { source, client } = names;
-    const options = source === null && client === null ? this.#connectOptions : { ...this.#connectOptions, source, client };
-    if (tls === null) return this.#connect(host.address, options, listener);
-    const own = this.settings.forwardProxy !== null ? serverNameOf(host.hostname) : tls.settings.autoHostSni ? host.hostname : '';
-    const named = names.sni === '' && own !== '' ? { ...names, sni: own } : names;
-    return new SecureAttempt(this.#connect, host.address, options, { tls, names: named, alpn }, listener);
+    return this.#connector.connect(host as PooledHost, listener, names, alpn);
   }
 
   /** Hosts by priority, as balancing sees them now. */

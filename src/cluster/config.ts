@@ -28,7 +28,14 @@ import { compileHealthCheck } from './health-check/config.ts';
 import { lintCluster } from './lint.ts';
 import { compileProtocolOptions, upstreamNameOptions } from './pool/config.ts';
 import { unwrapProxyProtocol } from './proxy-protocol/config.ts';
-import { type ClusterSettings, DEFAULT_BALANCER, DEFAULT_CLUSTER, makesOwnHosts, type TcpKeepAliveSettings } from './settings.ts';
+import {
+  type ClusterSettings,
+  DEFAULT_BALANCER,
+  DEFAULT_CLUSTER,
+  type HappyEyeballsSettings,
+  makesOwnHosts,
+  type TcpKeepAliveSettings,
+} from './settings.ts';
 
 export type { ClusterSettings } from './settings.ts';
 
@@ -94,6 +101,7 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
         : compileOutlier(message.outlierDetection, at.field('outlier_detection'), { fixedHosts, panicThreshold }),
     ...compileProtocolOptions(message, at),
     tcpKeepAlive: compileKeepAlive(message),
+    happyEyeballs: compileHappyEyeballs(message),
     bindAddress: compileBind(message.upstreamBindConfig, at.field('upstream_bind_config')),
     dns: compileDns(message, at),
     originalDst: compileOriginalDst(message, at),
@@ -204,6 +212,15 @@ function compilePerHost(message: Cluster, at: CompileContext): number {
   }
   return entries.find((entry) => entry.priority === RoutingPriority.DEFAULT)?.maxConnections ?? DEFAULT_CLUSTER.perHostMaxConnections;
 }
+
+function compileHappyEyeballs(message: Cluster): HappyEyeballsSettings {
+  const config = message.upstreamConnectionOptions?.happyEyeballsConfig;
+  if (config === undefined) return DEFAULT_CLUSTER.happyEyeballs;
+  return { firstFamily: FAMILIES[config.firstAddressFamilyVersion] ?? 0, firstCount: config.firstAddressFamilyCount ?? 1 };
+}
+
+/** Of UpstreamConnectionOptions.FirstAddressFamilyVersion. */
+const FAMILIES: readonly HappyEyeballsSettings['firstFamily'][] = [0, 4, 6];
 
 function compileKeepAlive(message: Cluster): TcpKeepAliveSettings | null {
   const keepAlive = message.upstreamConnectionOptions?.tcpKeepalive;

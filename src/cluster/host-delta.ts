@@ -113,6 +113,7 @@ export function sameRecord(a: Omit<HostRecord, 'slot'>, b: Omit<HostRecord, 'slo
     a.localityWeight === b.localityWeight &&
     sameData(a.metadata, b.metadata) &&
     sameData(a.locality, b.locality) &&
+    sameData(a.additional, b.additional) &&
     sameData(a.check, b.check)
   );
 }

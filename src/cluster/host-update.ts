@@ -16,6 +16,8 @@ export interface HostRecord {
   readonly metadata: Readonly<Record<string, unknown>> | null;
   readonly locality: Locality;
   readonly localityWeight: number;
+  /** Further "ip:port" of the host. */
+  readonly additional: readonly string[];
   readonly check: EndpointCheckSettings | null;
   /** Offset of the host's cells in the shared slab. It is the host's identity: an update that names it again keeps the host. Negative: counted per thread. */
   readonly slot: number;
@@ -73,6 +75,7 @@ export function hostRecord(
     metadata: endpoint.metadata,
     locality: locality ?? NO_LOCALITY,
     localityWeight,
+    additional: endpoint.additional,
     check: endpoint.check,
     slot,
   };

@@ -34,8 +34,9 @@ interface Place {
 
 /** Slot, IP, port, index of the place, and what is neither as by default nor as in the place. */
 type PackedRecord = readonly [number, string, number, number, Partial<Rest>?];
-type Rest = Pick<HostRecord, 'path' | 'hostname' | 'weight' | 'health' | 'metadata' | 'check'>;
+type Rest = Pick<HostRecord, 'path' | 'hostname' | 'weight' | 'health' | 'metadata' | 'additional' | 'check'>;
 
+const NO_ADDRESSES: readonly string[] = [];
 /** Hosts a piece. */
 const PIECE = 200;
 /** Metadata of more kinds than that goes with each host. */
@@ -76,6 +77,7 @@ export function unpackPiece(piece: string, places: readonly Place[]): HostRecord
       weight: rest?.weight ?? 1,
       health: rest?.health ?? 0,
       metadata: rest?.metadata ?? metadata,
+      additional: rest?.additional ?? NO_ADDRESSES,
       check: rest?.check ?? null,
     };
   });
@@ -94,10 +96,11 @@ function packPriority(removed: readonly number[], hosts: readonly HostRecord[]):
 }
 
 function packRecord(host: HostRecord, places: Places): PackedRecord {
-  const { path, hostname, weight, health, check, slot, ip, port } = host;
+  const { path, hostname, weight, health, additional, check, slot, ip, port } = host;
   const place = places.indexOf(host);
   const metadata = host.metadata === null || places.list[place]!.metadata !== null ? null : host.metadata;
-  if (path === '' && hostname === '' && weight === 1 && health === 0 && metadata === null && check === null) return [slot, ip, port, place];
+  if (path === '' && hostname === '' && weight === 1 && health === 0 && metadata === null && additional.length === 0 && check === null)
+    return [slot, ip, port, place];
   return [
     ...([slot, ip, port, place] as const),
     {
@@ -106,6 +109,7 @@ function packRecord(host: HostRecord, places: Places): PackedRecord {
       ...(weight !== 1 && { weight }),
       ...(health !== 0 && { health }),
       ...(metadata !== null && { metadata }),
+      ...(additional.length > 0 && { additional }),
       ...(check !== null && { check }),
     },
   ];

@@ -1,6 +1,6 @@
 /** A host with this worker's pools to it, by routing priority. */
 import { Host } from '../lb/host.ts';
-import type { Address } from '../net/address.ts';
+import { type Address, parseIpPort } from '../net/address.ts';
 import type { WorkerCluster } from './cluster.ts';
 import { type HostRecord, recordAddress } from './host-update.ts';
 import type { ClusterPool } from './pool/pool-owner.ts';
@@ -16,6 +16,8 @@ export class PooledHost extends Host {
   highHttp2Pool: ClusterPool | null;
   /** Pools of servers that requests name, by `nameKey`; null = there has been none. */
   named: Map<string, ClusterPool> | null;
+  /** Further addresses of the host; null = none. */
+  others: readonly Address[] | null;
   /** `failing` as it was last told. */
   wasFailing: boolean;
   /** Connections that end with the host's health (close_connections_on_host_health_failure); null = none. */
@@ -29,6 +31,7 @@ export class PooledHost extends Host {
     this.defaultHttp2Pool = null;
     this.highHttp2Pool = null;
     this.named = null;
+    this.others = null;
     this.wasFailing = false;
     this.tcp = null;
   }
@@ -68,6 +71,8 @@ export function placeHost(host: PooledHost, record: HostRecord, priority: number
     const address: Address = recordAddress(record);
     if (host.address.text !== address.text) host.address = address;
   }
+  const { additional } = record;
+  host.others = additional.length === 0 ? null : additional.map((text) => parseIpPort(text)!);
   host.weight = record.weight;
   host.metadata = record.metadata;
   host.locality = record.locality;

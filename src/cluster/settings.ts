@@ -50,6 +50,8 @@ export interface EndpointSettings {
   /** HealthFlag bits that the endpoint's health_status stands for. */
   readonly health: number;
   readonly metadata: Readonly<Record<string, unknown>> | null;
+  /** Further "ip:port" of the same host. Source: Endpoint.additional_addresses. */
+  readonly additional: readonly string[];
   /** How it is health-checked if not as the cluster says; null. */
   readonly check: EndpointCheckSettings | null;
 }
@@ -89,6 +91,13 @@ export interface RequestNamesSettings {
   readonly autoSanValidation: boolean;
   /** Lower case; '' = the host. */
   readonly header: string;
+}
+
+/** Source: UpstreamConnectionOptions.happy_eyeballs_config. */
+export interface HappyEyeballsSettings {
+  /** 0 = the family of the host's first address. */
+  readonly firstFamily: 0 | 4 | 6;
+  readonly firstCount: number;
 }
 
 export interface TcpKeepAliveSettings {
@@ -201,6 +210,7 @@ export interface ClusterSettings extends AssignmentPolicy {
   readonly http: UpstreamHttpSettings;
   readonly tcpIdleTimeoutMs: number;
   readonly tcpKeepAlive: TcpKeepAliveSettings | null;
+  readonly happyEyeballs: HappyEyeballsSettings;
   /** Source address of upstream connections, "ip:port" (port 0 = any); ''. */
   readonly bindAddress: string;
   readonly dns: DnsSettings;
@@ -235,6 +245,7 @@ export const DEFAULT_ENDPOINT: EndpointSettings = Object.freeze({
   weight: 1,
   health: 0,
   metadata: null,
+  additional: [],
   check: null,
 });
 
@@ -325,6 +336,7 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   http: DEFAULT_UPSTREAM_HTTP,
   tcpIdleTimeoutMs: 600_000,
   tcpKeepAlive: null,
+  happyEyeballs: { firstFamily: 0 as const, firstCount: 1 },
   bindAddress: '',
   dns: DEFAULT_DNS,
   originalDst: DEFAULT_ORIGINAL_DST,

@@ -313,8 +313,10 @@ envoy.config.cluster.v3.CircuitBreakers.Thresholds
 envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget
   + budget_percent min_retry_concurrency
 envoy.config.cluster.v3.UpstreamConnectionOptions
-  + tcp_keepalive
+  + tcp_keepalive happy_eyeballs_config
   ~ set_local_interface_name_on_upstream_connections
+envoy.config.cluster.v3.UpstreamConnectionOptions.HappyEyeballsConfig
+  + *
 envoy.config.core.v3.UpstreamHttpProtocolOptions
   + auto_sni auto_san_validation override_auto_sni_header
 envoy.config.endpoint.v3.ClusterLoadAssignment
@@ -329,8 +331,10 @@ envoy.config.endpoint.v3.LocalityLbEndpoints
 envoy.config.endpoint.v3.LbEndpoint
   + endpoint health_status metadata load_balancing_weight
 envoy.config.endpoint.v3.Endpoint
-  + address hostname health_check_config
+  + address hostname health_check_config additional_addresses
   ~ observability_name
+envoy.config.endpoint.v3.Endpoint.AdditionalAddress
+  + *
 envoy.config.endpoint.v3.Endpoint.HealthCheckConfig
   + *
 envoy.config.core.v3.HealthCheck

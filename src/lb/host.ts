@@ -275,6 +275,11 @@ export class Host {
     bump(this.cells, this.base + CX_TOTAL);
   }
 
+  /** One more attempt to come to the same connection, at another address. */
+  connectionTriedAgain(): void {
+    bump(this.cells, this.base + CX_TOTAL);
+  }
+
   connectionClosed(): void {
     this.#add(CX_ACTIVE, -1);
   }

@@ -87,6 +87,7 @@ load_assignment:
             weight: 7,
             health: HealthFlag.FailedEdsHealth | HealthFlag.EdsStatusDraining,
             metadata: { 'envoy.lb': { canary: true } },
+            additional: [],
             check: { disabled: true, port: 82, ip: '', path: '', hostname: 'k' },
           },
           { ...DEFAULT_ENDPOINT, path: '/run/x', health: HealthFlag.DegradedEdsHealth },

@@ -20,6 +20,7 @@ function record(i: number, metadata: HostRecord['metadata']): HostRecord {
     metadata,
     locality: oneOf(NO_LOCALITY, { region: 'r', zone: 'z1', subZone: '' }, { region: 'r', zone: 'z1', subZone: '' }),
     localityWeight: oneOf(0, 3),
+    additional: oneOf([], [], ['10.1.0.1:80', '[::1]:81']),
     check: oneOf(null, null, { port: 99, ip: '', path: '', hostname: 'checked', disabled: false }) as HostRecord['check'],
     slot: 16 * i,
   };
@@ -69,4 +70,14 @@ describe('hosts as text', () => {
   });
 });
 
-const PLAIN = { path: '', port: 80, hostname: '', weight: 1, health: 0, locality: NO_LOCALITY, localityWeight: 0, check: null };
+const PLAIN = {
+  path: '',
+  port: 80,
+  hostname: '',
+  weight: 1,
+  health: 0,
+  locality: NO_LOCALITY,
+  localityWeight: 0,
+  additional: [],
+  check: null,
+};

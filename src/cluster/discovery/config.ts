@@ -10,7 +10,7 @@ import {
 import type { Address } from '../../config/gen/envoy/config/core/v3/address_pb.js';
 import type { Metadata } from '../../config/gen/envoy/config/core/v3/base_pb.js';
 import { HealthStatus } from '../../config/gen/envoy/config/core/v3/health_check_pb.js';
-import type { LbEndpoint, LocalityLbEndpoints } from '../../config/gen/envoy/config/endpoint/v3/endpoint_components_pb.js';
+import type { Endpoint, LbEndpoint, LocalityLbEndpoints } from '../../config/gen/envoy/config/endpoint/v3/endpoint_components_pb.js';
 import type { ClusterLoadAssignment } from '../../config/gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { ClusterConfig } from '../../config/gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js';
 import type { DnsCluster } from '../../config/gen/envoy/extensions/clusters/dns/v3/dns_pb.js';
@@ -143,6 +143,7 @@ function compileEndpoint(message: LbEndpoint, type: DiscoveryType, at: CompileCo
     weight: message.loadBalancingWeight ?? DEFAULT_ENDPOINT.weight,
     health: healthBits(message.healthStatus),
     metadata: compileMetadata(message.metadata),
+    additional: endpoint === undefined ? [] : compileAdditional(endpoint, type, at.field('endpoint')),
     check: compileEndpointCheck(endpoint?.healthCheckConfig, at.field('endpoint').field('health_check_config')),
   };
 }
@@ -175,6 +176,20 @@ function compileAddress(
       );
   }
   return { ...nowhere, host: socket.address, port };
+}
+
+/** "ip:port" each. */
+function compileAdditional({ address, additionalAddresses }: Endpoint, type: DiscoveryType, at: CompileContext): string[] {
+  if (additionalAddresses.length === 0) return [];
+  if (type !== 'STATIC' && type !== 'EDS')
+    at.unsupported('additional_addresses', 'only endpoints with IP addresses have further ones in Outrider');
+  if (address?.address.case !== 'socketAddress') at.field('address').error('additional_addresses only supports IP addresses');
+  return additionalAddresses.flatMap((more, i) => {
+    const here = at.field('additional_addresses', i).field('address');
+    const { host, port, path } = compileAddress(more.address, 'STATIC', here);
+    if (path !== '') here.error('additional_addresses only supports IP addresses');
+    return host === '' ? [] : [host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`];
+  });
 }
 
 function healthBits(status: HealthStatus): number {

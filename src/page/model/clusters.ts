@@ -349,6 +349,7 @@ function ownRecord(address: string, hostname: string): HostRecord {
     metadata: null,
     locality: NO_LOCALITY,
     localityWeight: 0,
+    additional: [],
     check: null,
     slot: -1,
   };

@@ -10,6 +10,7 @@ import { fault } from './fault.ts';
 import { forwardProxy } from './forward-proxy.ts';
 import { framing } from './framing.ts';
 import { grpc } from './grpc.ts';
+import { happyEyeballs } from './happy-eyeballs.ts';
 import { hashing } from './hashing.ts';
 import { headers } from './headers.ts';
 import { health } from './health.ts';
@@ -72,6 +73,7 @@ export const areas: readonly Area[] = [
   subset,
   topology,
   preconnect,
+  happyEyeballs,
   framing,
   malformed,
   edge,
