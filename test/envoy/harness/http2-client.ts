@@ -1,8 +1,11 @@
 /** The HTTP/2 client of the comparison: Node's own for requests as they should be, hand-made frames for those that should not. */
+import { readFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import net from 'node:net';
+import type tls from 'node:tls';
 import { describeFrame, type Frame, frame, PREFACE, parseFrames } from '../../http/h2/frames.ts';
 import { showBody } from './message-reader.ts';
+import { type CertificateName, tlsFixture } from './tls-fixture.ts';
 
 const GIVE_UP_MS = 5000;
 
@@ -26,6 +29,8 @@ export interface Http2Send {
   readonly requests: readonly Http2Request[];
   readonly together?: boolean;
   readonly settings?: http2.Settings;
+  /** Over TLS, with ALPN h2. */
+  readonly tls?: { readonly serverName?: string; readonly certificate?: CertificateName };
   /** Wait for the end of the connection after the last answer. */
   readonly closes?: boolean;
 }
@@ -42,7 +47,10 @@ export interface Http2Frames {
 }
 
 export async function playHttp2(port: number, send: Http2Send): Promise<string> {
-  const session = http2.connect(`http://127.0.0.1:${port}`, { settings: send.settings ?? {} });
+  const session =
+    send.tls === undefined
+      ? http2.connect(`http://127.0.0.1:${port}`, { settings: send.settings ?? {} })
+      : http2.connect(`https://127.0.0.1:${port}`, { settings: send.settings ?? {}, ...tlsOptions(send.tls) });
   const notes: string[] = [];
   session.on('error', (error) => notes.push(`[error ${(error as NodeJS.ErrnoException).code}]`));
   session.on('goaway', (code) => notes.push(`[GOAWAY ${code}]`));
@@ -55,6 +63,16 @@ export async function playHttp2(port: number, send: Http2Send): Promise<string> 
   const fate = session.closed ? '[connection closed]' : '[connection open]';
   session.destroy();
   return [...seen, ...new Set(notes), fate].join('\n');
+}
+
+function tlsOptions({ serverName, certificate }: NonNullable<Http2Send['tls']>): tls.ConnectionOptions {
+  const file = (name: string) => readFileSync(tlsFixture().path(name));
+  return {
+    rejectUnauthorized: false,
+    checkServerIdentity: () => undefined,
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...(certificate === undefined ? {} : { cert: file(`${certificate}.pem`), key: file(`${certificate}.key`) }),
+  };
 }
 
 function one(session: http2.ClientHttp2Session, request: Http2Request): Promise<string> {

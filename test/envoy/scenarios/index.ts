@@ -44,6 +44,7 @@ import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
 import { tls } from './tls.ts';
 import { tlsClients } from './tls-clients.ts';
+import { tlsHttp2 } from './tls-http2.ts';
 import { tlsIdentity } from './tls-identity.ts';
 import { tlsSecrets } from './tls-secrets.ts';
 import { tlsStatus } from './tls-status.ts';
@@ -108,6 +109,7 @@ export const areas: readonly Area[] = [
   tlsStatus,
   tlsSecrets,
   tlsClients,
+  tlsHttp2,
   websocket,
   proxyProtocol,
 ];
