@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { RbacEngine } from '../../../src/filters/rbac/engine.ts';
 import type { RbacRuleSettings, RbacRulesSettings } from '../../../src/filters/rbac/settings.ts';
 import { ipAddress } from '../../../src/net/address.ts';
+import type { CertificateInfo, TlsInfo } from '../../../src/net/tls-info.ts';
 import { connectionInfo, newStreamInfo, requestHeaders } from '../../support/hcm-rig.ts';
 
 const ANY: RbacRuleSettings = { kind: 'any' };
@@ -64,4 +65,45 @@ test('addresses: the trusted client is one thing, the peer of the connection ano
   expect([matches('direct_remote', '10.0.0.0/8'), matches('remote', '10.0.0.0/8')]).toEqual([true, false]);
   expect([matches('remote', '2001:db8::/32'), matches('remote', '0.0.0.0/0')]).toEqual([true, false]);
   expect([matches('destination', '192.0.2.2/32'), matches('destination', '192.0.2.3/32')]).toEqual([true, false]);
+});
+
+describe('who is at the other end', () => {
+  const certificate = (more: Partial<CertificateInfo>): CertificateInfo => ({
+    ...{ uriSans: [], dnsSans: [], ipSans: [], emailSans: [], subject: '', issuer: '', serial: '', fingerprint256: '', fingerprint1: '' },
+    ...{ pem: '', validFromMs: 0, validToMs: 0 },
+    ...more,
+  });
+  const tls = (peer: CertificateInfo | null, peerValidated = true): TlsInfo => ({
+    ...{ version: 'TLSv1.3', cipher: '', sessionId: '', serverName: '', alpn: '', peerChain: [], local: null },
+    ...{ peerPresented: peer !== null, peerValidated: peer !== null && peerValidated, peer },
+  });
+  const is = (principal: RbacRuleSettings, info: TlsInfo | null) =>
+    new RbacEngine(rules('ALLOW', ['p', ANY, principal])).match(null, newStreamInfo(connectionInfo({ tls: info }))) === 'p';
+  const exact = (value: string) => ({ kind: 'exact', value, ignoreCase: false }) as const;
+  const named = (value: string): RbacRuleSettings => ({ kind: 'authenticated', principal: exact(value) });
+
+  test('authenticated is whoever speaks TLS; a name is a URI, else a DNS name, else the subject', () => {
+    const anybody: RbacRuleSettings = { kind: 'authenticated', principal: null };
+    expect([is(anybody, null), is(anybody, tls(null))]).toEqual([false, true]);
+    const peer = tls(certificate({ uriSans: ['spiffe://a/b', 'x:y'], dnsSans: ['d.test'], subject: 'CN=s' }));
+    expect(['spiffe://a/b', 'x:y', 'd.test', 'CN=s', 'CN=t', ''].map((name) => is(named(name), peer))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+    // Nobody in particular.
+    expect([is(named(''), tls(null)), is(named(''), null)]).toEqual([true, false]);
+  });
+
+  test('mtls_authenticated wants a certificate that was found good', () => {
+    const peer = certificate({ dnsSans: ['*.D.test'], uriSans: ['spiffe://a/b'] });
+    const anybody: RbacRuleSettings = { kind: 'mtls_authenticated', san: null };
+    expect([tls(peer), tls(peer, false), tls(null), null].map((info) => is(anybody, info))).toEqual([true, false, false, false]);
+    const dns: RbacRuleSettings = { kind: 'mtls_authenticated', san: { type: 'DNS', matcher: exact('x.d.test') } };
+    const uri: RbacRuleSettings = { kind: 'mtls_authenticated', san: { type: 'URI', matcher: exact('x.d.test') } };
+    expect([is(dns, tls(peer)), is(dns, tls(peer, false)), is(uri, tls(peer))]).toEqual([true, false, false]);
+  });
 });
