@@ -3,7 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type AcceptedConnection, type ListenerFilterFactory, ListenerFilterStatus as S } from '../../../src/filters/api.ts';
 import { createHttpInspector, detectHttp } from '../../../src/filters/listener/http-inspector/filter.ts';
-import { inspectClientHello } from '../../../src/filters/listener/tls-inspector/client-hello.ts';
+import { inspectClientHello, inspectedBytes } from '../../../src/filters/listener/tls-inspector/client-hello.ts';
 import { createTlsInspector } from '../../../src/filters/listener/tls-inspector/filter.ts';
 import { ListenerRig } from '../../support/listener-rig.ts';
 
@@ -78,6 +78,12 @@ function captureClientHello(servername: string, ALPNProtocols: string[]): Promis
 }
 
 describe('tls_inspector', () => {
+  test('what is no ClientHello is seen by the header of its record, or by the record', () => {
+    expect(inspectedBytes(Buffer.from('GET / HTTP/1.1\r\n'))).toBe(5);
+    expect(inspectedBytes(Buffer.from('G'))).toBe(1);
+    expect(inspectedBytes(Buffer.from('\x16\x03\x01\x00\x05hello, and more', 'latin1'))).toBe(10);
+  });
+
   let hello: Buffer;
   let bare: Buffer;
   beforeAll(async () => {
@@ -99,6 +105,8 @@ describe('tls_inspector', () => {
       records.push(Buffer.from([22, 3, 1, part.length >> 8, part.length & 255]), part);
     }
     expect(inspectClientHello(Buffer.concat(records))).toEqual({ serverName: 'shop.test', applicationProtocols: ['h2', 'http/1.1'] });
+    const all = Buffer.concat(records);
+    expect(inspectedBytes(Buffer.concat([all, Buffer.from('what comes then')]))).toBe(all.length);
   });
 
   test('survives any change of any byte', () => {

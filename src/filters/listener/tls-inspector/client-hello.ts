@@ -46,6 +46,26 @@ function handshakeBytes(bytes: Buffer): Buffer | null {
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
 
+/**
+ * Bytes that an inspection looks at: records up to the end of the ClientHello, or as far as it takes to see that there is none.
+ * @param bytes the connection's first ones
+ */
+export function inspectedBytes(bytes: Buffer): number {
+  let at = 0;
+  let seen = 0;
+  let wanted = 0;
+  while (at + RECORD_HEADER <= bytes.length) {
+    const length = bytes.readUInt16BE(at + 3);
+    const start = at + RECORD_HEADER;
+    if (bytes[at] !== HANDSHAKE || bytes[at + 1] !== 3 || length === 0 || length > MAX_RECORD) return start;
+    if (seen === 0 && bytes[start] === CLIENT_HELLO && start + 4 <= bytes.length) wanted = 4 + bytes.readUIntBE(start + 1, 3);
+    seen += length;
+    at = start + length;
+    if (seen >= wanted) break;
+  }
+  return Math.min(Math.max(at, RECORD_HEADER), bytes.length);
+}
+
 class Truncated extends Error {}
 
 class Reader {

@@ -1,8 +1,8 @@
 /** Detects TLS, and what its ClientHello asks for, for filter chains that match server names and application protocols. */
-import type { Counter, StatsScope } from '../../../stats/scope.ts';
+import type { Counter, Histogram, StatsScope } from '../../../stats/scope.ts';
 import type { AcceptedConnection, FilterDeps, ListenerFilter, ListenerFilterFactory } from '../../api.ts';
 import { ListenerFilterStatus } from '../../api.ts';
-import { inspectClientHello } from './client-hello.ts';
+import { inspectClientHello, inspectedBytes } from './client-hello.ts';
 import type { TlsInspectorSettings } from './config.ts';
 
 class TlsInspectorStats {
@@ -13,6 +13,7 @@ class TlsInspectorStats {
   readonly alpnNotFound: Counter;
   readonly sniFound: Counter;
   readonly sniNotFound: Counter;
+  readonly bytesProcessed: Histogram;
   constructor(scope: StatsScope) {
     this.clientHelloTooLarge = scope.counter('tls_inspector.client_hello_too_large');
     this.tlsFound = scope.counter('tls_inspector.tls_found');
@@ -21,6 +22,7 @@ class TlsInspectorStats {
     this.alpnNotFound = scope.counter('tls_inspector.alpn_not_found');
     this.sniFound = scope.counter('tls_inspector.sni_found');
     this.sniNotFound = scope.counter('tls_inspector.sni_not_found');
+    this.bytesProcessed = scope.histogram('tls_inspector.bytes_processed');
   }
 }
 
@@ -45,6 +47,7 @@ class TlsInspector implements ListenerFilter {
       this.#stats.clientHelloTooLarge.inc();
       return ListenerFilterStatus.Close;
     }
+    this.#stats.bytesProcessed.record(inspectedBytes(bytes));
     if (hello === 'not-tls' || hello === 'malformed') {
       this.#stats.tlsNotFound.inc();
       return hello === 'malformed' && this.#settings.closeOnParseError ? ListenerFilterStatus.Close : ListenerFilterStatus.Done;
