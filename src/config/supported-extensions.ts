@@ -302,7 +302,7 @@ envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectio
 envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
   + common_tls_context require_client_certificate require_sni session_ticket_keys disable_stateless_session_resumption
   + disable_stateful_session_resumption session_timeout ocsp_staple_policy
-  ~ full_scan_certs_on_sni_mismatch prefer_client_ciphers
+  + full_scan_certs_on_sni_mismatch prefer_client_ciphers
 envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
   + common_tls_context sni max_session_keys auto_host_sni auto_sni_san_validation
   ~ allow_renegotiation enforce_rsa_key_usage

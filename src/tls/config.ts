@@ -94,6 +94,7 @@ export function compileDownstreamTls(message: DownstreamTlsContext, secrets: Sec
     sessionTimeoutS: Math.floor((durationMs(message.sessionTimeout) ?? 0) / 1000),
     fullScanCertificates: message.fullScanCertsOnSniMismatch ?? false,
     ocspPolicy: OCSP_POLICIES[message.ocspStaplePolicy],
+    preferClientCiphers: message.preferClientCiphers,
   };
   checkStaples(settings, at.field('common_tls_context'));
   if (common.certificates.length + common.certificateSecrets.length === 0 && at.list.errors === before)

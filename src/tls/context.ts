@@ -71,6 +71,7 @@ export function serverContext(
   const options = contextOptions(settings.common, certificates);
   options.ticketKeys = ticketKey;
   options.sessionIdContext = sessionContext;
+  options.honorCipherOrder = !settings.preferClientCiphers;
   // What the server likes best counts, even if the client has to be asked for it (HelloRetryRequest): each group is a class of its own.
   if (settings.common.curves !== '') options.ecdhCurve = settings.common.curves.replaceAll(':', '/');
   if (!settings.statelessResumption) options.secureOptions = SSL_OP_NO_TICKET;

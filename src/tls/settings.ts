@@ -100,6 +100,7 @@ export interface DownstreamTlsSettings {
   readonly sessionTimeoutS: number;
   readonly fullScanCertificates: boolean;
   readonly ocspPolicy: OcspPolicy;
+  readonly preferClientCiphers: boolean;
 }
 
 /** Source: UpstreamTlsContext. */

@@ -35,6 +35,8 @@ const agreement: Configuration = {
       `${own('a-rsa')}, tls_params: {cipher_suites: ["[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]", ECDHE-RSA-AES256-GCM-SHA384, AES128-GCM-SHA256]}`,
     ),
     chain('rsa.test', `${own('a-rsa')}, tls_params: {tls_minimum_protocol_version: TLSv1_2, cipher_suites: [AES256-GCM-SHA384]}`),
+    chain('choice.test', own('a'), ', prefer_client_ciphers: true'),
+    chain('nobody.test, x.nobody.test', own('b', 'a'), ', full_scan_certs_on_sni_mismatch: true'),
     chain('staple.test', stapled('a'), ', ocsp_staple_policy: STRICT_STAPLING'),
   ),
   cases: [
@@ -68,7 +70,7 @@ const agreement: Configuration = {
         words('-servername x.b.test'),
         words(`-servername y.b.test ${FAVOURITE}`),
         words('-noservername'),
-        words('-servername nobody.test'),
+        words('-servername somebody.test'),
       ],
     },
     toChain('alpn', '', '-alpn h2,http/1.1', '-alpn http/1.1', '-alpn http/1.1,h3'),
@@ -79,6 +81,8 @@ const agreement: Configuration = {
       '-tls1_2 -cipher ECDHE-RSA-CHACHA20-POLY1305',
     ),
     toChain('rsa', '-tls1_2 -cipher AES256-GCM-SHA384', FAVOURITE),
+    toChain('choice', '-tls1_2 -cipher ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256', FAVOURITE),
+    toChain('nobody', '', '-sigalgs rsa_pss_rsae_sha256', '-sigalgs ECDSA+SHA256'),
     toChain('staple', '-status', `-status ${FAVOURITE}`, ''),
   ],
 };
