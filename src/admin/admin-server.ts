@@ -6,6 +6,7 @@ import type { HostAddress } from '../lb/host.ts';
 import { nodeModule } from '../runtime/node-module.ts';
 import { nextTurn } from '../runtime/turn.ts';
 import { AdminStats } from './admin-stats.ts';
+import { AnswerOutput } from './answer-output.ts';
 import type { AdminDeps, AdminReply, AdminRequest, Endpoint } from './api.ts';
 import { browserRefusal } from './browser-guard.ts';
 import { clustersEndpoint } from './clusters.ts';
@@ -224,47 +225,39 @@ export class AdminServer {
       return Buffer.byteLength(reply.body);
     }
     const { clock } = this.#deps;
-    let sent = 0;
+    const output = new AnswerOutput(response);
     let pending = '';
     let sliceStart = clock.nowMs();
     let pieces = 0;
-    const flush = (): boolean => {
-      if (pending === '') return true;
-      sent += Buffer.byteLength(pending);
-      const room = response.write(pending);
-      pending = '';
-      return room;
-    };
     const waits = !(Symbol.iterator in reply.body);
     const generator = Symbol.iterator in reply.body ? reply.body[Symbol.iterator]() : reply.body[Symbol.asyncIterator]();
     if (reply.endless === true) response.flushHeaders();
     for (;;) {
-      if (waits && !flush()) await drained(response);
+      if (waits && pending !== '') {
+        await output.text(pending);
+        pending = '';
+      }
       const next = generator.next();
       // A plain generator is not awaited: that would cost a turn of the microtask queue for every line.
       const { value, done } = next instanceof Promise ? await next : (next as IteratorResult<string | Uint8Array>);
       if (done) break;
-      let room = true;
-      if (typeof value === 'string') {
-        pending += value;
-        if (pending.length >= WRITE_CHARS) room = flush();
-      } else {
-        flush();
-        sent += value.byteLength;
-        room = response.write(value);
+      if (typeof value === 'string') pending += value;
+      if (pending !== '' && (typeof value !== 'string' || pending.length >= WRITE_CHARS)) {
+        await output.text(pending);
+        pending = '';
       }
-      if (response.destroyed) {
+      if (typeof value !== 'string') await output.bytes(value);
+      if (output.gone) {
         await generator.return?.();
-        return sent;
+        return output.sent;
       }
-      if (!room) await drained(response);
       // A fast reader drains within this turn, so having waited says nothing about others having run.
       if ((value !== '' && ++pieces % 8 !== 0) || clock.nowMs() - sliceStart < SLICE_MS) continue;
       await nextTurn();
       sliceStart = clock.nowMs();
     }
-    flush();
-    return sent;
+    if (pending !== '') await output.text(pending);
+    return output.sent;
   }
 }
 
@@ -273,20 +266,6 @@ function refuseHttp10(response: ServerResponse): void {
   response.sendDate = false;
   response.writeHead(426, { 'content-length': '16', 'content-type': 'text/plain', connection: 'close' });
   response.end('Upgrade Required');
-}
-
-/** Until the socket takes more, or is gone. */
-function drained(response: ServerResponse): Promise<void> {
-  if (response.destroyed) return Promise.resolve();
-  return new Promise((resolve) => {
-    const go = () => {
-      response.off('drain', go);
-      response.off('close', go);
-      resolve();
-    };
-    response.on('drain', go);
-    response.on('close', go);
-  });
 }
 
 async function readBody(incoming: IncomingMessage): Promise<string> {

@@ -85,16 +85,7 @@ function activeStats(deps: AdminDeps): ActiveStats {
 
 /** The proxy's own metrics, then those of the Node process, which Envoy does not have. */
 async function* withProcess(deps: AdminDeps, query: StatsQuery): AsyncGenerator<string> {
-  // Waiting for every line would cost more than writing it.
-  let pending = '';
-  let pieces = 0;
-  for (const piece of writePrometheus(deps.stats, query)) {
-    pending += piece;
-    if (piece !== '' && ++pieces % 64 !== 0) continue;
-    yield pending;
-    pending = '';
-  }
-  yield pending;
+  yield* writePrometheus(deps.stats, query);
   let metrics = processMetrics.get(deps);
   if (metrics === undefined) {
     metrics = startProcessMetrics(() => deps.threads());

@@ -4,10 +4,10 @@
  */
 import type { StatsAggregate } from './aggregate.ts';
 import { SUPPORTED_QUANTILES } from './histogram-bins.ts';
-import type { StatsQuery } from './query.ts';
+import { type StatsQuery, selects } from './query.ts';
 import type { Series } from './series.ts';
 import type { ExtractedName, Tag } from './tag-extractor.ts';
-import { integer, selected } from './text-writer.ts';
+import { integer } from './text-writer.ts';
 
 interface Metric {
   /** Dotted name without tag values: Envoy sorts metrics by it. */
@@ -15,47 +15,87 @@ interface Metric {
   readonly series: Series[];
 }
 
-export function* writePrometheus(stats: StatsAggregate, query: StatsQuery): Generator<string> {
-  yield* metricsOf(stats, query, (s) => s.kind === 'counter', 'counter', scalarLine);
-  yield* metricsOf(stats, query, (s) => s.kind === 'gauge', 'gauge', scalarLine);
-  if (query.textReadouts) yield* metricsOf(stats, query, (s) => s.kind === 'text', 'gauge', textLine);
-  const summary = query.histogramBuckets === 'summary';
-  yield* metricsOf(
-    stats,
-    query,
-    (s) => s.kind === 'histogram',
-    summary ? 'summary' : 'histogram',
-    summary ? summaryLines : (name, s) => histogramLines(name, s, stats.buckets(s)),
-  );
+type Metrics = Map<string, Metric>;
+
+/** Characters of a piece of the answer, about: a millisecond's work at most. */
+const PIECE = 40_000;
+
+/** They are kept in one array, which is used again. */
+const PARTS = 8192;
+
+/** Parts of lines, joined when there are enough of them: cheaper than strings of strings, of which there would be several a line. */
+class Piece {
+  readonly #parts: string[] = new Array<string>(PARTS).fill('');
+  #used = 0;
+  #chars = 0;
+
+  add(part: string): void {
+    this.#parts[this.#used++] = part;
+    this.#chars += part.length;
+  }
+
+  get full(): boolean {
+    // Room for one more series, a histogram with very many bounds perhaps.
+    return this.#chars >= PIECE || this.#used > PARTS / 2;
+  }
+
+  take(): string {
+    this.#parts.fill('', this.#used);
+    const text = this.#parts.join('');
+    if (this.#parts.length > PARTS) this.#parts.length = PARTS;
+    this.#used = 0;
+    this.#chars = 0;
+    return text;
+  }
 }
 
-/** All series of one metric must stand together, under one TYPE line: they are gathered first, each yield a chance for other work. */
-function* metricsOf(
-  stats: StatsAggregate,
-  query: StatsQuery,
-  kinds: (series: Series) => boolean,
-  type: string,
-  write: (name: string, series: Series) => string,
-): Generator<string> {
-  const metrics = new Map<string, Metric>();
-  let gathered = 0;
-  for (const series of selected(stats, query, kinds)) {
-    if (series === null) {
-      yield '';
-      continue;
-    }
+export function* writePrometheus(stats: StatsAggregate, query: StatsQuery): Generator<string> {
+  const counters: Metrics = new Map();
+  const gauges: Metrics = new Map();
+  const texts: Metrics = new Map();
+  const histograms: Metrics = new Map();
+  const byKind = { counter: counters, gauge: gauges, text: query.textReadouts ? texts : null, histogram: histograms };
+  // All series of one metric must stand together, under one TYPE line: they are gathered first, each yield a chance for other work.
+  const cursor = stats.cursor();
+  let passed = 0;
+  for (let series = cursor.next(); series !== null; series = cursor.next()) {
+    if (++passed % 64 === 0) yield '';
+    const metrics = byKind[series.kind];
+    if (metrics === null || !selects(query, series)) continue;
     const name = metricName(stats, series);
     const metric = metrics.get(name);
     if (metric !== undefined) metric.series.push(series);
     else metrics.set(name, { sortKey: nameOf(stats, series).name, series: [series] });
-    if (++gathered % 64 === 0) yield '';
   }
+  const piece = new Piece();
+  yield* written(counters, 'counter', piece, scalarLine);
+  yield* written(gauges, 'gauge', piece, scalarLine);
+  yield* written(texts, 'gauge', piece, textLine);
+  if (query.histogramBuckets === 'summary') yield* written(histograms, 'summary', piece, summaryLines);
+  else {
+    const writer = new HistogramLines(stats);
+    yield* written(histograms, 'histogram', piece, (to, name, series) => writer.add(to, name, series));
+  }
+  yield piece.take();
+}
+
+function* written(
+  metrics: Metrics,
+  type: string,
+  piece: Piece,
+  write: (piece: Piece, name: string, series: Series) => void,
+): Generator<string> {
   const sorted = [...metrics].sort((a, b) => (a[1].sortKey < b[1].sortKey ? -1 : a[1].sortKey > b[1].sortKey ? 1 : 0));
-  for (const [name, metric] of sorted) {
+  for (const [name, { series }] of sorted) {
     const help = OWN_HELP[name];
-    if (help !== undefined) yield `# HELP ${name} ${help}\n`;
-    yield `# TYPE ${name} ${type}\n`;
-    for (const series of metric.series) yield write(name, series);
+    if (help !== undefined) piece.add(`# HELP ${name} ${help}\n`);
+    piece.add(`# TYPE ${name} ${type}\n`);
+    // Lines of single values have it all in common up to the labels.
+    const start = type === 'counter' || type === 'gauge' ? name + '{' : name;
+    for (const one of series) {
+      write(piece, start, one);
+      if (piece.full) yield piece.take();
+    }
   }
 }
 
@@ -103,35 +143,73 @@ function escapeLabel(value: string): string {
   return /[\\"\n]/.test(value) ? value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"') : value;
 }
 
-function scalarLine(name: string, series: Series): string {
-  return `${name}{${series.labels}} ${integer(series.value())}\n`;
+/** Ends of lines for the numbers that most statistics have. */
+const NUMBERS = Array.from({ length: 256 }, (_, i) => `${i}\n`);
+const ENDS = NUMBERS.map((number) => `} ${number}`);
+
+function numberLine(value: number): string {
+  return NUMBERS[value] ?? `${integer(value)}\n`;
 }
 
-function textLine(name: string, series: Series): string {
-  const labels = series.labels === '' ? '' : `${series.labels},`;
-  return `${name}{${labels}text_value="${escapeLabel(series.text ?? '')}"} 0\n`;
+function scalarLine(piece: Piece, name: string, series: Series): void {
+  const value = series.value();
+  piece.add(name);
+  piece.add(series.labels!);
+  piece.add(ENDS[value] ?? `} ${integer(value)}\n`);
 }
 
-function histogramLines(name: string, series: Series, bounds: readonly number[]): string {
-  const { cumulative } = series.collect();
+function textLine(piece: Piece, name: string, series: Series): void {
   const labels = series.labels === '' ? '' : `${series.labels},`;
-  const counts = cumulative.cumulative(bounds);
-  let out = '';
-  for (let i = 0; i < bounds.length; i++) out += `${name}_bucket{${labels}le="${bounds[i]}"} ${counts[i]}\n`;
-  out += `${name}_bucket{${labels}le="+Inf"} ${cumulative.total}\n`;
-  out += `${name}_sum{${series.labels}} ${cumulative.sum()}\n`;
-  return out + `${name}_count{${series.labels}} ${cumulative.total}\n`;
+  piece.add(`${name}${labels}text_value="${escapeLabel(series.text ?? '')}"} 0\n`);
+}
+
+/** What lines of histograms with the same bounds have in common is made once. */
+class HistogramLines {
+  readonly #stats: StatsAggregate;
+  #bounds: readonly number[] = [];
+  /** `le="0.5"} ` and so on, the last one for infinity. */
+  #ends: string[] = [];
+  /** The same with a zero and the line's end. */
+  #zeros: string[] = [];
+
+  constructor(stats: StatsAggregate) {
+    this.#stats = stats;
+  }
+
+  add(piece: Piece, name: string, series: Series): void {
+    const bounds = this.#stats.buckets(series);
+    if (bounds !== this.#bounds) {
+      this.#bounds = bounds;
+      this.#ends = [...bounds.map((bound) => `le="${bound}"} `), 'le="+Inf"} '];
+      this.#zeros = this.#ends.map((end) => `${end}0\n`);
+    }
+    const { cumulative } = series.collect();
+    const { total } = cumulative;
+    const counts = total === 0 ? null : cumulative.cumulative(bounds);
+    const start = `${name}_bucket{${series.labels === '' ? '' : `${series.labels},`}`;
+    const ends = this.#ends;
+    for (let i = 0; i < ends.length; i++) {
+      const count = counts === null ? 0 : (counts[i] ?? total);
+      piece.add(start);
+      if (count === 0) piece.add(this.#zeros[i]!);
+      else {
+        piece.add(ends[i]!);
+        piece.add(numberLine(count));
+      }
+    }
+    piece.add(`${name}_sum{${series.labels}} ${total === 0 ? 0 : cumulative.sum()}\n`);
+    piece.add(`${name}_count{${series.labels}} ${total}\n`);
+  }
 }
 
 /** Quantiles of the last flush interval: of all time they would say little to a scraper. */
-function summaryLines(name: string, series: Series): string {
+function summaryLines(piece: Piece, name: string, series: Series): void {
   const { interval } = series.collect();
   const labels = series.labels === '' ? '' : `${series.labels},`;
   const values = interval.quantiles(SUPPORTED_QUANTILES);
-  let out = '';
   SUPPORTED_QUANTILES.forEach((q, i) => {
-    out += `${name}{${labels}quantile="${q}"} ${Number.isNaN(values[i]!) ? 'nan' : values[i]}\n`;
+    piece.add(`${name}{${labels}quantile="${q}"} ${Number.isNaN(values[i]!) ? 'nan' : values[i]}\n`);
   });
-  out += `${name}_sum{${series.labels}} ${interval.sum()}\n`;
-  return out + `${name}_count{${series.labels}} ${interval.total}\n`;
+  piece.add(`${name}_sum{${series.labels}} ${interval.sum()}\n`);
+  piece.add(`${name}_count{${series.labels}} ${interval.total}\n`);
 }
