@@ -65,7 +65,7 @@ envoy.extensions.stat_sinks.graphite_statsd.v3.GraphiteStatsdSink
   + *
 envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig
   + grpc_service http_service report_counters_as_deltas report_histograms_as_deltas emit_tags_as_attributes use_tag_extracted_name prefix
-  + max_data_points_per_request
+  + resource_detectors max_data_points_per_request
 envoy.config.metrics.v3.StatsMatcher
   + *
 envoy.config.metrics.v3.TagSpecifier

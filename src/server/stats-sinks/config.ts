@@ -7,6 +7,7 @@ import type { DogStatsdSink, StatsdSink, StatsSink } from '../../config/gen/envo
 import type { GraphiteStatsdSink } from '../../config/gen/envoy/extensions/stat_sinks/graphite_statsd/v3/graphite_statsd_pb.js';
 import type { SinkConfig } from '../../config/gen/envoy/extensions/stat_sinks/open_telemetry/v3/open_telemetry_pb.js';
 import { durationMs } from '../../http/config.ts';
+import { compileResource } from '../../http/otlp-resource-config.ts';
 import { compileHttpService } from '../../http/service-config.ts';
 import { wireText } from '../../http/wire-text.ts';
 import { isIp } from '../../net/address.ts';
@@ -113,7 +114,7 @@ function compileOtlp(config: SinkConfig, at: CompileContext, deps: SinkCompileDe
     tagsAsAttributes: config.emitTagsAsAttributes ?? true,
     tagExtractedNames: config.useTagExtractedName ?? true,
     maxDataPoints: config.maxDataPointsPerRequest,
-    resource: [],
+    resource: [...compileResource(config.resourceDetectors, at)],
   };
 }
 

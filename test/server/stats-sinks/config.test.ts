@@ -62,6 +62,28 @@ describe('stats_sinks', () => {
     });
   });
 
+  test('what resource detectors find', () => {
+    const type = 'envoy.extensions.tracers.opentelemetry.resource_detectors.v3.StaticConfigResourceDetectorConfig';
+    const desc = messageType(type);
+    const config = anyPack(desc, fromJson(desc, { attributes: { 'service.name': 'edge', zone: 'z1' } }));
+    const otlp = messageType('envoy.extensions.stat_sinks.open_telemetry.v3.SinkConfig');
+    const message = create(otlp, {
+      protocolSpecifier: { case: 'grpcService', value: { targetSpecifier: { case: 'envoyGrpc', value: { clusterName: 'there' } } } },
+      resourceDetectors: [{ name: 'd', typedConfig: config }],
+    } as never);
+    const sink = { name: 's', configType: { case: 'typedConfig' as const, value: anyPack(otlp, message) } } as unknown as StatsSink;
+    const list = new ProblemList(namedSource('test'));
+    const at = new CompileContext(list, { allowUnsupported: false });
+    const [settings] = compileStatsSinks([sink], at, { node: { id: 'n', cluster: 'c' }, clusterExists: () => true });
+    expect(list.problems).toEqual([]);
+    expect(settings).toMatchObject({
+      resource: [
+        ['service.name', 'edge'],
+        ['zone', 'z1'],
+      ],
+    });
+  });
+
   test('a sink that there is not is refused', () => {
     expect(compile('envoy.config.metrics.v3.HystrixSink', {}).problems[0]).toMatch(/not supported|not implemented/i);
   });
