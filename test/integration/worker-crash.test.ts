@@ -4,6 +4,8 @@ import http from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { PageTick } from '../../src/page/snapshot.ts';
+import { EventStream } from '../support/event-stream.ts';
 import { HeldUpstream } from '../support/held-upstream.ts';
 import { call } from '../support/http-call.ts';
 import { until } from '../support/poll.ts';
@@ -171,4 +173,27 @@ test('configuration that changes while there is no worker reaches its successor'
   put('cds.yaml', cluster(upstream.port));
   await answered(port);
   expect(await proxy.stat('cluster_manager.cds.update_success')).toBe(2);
+});
+
+test('whoever looks at the live page goes on seeing requests', async () => {
+  await start(
+    `static_resources: {listeners: [${httpListener('l', routeTo('app'))}], clusters: [${staticCluster('app', upstream.port)}]}`,
+    1,
+  );
+  const port = await proxy.port('l');
+  const stream = new EventStream(proxy.adminAddress, '/api/v1/page/events');
+  try {
+    const edges = () =>
+      stream.events.flatMap(({ event, data }) => (event === 'tick' ? (data as PageTick).edges.filter(({ rps }) => rps > 0) : []));
+    await until('requests are seen', async () => (await call(port)) && edges().length > 0);
+    inspector.crash(inspector.workers[0]!);
+    await until('it is reported', () => deaths() === 1);
+    await answered(port);
+    const before = stream.events.length;
+    await until('a second goes by', () => stream.events.length > before + 1);
+    const seen = edges().length;
+    await until('requests of the successor are seen', async () => (await call(port)) && edges().length > seen);
+  } finally {
+    stream.close();
+  }
 });
