@@ -15,7 +15,8 @@ import { threadTimeMs } from './thread-time.ts';
 export type ToBenchWorker =
   | { readonly kind: 'hosts'; readonly message: HostMessage }
   | { readonly kind: 'tables'; readonly tables: HashTables }
-  | { readonly kind: 'await'; readonly host: string };
+  /** Measures until the cluster has other hosts than now. */
+  | { readonly kind: 'await' };
 
 /** Milliseconds of this thread's processor time. */
 export interface WorkerReport {
@@ -41,7 +42,8 @@ const contexts = Array.from({ length: 64 }, (_, i) => ({
   metadataMatch: data.metadataMatch,
 }));
 
-let awaited = '';
+/** HostUpdate.version of the hosts that were there; -1 = nobody waits. */
+let before = -1;
 let longest = 0;
 let began = threadTimeMs();
 let last = began;
@@ -53,26 +55,22 @@ function turn(): void {
   const now = threadTimeMs();
   if (now - last > longest) longest = now - last;
   last = now;
-  if (awaited === '' || !hasHost(awaited)) {
+  if (before < 0 || cluster.hostsVersion === before) {
     setImmediate(turn);
     return;
   }
-  awaited = '';
+  before = -1;
   // What the change has left to be done.
   for (const context of contexts) cluster.chooseHost(context);
   const end = threadTimeMs();
   parentPort!.postMessage({ longestTurn: Math.max(longest, end - last), total: end - began } satisfies WorkerReport);
 }
 
-function hasHost(text: string): boolean {
-  return cluster.hostSets.some(({ hosts }) => hosts.length > 0 && hosts[hosts.length - 1]!.address.text === text);
-}
-
 parentPort!.on('message', (told: ToBenchWorker) => {
   if (told.kind === 'hosts') void manager.applyHostUpdate(told.message);
   else if (told.kind === 'tables') manager.applyHashTables(told.tables);
   else {
-    awaited = told.host;
+    before = cluster.hostsVersion;
     longest = 0;
     began = last = threadTimeMs();
     setImmediate(turn);
