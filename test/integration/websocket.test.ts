@@ -75,8 +75,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await outer.stop();
-  await inner.stop();
+  await outer?.stop();
+  await inner?.stop();
   for (const socket of server.clients) socket.terminate();
   server.close();
 });
