@@ -347,8 +347,39 @@ envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection
   + *
 envoy.config.common.matcher.v3.MatchPredicate
-  + or_match and_match not_match any_match http_request_headers_match http_request_trailers_match http_response_headers_match
-  + http_response_trailers_match
+  + *
+envoy.config.common.matcher.v3.HttpGenericBodyMatch
+  + *
+envoy.config.common.matcher.v3.HttpGenericBodyMatch.GenericTextMatch
+  + *
+envoy.extensions.filters.http.tap.v3.Tap
+  + common_config
+envoy.extensions.common.tap.v3.CommonExtensionConfig
+  + *
+envoy.extensions.common.tap.v3.AdminConfig
+  + *
+envoy.config.tap.v3.TapConfig
+  + *
+envoy.config.tap.v3.MatchPredicate
+  + *
+envoy.config.tap.v3.MatchPredicate.MatchSet
+  + *
+envoy.config.tap.v3.HttpHeadersMatch
+  + *
+envoy.config.tap.v3.HttpGenericBodyMatch
+  + *
+envoy.config.tap.v3.HttpGenericBodyMatch.GenericTextMatch
+  + *
+envoy.config.tap.v3.OutputConfig
+  + sinks max_buffered_rx_bytes max_buffered_tx_bytes streaming
+envoy.config.tap.v3.OutputSink
+  + format streaming_admin file_per_tap buffered_admin
+envoy.config.tap.v3.StreamingAdminSink
+  + *
+envoy.config.tap.v3.BufferedAdminSink
+  + *
+envoy.config.tap.v3.FilePerTapSink
+  + *
 envoy.config.common.matcher.v3.MatchPredicate.MatchSet
   + *
 envoy.config.common.matcher.v3.HttpHeadersMatch

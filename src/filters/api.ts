@@ -166,8 +166,17 @@ export interface FilterDeps {
   readonly watch?: RequestWatch | null;
   /** Absent: nothing can be traced. @param scope `http.<stat_prefix>.` @param packs the request id carries the decision */
   newRequestTracing?(settings: TracingSettings, scope: StatsScope, packs: boolean): RequestTracing;
+  /** Absent: `/tap` does not reach this proxy. */
+  tapSlot?(configId: string): TapSlot;
   /** For filters that write logs of their own. @param settings as compiled from one AccessLog message */
   newAccessLogger?(settings: unknown): AccessLogger;
+}
+
+/** What `/tap` wants of the filters with one config_id. */
+export interface TapSlot {
+  /** As compiled from a TapConfig; null = nobody asks. */
+  readonly settings: unknown;
+  emit(trace: Uint8Array): void;
 }
 
 /** What `/healthcheck/fail` and `/healthcheck/ok` say of this process. */

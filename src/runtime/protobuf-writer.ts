@@ -3,13 +3,34 @@
  * messages are written in place, and their length is put before them when they end.
  */
 
-/** Wire text as the bytes of a protobuf string, which must be UTF-8: what is not becomes U+FFFD. */
+/** Wire text as the bytes of a protobuf string, which must be UTF-8: each byte that is not becomes '!', as in Envoy. */
 export function utf8(text: string): Buffer {
   const bytes = Buffer.from(text, 'latin1');
-  for (let i = 0; i < bytes.length; i++) {
-    if (bytes[i]! >= 0x80) return Buffer.from(bytes.toString('utf8'), 'utf8');
+  for (let i = 0; i < bytes.length; ) {
+    const length = sequenceLength(bytes, i);
+    if (length === 0) bytes[i] = 0x21;
+    i += Math.max(1, length);
   }
   return bytes;
+}
+
+/** Bytes of the character at `at` (RFC 3629); 0 = there is none. */
+function sequenceLength(bytes: Buffer, at: number): number {
+  const first = bytes[at]!;
+  if (first < 0x80) return 1;
+  const length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  for (let i = 1; i < length; i++) {
+    const next = bytes[at + i];
+    if (next === undefined || (next & 0xc0) !== 0x80) return 0;
+  }
+  const second = bytes[at + 1] ?? 0;
+  // Too long a form, a surrogate, or beyond the last character.
+  const wrong =
+    (first === 0xe0 && second < 0xa0) ||
+    (first === 0xed && second > 0x9f) ||
+    (first === 0xf0 && second < 0x90) ||
+    (first === 0xf4 && second > 0x8f);
+  return wrong ? 0 : length;
 }
 
 const FIRST_BYTES = 256;
@@ -37,14 +58,20 @@ export class ProtobufWriter {
     return this;
   }
 
+  /** @param value of 64 bits */
+  varintBig(field: number, value: bigint): this {
+    this.#grow(20);
+    this.#varint(field * 8);
+    this.#varintBig(value);
+    return this;
+  }
+
   /** int32 and int64, which may be negative; whole numbers only. */
   signed(field: number, value: number): this {
     if (value >= 0) return this.varint(field, value);
     this.#grow(20);
     this.#varint(field * 8);
-    let rest = BigInt.asUintN(64, BigInt(value));
-    for (; rest >= 128n; rest >>= 7n) this.#bytes[this.#used++] = Number(rest & 127n) | 0x80;
-    this.#bytes[this.#used++] = Number(rest);
+    this.#varintBig(BigInt.asUintN(64, BigInt(value)));
     return this;
   }
 
@@ -151,6 +178,12 @@ export class ProtobufWriter {
       rest >>>= 7;
     }
     this.#bytes[this.#used++] = rest;
+  }
+
+  #varintBig(value: bigint): void {
+    let rest = value;
+    for (; rest >= 128n; rest >>= 7n) this.#bytes[this.#used++] = Number(rest & 127n) | 0x80;
+    this.#bytes[this.#used++] = Number(rest);
   }
 
   #grow(bytes: number): void {

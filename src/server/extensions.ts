@@ -76,6 +76,15 @@ export const HTTP_FILTERS: readonly HttpExtension[] = [
     filter: async () => (await import('../filters/http/original-src/filter.ts')).createOriginalSrc,
   },
   {
+    name: 'envoy.filters.http.tap',
+    type: 'envoy.extensions.filters.http.tap.v3.Tap',
+    routeType: null,
+    terminal: false,
+    config: async () => (await import('../filters/http/tap/config.ts')).compileTapFilter,
+    routeConfig: null,
+    filter: async () => (await import('../filters/http/tap/filter.ts')).createTap,
+  },
+  {
     name: 'envoy.filters.http.header_mutation',
     type: 'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
     routeType: 'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute',

@@ -2,7 +2,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { StructSchema } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
-import { ProtobufWriter } from '../../src/runtime/protobuf-writer.ts';
+import { ProtobufWriter, utf8 } from '../../src/runtime/protobuf-writer.ts';
 
 /** google.protobuf.Struct { map<string, Value> fields = 1 }; Value { number_value = 2; string_value = 3; struct_value = 5 }. */
 function field(out: ProtobufWriter, name: string, value: (out: ProtobufWriter) => void): void {
@@ -28,7 +28,7 @@ test.each([0, 1, 100, 126, 127, 128, 129, 300, 16_380, 16_384, 70_000])('message
   expect(inner.fields['text']!.kind.value).toBe('x'.repeat(length));
   expect(inner.fields['number']!.kind.value).toBe(-1.5);
   // The name was no UTF-8.
-  expect(fields['\ufffd']!.kind.value).toBe('ü');
+  expect(fields['!']!.kind.value).toBe('ü');
 });
 
 test.each([
@@ -60,4 +60,19 @@ test('a writer can be used again', () => {
   const out = new ProtobufWriter(4).text(1, 'a long text that makes it grow');
   out.clear();
   expect(out.varint(1, 5).finish().toString('hex')).toBe('0805');
+});
+
+const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex').toString('latin1');
+
+test.each([
+  ['plain', 'plain'],
+  [hex('c3 a9 e2 82 ac f0 9f 98 80'), 'é€😀'],
+  [hex('e9'), '!'],
+  [hex('c3 28'), '!('],
+  [hex('61 e2 82'), 'a!!'],
+  [hex('ed a0 80'), '!!!'],
+  [hex('e0 80 80 c0 af f5 80'), '!!!!!!!'],
+  [hex('f4 90 80 80'), '!!!!'],
+])('what is no UTF-8 is told byte by byte: %j', (wire, shown) => {
+  expect(utf8(wire).toString('utf8')).toBe(shown);
 });

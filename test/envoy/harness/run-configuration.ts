@@ -20,6 +20,7 @@ import { nameIds, SpanServer } from './span-server.ts';
 import { playTls } from './tls-client.ts';
 import { pinTokens, tlsFixture } from './tls-fixture.ts';
 import { TlsUpstream } from './tls-upstream.ts';
+import { takeTraces } from './trace-files.ts';
 
 export interface Observation {
   /** One text for each case, in the order of the configuration. */
@@ -194,6 +195,7 @@ export class ConfigurationRun {
     if (one.admin !== undefined) seen.push(await this.#adminUntil(one));
     if (one.shows !== undefined) seen.push(this.#checks.seen(one.shows));
     if (one.file !== undefined) seen.push(await this.#fileWith(one.file));
+    if (one.traces !== undefined) seen.push(await takeTraces(join(this.#directory, 'taps'), one.traces));
     if (one.entries !== undefined) seen.push(await this.#logs.report(one.entries));
     if (one.spans !== undefined) seen.push(await this.#spans.report(one.spans));
     const text = normalise(seen.join('\n'), this.#names(sent.join('\n')));

@@ -90,6 +90,8 @@ export interface Case {
   };
   /** Spans to wait for; all that came at the collector (`{{spans}}`) are shown, and ids are named by their order. */
   readonly spans?: number;
+  /** Files to wait for in `{{dir}}/taps`; all that are there are shown, and removed. */
+  readonly traces?: number;
   /** Entries to wait for at the access-log service (`{{logs}}`); all that came are shown. */
   readonly entries?: number;
   /** Answers are compared without regard to their order: round robin begins with any host. */

@@ -40,6 +40,7 @@ import { routing } from './routing.ts';
 import { sessions } from './sessions.ts';
 import { stats } from './stats.ts';
 import { subset } from './subset.ts';
+import { tap } from './tap.ts';
 import { tcp } from './tcp.ts';
 import { timeouts } from './timeouts.ts';
 import { tls } from './tls.ts';
@@ -82,6 +83,7 @@ export const areas: readonly Area[] = [
   logServices,
   logs,
   trackedClusters,
+  tap,
   tracing,
   tunnels,
   forwardProxy,

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { tap } from './scenarios/tap.ts';
+
+testArea(tap);
