@@ -357,6 +357,9 @@ envoy.config.core.v3.HealthCheck.CustomHealthCheck
 envoy.config.core.v3.HealthCheck.Payload
   + *
 
+envoy.admin.v3.TapRequest
+  + *
+
 envoy.config.accesslog.v3.AccessLog
   + *
 envoy.config.accesslog.v3.AccessLogFilter

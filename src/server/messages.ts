@@ -119,6 +119,8 @@ export type WorkerCall =
   | { readonly kind: 'listener-status' }
   | { readonly kind: 'cluster-status' }
   | { readonly kind: 'explain'; readonly questions: readonly ExplainQuestion[] }
+  /** Answered with whether a tap filter has that id. `settings`: TapSettings; null = nobody asks any more. */
+  | { readonly kind: 'set-tap'; readonly configId: string; readonly settings: unknown }
   | { readonly kind: 'call-cluster'; readonly call: ClusterCall }
   /** Answered with false if more than the connection may hold was waiting. */
   | { readonly kind: 'write-cluster'; readonly cluster: string; readonly text: string }
@@ -135,7 +137,7 @@ export type ToWorker = WorkerCall & { readonly id: number };
 export type HandOver = Extract<FromWorker, { kind: 'hand-over' }>;
 
 /** What a worker tells without being asked, for the control thread as a whole. */
-export type WorkerNews = Extract<FromWorker, { kind: 'outlier' | 'outlier-watch' | 'host-failing' | 'hash-tables-wanted' }>;
+export type WorkerNews = Extract<FromWorker, { kind: 'outlier' | 'outlier-watch' | 'host-failing' | 'hash-tables-wanted' | 'tap-trace' }>;
 
 export type FromWorker =
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown; readonly error: string | null }
@@ -152,6 +154,8 @@ export type FromWorker =
   | { readonly kind: 'hash-tables-wanted'; readonly cluster: string; readonly clusterId: number; readonly subset: string }
   /** A response said that its host is failing: x-envoy-immediate-health-check-fail. `slot`: the host's cells. */
   | { readonly kind: 'host-failing'; readonly cluster: string; readonly clusterId: number; readonly slot: number }
+  /** For whoever asks `/tap`. */
+  | { readonly kind: 'tap-trace'; readonly configId: string; readonly trace: Uint8Array }
   /** exact_balance: a connection for worker `to`. */
   | { readonly kind: 'hand-over'; readonly to: number; readonly key: string; readonly fd: number; readonly listenPath: string }
   | { readonly kind: 'stats'; readonly announcement: StatsAnnouncement }

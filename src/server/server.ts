@@ -42,6 +42,7 @@ import { RuntimeWatch } from './runtime-watch.ts';
 import { ServerStats } from './server-stats.ts';
 import type { SinkCalls } from './stats-sinks/service-sinks.ts';
 import type { StatsSinks } from './stats-sinks/stats-sinks.ts';
+import { AdminTaps } from './tap-endpoint.ts';
 import { Termination } from './termination.ts';
 import { recordPauses } from './thread-pauses.ts';
 import { packageVersion } from './version.ts';
@@ -85,6 +86,7 @@ export class Server {
   #admin: AdminServer | null = null;
   #page: ServerPage | null = null;
   #adminLogs: AdminAccessLogs | null = null;
+  readonly #taps: AdminTaps;
   readonly #eventLogs: EventLogs;
   #termination: Termination | null = null;
   #overload: OverloadManager | null = null;
@@ -107,6 +109,7 @@ export class Server {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
+    this.#taps = new AdminTaps(() => this.workers);
     this.workers = new Workers(
       {
         concurrency: options.concurrency,
@@ -424,6 +427,7 @@ export class Server {
     this.#admin = new AdminServer(
       new ServerAdmin(this, compiled.admin, logs, [
         explainEndpoint(this.workers),
+        this.#taps.endpoint(),
         ...pageEndpoints(async () => this.#page?.live() ?? null),
       ]),
     );
@@ -444,6 +448,10 @@ export class Server {
   }
 
   #onNews(news: WorkerNews): void {
+    if (news.kind === 'tap-trace') {
+      this.#taps.onTrace(news.configId, news.trace);
+      return;
+    }
     const clusters = this.clusters;
     if (clusters === null) return;
     if (news.kind === 'outlier-watch') clusters.watchOutliers(news.cluster, news.clusterId);
@@ -457,6 +465,7 @@ export class Server {
     const calls: WorkerCall[] = [
       { kind: 'set-runtime', values: this.runtime.values() },
       { kind: 'set-log-levels', levels: this.#loggers.levels() },
+      ...this.#taps.state,
       ...this.#standing,
       ...(this.#page?.standing() ?? []),
     ];

@@ -40,6 +40,7 @@ import { recordPauses } from './thread-pauses.ts';
 import { WatchedRequests } from './watched-requests.ts';
 import type { WorkerParts } from './worker-parts.ts';
 import type { WorkerServiceLogs } from './worker-service-logs.ts';
+import { WorkerTaps } from './worker-taps.ts';
 import type { WorkerTracing } from './worker-tracing.ts';
 
 type Create<Deps, Factory> = (settings: unknown, deps: Deps, parts: WorkerParts) => Factory;
@@ -78,6 +79,7 @@ export class WorkerServer {
   #tracing: WorkerTracing | null = null;
   /** Made for the first listener that logs to a service. */
   #serviceLogs: WorkerServiceLogs | null = null;
+  readonly #taps: WorkerTaps;
   /** Made when the control thread first asks for one. */
   #calls: ClusterCalls | null = null;
   #writes: ClusterWrites | null = null;
@@ -85,6 +87,7 @@ export class WorkerServer {
   constructor(data: WorkerData, post: (message: FromWorker) => void) {
     this.#data = data;
     this.#post = post;
+    this.#taps = new WorkerTaps(post);
     this.#loggers = new Loggers((record) => post({ kind: 'log', record }), data.logLevel, data.logLevels);
     this.#logger = this.#loggers.component('main');
     this.#store = new StatsStore((announcement) => post({ kind: 'stats', announcement }));
@@ -182,6 +185,8 @@ export class WorkerServer {
         return this.#clusters?.snapshot() ?? [];
       case 'explain':
         return this.#explain(message.questions);
+      case 'set-tap':
+        return this.#taps.set(message.configId, message.settings);
       case 'call-cluster':
         return this.#callCluster(message.call);
       case 'write-cluster':
@@ -282,6 +287,7 @@ export class WorkerServer {
         format,
         shared,
         serverHealth: this.#health,
+        tapSlot: (configId) => this.#taps.slot(configId),
         watch: this.#requests.watching,
         newRequestTracing: (settings, scope, packs) => this.#tracing!.requestTracing(settings, scope, packs),
       },

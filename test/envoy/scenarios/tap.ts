@@ -87,11 +87,7 @@ export const tap: Area = {
     ),
     configuration('everything, binary', filter('any_match: true', sink('PROTO_BINARY')), ALL),
     configuration('in pieces', filter('any_match: true', `streaming: true, max_buffered_rx_bytes: 3, ${sink('JSON_BODY_AS_BYTES')}`), ALL),
-    configuration(
-      'in pieces, with lengths',
-      filter('any_match: true', `streaming: true, ${sink('PROTO_BINARY_LENGTH_DELIMITED')}`),
-      ALL.slice(1, 2),
-    ),
+    configuration('with lengths', filter('any_match: true', sink('PROTO_BINARY_LENGTH_DELIMITED')), ALL.slice(1, 2)),
     configuration(
       'by the response, in pieces',
       filter(header('response_headers', 'x-up', 'u,v'), `streaming: true, ${sink('JSON_BODY_AS_BYTES')}`),
