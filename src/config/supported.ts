@@ -6,6 +6,7 @@
  */
 import { CORE_FIELDS } from './supported-core.ts';
 import { EXTENSION_FIELDS } from './supported-extensions.ts';
+import { OBSERVABILITY_FIELDS } from './supported-observability.ts';
 import { ROUTE_FIELDS } from './supported-routes.ts';
 
 export interface MessageSupport {
@@ -40,6 +41,7 @@ const table = new Map<string, MessageSupport>();
 parseTable(CORE_FIELDS, table);
 parseTable(ROUTE_FIELDS, table);
 parseTable(EXTENSION_FIELDS, table);
+parseTable(OBSERVABILITY_FIELDS, table);
 
 /** By full message name. */
 export const SUPPORTED: ReadonlyMap<string, MessageSupport> = table;
