@@ -171,6 +171,8 @@ export class ThreadStats {
   readonly #referable = new Map<number, { series: Series; source: Source }>();
   #count = 0;
   #ring: ValueRing | null = null;
+  /** Values of histograms that have not been announced yet: by number of the histogram. */
+  #early: (readonly [number, number])[] = [];
 
   constructor(aggregate: StatsAggregate, thread: number) {
     this.#aggregate = aggregate;
@@ -202,14 +204,16 @@ export class ThreadStats {
 
   /** @internal */
   drainValues(each: (series: Series, value: number) => void): number {
-    let lost = 0;
-    lost += this.#ring!.drain((stat, value) => {
+    const early = this.#early;
+    this.#early = [];
+    const take = (stat: number, value: number) => {
       const found = this.#referable.get(stat);
-      // A value can be quicker than the word of its histogram.
-      if (found === undefined) lost++;
+      // A value can be quicker than the word of its histogram, which is on its way.
+      if (found === undefined) this.#early.push([stat, value]);
       else each(found.series, value);
-    });
-    return lost;
+    };
+    for (const [stat, value] of early) take(stat, value);
+    return this.#ring!.drain(take);
   }
 
   /** The worker is gone: what it counted stays, its gauges and memory go. */

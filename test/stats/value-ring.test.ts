@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { StatsAggregate } from '../../src/stats/aggregate.ts';
+import type { StatsAnnouncement } from '../../src/stats/announcement.ts';
 import { DEFAULT_STATS_SETTINGS } from '../../src/stats/settings.ts';
+import { StatsStore } from '../../src/stats/store.ts';
 import { ValueRing } from '../../src/stats/value-ring.ts';
 
 test('what is written comes out on the other side, in order and once', () => {
@@ -42,4 +44,24 @@ test('histograms give every value away, if the settings want it so, and are coun
   expect(stats.find('time')!.collect().cumulative.total).toBe(1);
   stats.drainValues((series) => seen.push(series.fullName));
   expect(seen).toHaveLength(2);
+});
+
+test('a value that is quicker than the word of its histogram waits for it', () => {
+  const stats = new StatsAggregate();
+  const thread = stats.addThread();
+  const onTheWay: StatsAnnouncement[] = [];
+  const worker = new StatsStore((batch) => onTheWay.push(batch));
+  worker.configure({ ...DEFAULT_STATS_SETTINGS, recordValues: true });
+  worker.flush();
+  thread.accept(onTheWay.shift()!);
+  worker.root.histogram('time').record(7);
+  worker.flush();
+  const seen: string[] = [];
+  const drain = () => stats.drainValues((series, value) => seen.push(`${series.fullName} ${value}`));
+  expect(drain()).toBe(0);
+  expect(seen).toEqual([]);
+  thread.accept(onTheWay.shift()!);
+  drain();
+  drain();
+  expect(seen).toEqual(['time 7']);
 });
