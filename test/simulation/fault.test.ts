@@ -83,7 +83,7 @@ describe('delay', () => {
     const stream = r.request({}, { method: 'POST', end: false });
     stream.data('half').data(' and half', true);
     r.clock.advance(490);
-    expect(r.backend.headers).toBeNull();
+    expect(r.backends.at(-1)?.headers ?? null).toBeNull();
     expect(r.stats.value('http.p.fault.active_faults')).toBe(1);
     r.clock.advance(20);
     expect(r.backend.body).toBe('half and half');
@@ -99,7 +99,7 @@ describe('delay', () => {
     stream.decoder.onRequestReset(ResetReason.ConnectionTermination, '');
     expect(r.stats.value('http.p.fault.active_faults')).toBe(0);
     r.clock.advance(1000);
-    expect(r.backend.headers).toBeNull();
+    expect(r.backends.at(-1)?.headers ?? null).toBeNull();
   });
 
   test('at most so many at once; more pass undelayed, and are counted', () => {

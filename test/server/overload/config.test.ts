@@ -56,7 +56,7 @@ describe('what Envoy refuses, in its words', () => {
       'scaling_threshold must be less than saturation_threshold',
     ],
     [
-      'loadshed_points: [{name: envoy.load_shed_points.http2_server_go_away_on_dispatch, triggers: [{name: heap, threshold: {value: 0.9}}]}]',
+      'loadshed_points: [{name: envoy.load_shed_points.of_another_version, triggers: [{name: heap, threshold: {value: 0.9}}]}]',
       'not supported by Outrider yet',
     ],
   ])('%s', (yaml, message) => {
