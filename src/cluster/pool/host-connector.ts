@@ -30,6 +30,7 @@ export class HostConnector {
       bufferLimit: settings.perConnectionBufferLimit,
       tcpKeepAlive: settings.tcpKeepAlive,
       bindAddress: settings.bindAddress,
+      proxyProtocol: settings.proxyProtocol,
     };
   }
 
