@@ -37,6 +37,9 @@ export const retryHosts: Area = {
       name: 'previous hosts',
       routes: route(`retry_host_predicate: [${PREVIOUS}], host_selection_retry_max_attempts: 60`),
       clusters: BESIDE,
+      // Not the host: which of the two comes last is a matter of chance.
+      logFormat:
+        '%REQ(:METHOD)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %UPSTREAM_CLUSTER% %UPSTREAM_REQUEST_ATTEMPT_COUNT%',
       cases: [{ name: 'each host once', send: 'GET /', upstream: { a: failing('500 E', '501 again'), b: failing('500 E', '501 again') } }],
     },
     {
