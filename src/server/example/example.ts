@@ -13,6 +13,7 @@ Outrider runs its built-in example. Try, in another terminal:
   curl -i http://127.0.0.1:10000/reviews    nine of ten requests go to v1, one to v2
   curl http://127.0.0.1:9901/clusters       hosts and their counters
   curl http://127.0.0.1:9901/stats/prometheus
+  http://127.0.0.1:9901/ in a browser       the live page; bin/outrider top is the same on a terminal
   npm run demo                              20 seconds of traffic and a table of what happened
 
 Port 15001 captures outbound traffic that iptables redirects: bin/outrider iptables print --help
