@@ -5,10 +5,9 @@
 import { ResetReason } from '../../http/reset-reason.ts';
 import type { Host } from '../../lb/host.ts';
 import type { Connection } from '../../net/connection.ts';
-import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
 import { Timer, type TimerTarget } from '../../runtime/clock.ts';
-import { Overload } from '../../runtime/overload.ts';
 import type { PoolClient } from '../api.ts';
+import { Admission, remove } from './admission.ts';
 import { Http1PoolConnection, State } from './h1-connection.ts';
 import type { ClusterPool, PoolOwner, ProtocolChoice } from './pool-owner.ts';
 import { NO_NAMES, type ServerNames } from './server-names.ts';
@@ -28,18 +27,13 @@ export class Http1Pool implements ClusterPool, TimerTarget {
   readonly alpn: readonly string[];
   /** Set after construction, where handshakes decide. */
   choice: ProtocolChoice | null;
-  readonly #breaker: CircuitBreaker;
+  readonly #admission: Admission;
   /** Told when nothing is left: no connection, no request. */
   readonly #onEmpty: (pool: Http1Pool) => void;
   /** Idle connections, the one used last at the end. */
   readonly #ready: Http1PoolConnection[];
   readonly #connections: Http1PoolConnection[];
   #connecting: number;
-  /** Requests that wait, the oldest first. */
-  readonly #pending: PoolClient[];
-  /** Requests that a failed connect is about to fail. */
-  readonly #failing: PoolClient[];
-  #activeRequests: number;
   readonly #idleTimer: Timer;
   #idleTimerDueMs: number;
   #draining: boolean;
@@ -58,14 +52,11 @@ export class Http1Pool implements ClusterPool, TimerTarget {
     this.owner = owner;
     this.alpn = alpn;
     this.choice = null;
-    this.#breaker = owner.circuitBreaker(priority);
+    this.#admission = new Admission(host, priority, owner);
     this.#onEmpty = onEmpty;
     this.#ready = [];
     this.#connections = [];
     this.#connecting = 0;
-    this.#pending = [];
-    this.#failing = [];
-    this.#activeRequests = 0;
     this.#idleTimer = new Timer(this, 0);
     this.#idleTimerDueMs = Number.POSITIVE_INFINITY;
     this.#draining = false;
@@ -74,12 +65,12 @@ export class Http1Pool implements ClusterPool, TimerTarget {
 
   /** Neither requests in flight nor waiting. */
   get idle(): boolean {
-    return this.#activeRequests === 0 && this.#pending.length === 0;
+    return this.#admission.activeRequests === 0 && this.#admission.waiting === 0;
   }
 
   /** Neither requests nor connections. */
   get empty(): boolean {
-    return this.#connections.length === 0 && this.#pending.length === 0;
+    return this.#connections.length === 0 && this.#admission.waiting === 0;
   }
 
   acquire(client: PoolClient): void {
@@ -93,36 +84,11 @@ export class Http1Pool implements ClusterPool, TimerTarget {
       client.onPoolFailure(ResetReason.Overflow, '', this.host);
       return;
     }
-    const stats = this.owner.stats;
-    if (!this.#breaker.pendingRequests.tryInc()) {
-      stats.upstreamRqPendingOverflow.inc();
-      client.onPoolFailure(ResetReason.Overflow, '', null);
-      return;
-    }
-    stats.upstreamRqPendingTotal.inc();
-    stats.upstreamRqPendingActive.inc();
-    this.host.requestQueued();
-    this.#pending.push(client);
-    if (this.owner.overload.any && this.#pending.length > this.#connecting && this.owner.overload.shed(Overload.NewUpstreamConnection)) {
-      this.#pending.pop();
-      this.#leftPending();
-      stats.upstreamRqCancelled.inc();
-      client.onPoolFailure(ResetReason.Overflow, '', null);
-      return;
-    }
-    this.#openConnections();
+    if (this.#admission.tryQueue(client, this.#admission.waiting >= this.#connecting)) this.#openConnections();
   }
 
   cancel(client: PoolClient): void {
-    const i = this.#pending.indexOf(client);
-    if (i < 0) {
-      remove(this.#failing, client);
-      return;
-    }
-    this.#pending.splice(i, 1);
-    this.#leftPending();
-    this.owner.stats.upstreamRqCancelled.inc();
-    this.#checkEmpty();
+    if (this.#admission.cancel(client)) this.#checkEmpty();
   }
 
   drain(): void {
@@ -134,13 +100,13 @@ export class Http1Pool implements ClusterPool, TimerTarget {
   /** Present connections take no further requests; new ones may be opened. */
   drainConnections(): void {
     for (const connection of this.#connections.slice()) if (connection.state !== State.Connecting) connection.retire();
-    if (this.#pending.length > 0) this.#openConnections();
+    if (this.#admission.waiting > 0) this.#openConnections();
     this.#checkEmpty();
   }
 
   close(): void {
     this.#draining = true;
-    this.#failPending(ResetReason.LocalConnectionFailure, '');
+    this.#admission.failWaiting(ResetReason.LocalConnectionFailure, '');
     for (const connection of this.#connections.slice()) connection.close();
     this.#checkEmpty();
   }
@@ -150,15 +116,15 @@ export class Http1Pool implements ClusterPool, TimerTarget {
   }
 
   countStreams(sum: StreamCounts): void {
-    sum.pending += this.#pending.length;
-    sum.active += this.#activeRequests;
+    sum.pending += this.#admission.waiting;
+    sum.active += this.#admission.activeRequests;
     sum.spare += this.#connecting + this.#ready.length;
   }
 
   preconnect(ratio: number): boolean {
     const { host } = this;
     // One that may not be picked much longer is not asked for more.
-    if (host.unhealthy || host.degraded) return this.#pending.length > this.#connecting && this.#openConnection();
+    if (host.unhealthy || host.degraded) return this.#admission.waiting > this.#connecting && this.#openConnection();
     const own: StreamCounts = { pending: 0, active: 0, spare: 0 };
     this.countStreams(own);
     return wantsAhead(own, ratio) && this.#openConnection();
@@ -175,20 +141,20 @@ export class Http1Pool implements ClusterPool, TimerTarget {
     }
     this.#connecting--;
     remove(this.#connections, from);
-    this.choice.changePool(socket, from.startedMs, this.#pending.splice(0));
+    this.choice.changePool(socket, from.startedMs, this.#admission.giveAwayWaiting());
     return true;
   }
 
   /** What the pool of the other protocol gives away; all of it is counted already, but for the protocol. */
   adopt(socket: Connection, startedMs: number, pending: readonly PoolClient[]): void {
     this.#reportedEmpty = false;
-    for (const client of pending) this.#pending.push(client);
+    this.#admission.adoptWaiting(pending);
     this.#countProtocol();
     const connection = new Http1PoolConnection(this, startedMs);
     this.#connections.push(connection);
     this.#connecting++;
     connection.begin(socket);
-    if (this.#pending.length > 0) this.#openConnections();
+    if (this.#admission.waiting > 0) this.#openConnections();
   }
 
   onConnected(connection: Http1PoolConnection): void {
@@ -198,8 +164,7 @@ export class Http1Pool implements ClusterPool, TimerTarget {
 
   /** `connection` can carry a request. */
   onIdle(connection: Http1PoolConnection): void {
-    for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
-      this.#leftPending();
+    for (let next = this.#admission.next(); next !== undefined; next = this.#admission.next()) {
       if (this.#tryAttach(connection, next)) return;
       next.onPoolFailure(ResetReason.Overflow, '', this.host);
       if (connection.state === State.Closed) return;
@@ -215,21 +180,18 @@ export class Http1Pool implements ClusterPool, TimerTarget {
   }
 
   onConnectFailed(reason: ResetReason, text: string): void {
-    this.#failPending(reason, text);
-    if (this.#pending.length > 0) this.#openConnections();
+    this.#admission.failWaiting(reason, text);
+    if (this.#admission.waiting > 0) this.#openConnections();
     this.#checkEmpty();
   }
 
   onConnectionGone(): void {
-    if (this.#pending.length > 0 || (this.owner.preconnectRatio > 1 && !this.#draining)) this.#openConnections();
+    if (this.#admission.waiting > 0 || (this.owner.preconnectRatio > 1 && !this.#draining)) this.#openConnections();
     this.#checkEmpty();
   }
 
   onRequestEnded(): void {
-    this.#activeRequests--;
-    this.host.requestEnded();
-    this.owner.stats.upstreamRqActive.dec();
-    this.#breaker.requests.dec();
+    this.#admission.onRequestEnded();
   }
 
   /** `connection` is closed. @param before the state it was in */
@@ -237,9 +199,7 @@ export class Http1Pool implements ClusterPool, TimerTarget {
     if (before === State.Connecting) this.#connecting--;
     else if (before === State.Ready) remove(this.#ready, connection);
     remove(this.#connections, connection);
-    this.host.connectionClosed();
-    this.owner.stats.upstreamCxActive.dec();
-    this.#breaker.connections.dec();
+    this.#admission.onConnectionClosed();
   }
 
   onTimer(): void {
@@ -256,15 +216,7 @@ export class Http1Pool implements ClusterPool, TimerTarget {
 
   /** False when the cluster has max_requests in flight. */
   #tryAttach(connection: Http1PoolConnection, client: PoolClient): boolean {
-    const stats = this.owner.stats;
-    if (!this.#breaker.requests.tryInc()) {
-      stats.upstreamRqActiveOverflow.inc();
-      return false;
-    }
-    this.#activeRequests++;
-    this.host.requestStarted();
-    stats.upstreamRqTotal.inc();
-    stats.upstreamRqActive.inc();
+    if (!this.#admission.tryStart()) return false;
     connection.attach(client);
     return true;
   }
@@ -278,32 +230,14 @@ export class Http1Pool implements ClusterPool, TimerTarget {
   #wantsConnection(): boolean {
     const ratio = this.owner.preconnectRatio;
     // A host that may not be picked much longer is not asked for more.
-    if (ratio <= 1 || this.host.unhealthy || this.host.degraded) return this.#pending.length > this.#connecting;
-    const active = this.#activeRequests;
-    return (this.#pending.length + active) * ratio > this.#connecting + this.#ready.length + active;
+    if (ratio <= 1 || this.host.unhealthy || this.host.degraded) return this.#admission.waiting > this.#connecting;
+    const active = this.#admission.activeRequests;
+    return (this.#admission.waiting + active) * ratio > this.#connecting + this.#ready.length + active;
   }
 
   #openConnection(): boolean {
-    const stats = this.owner.stats;
-    const connections = this.#breaker.connections;
-    // A host without any connection always gets one: nothing else would ever serve its requests.
-    const first = this.#connections.length === 0;
-    if (!connections.tryInc()) {
-      stats.upstreamCxOverflow.inc();
-      if (!first) return false;
-      connections.inc();
-      this.host.connectionOpened();
-    } else if (!this.host.tryOpenConnection(this.owner.perHostMaxConnections)) {
-      stats.upstreamCxOverflow.inc();
-      if (!first) {
-        connections.dec();
-        return false;
-      }
-      this.host.connectionOpened();
-    }
-    stats.upstreamCxTotal.inc();
-    if (this.choice === null) stats.upstreamCxHttp1Total.inc();
-    stats.upstreamCxActive.inc();
+    if (!this.#admission.tryOpenConnection(this.#connections.length === 0)) return false;
+    if (this.choice === null) this.owner.stats.upstreamCxHttp1Total.inc();
     const connection = new Http1PoolConnection(this, this.owner.clock.nowMs());
     this.#reportedEmpty = false;
     this.#connections.push(connection);
@@ -316,24 +250,6 @@ export class Http1Pool implements ClusterPool, TimerTarget {
   #countProtocol(): void {
     this.owner.stats.upstreamCxTotal.inc();
     this.owner.stats.upstreamCxHttp1Total.inc();
-  }
-
-  #failPending(reason: ResetReason, text: string): void {
-    // Those who wait now; one that comes back for another try is not failed with them.
-    for (const client of this.#pending.splice(0)) {
-      this.#leftPending();
-      this.#failing.push(client);
-    }
-    for (let client = this.#failing.shift(); client !== undefined; client = this.#failing.shift()) {
-      this.owner.stats.upstreamRqPendingFailureEject.inc();
-      client.onPoolFailure(reason, text, this.host);
-    }
-  }
-
-  #leftPending(): void {
-    this.#breaker.pendingRequests.dec();
-    this.host.requestUnqueued();
-    this.owner.stats.upstreamRqPendingActive.dec();
   }
 
   #watchIdle(connection: Http1PoolConnection): void {
@@ -352,14 +268,9 @@ export class Http1Pool implements ClusterPool, TimerTarget {
   }
 
   #checkEmpty(): void {
-    if (this.#reportedEmpty || this.#connections.length > 0 || this.#pending.length > 0) return;
+    if (this.#reportedEmpty || this.#connections.length > 0 || this.#admission.waiting > 0) return;
     this.#reportedEmpty = true;
     this.owner.clock.disarm(this.#idleTimer);
     this.#onEmpty(this);
   }
-}
-
-function remove<T>(list: T[], item: T): void {
-  const i = list.lastIndexOf(item);
-  if (i >= 0) list.splice(i, 1);
 }

@@ -5,9 +5,8 @@
 import { ResetReason } from '../../http/reset-reason.ts';
 import type { Host } from '../../lb/host.ts';
 import type { Connection } from '../../net/connection.ts';
-import type { CircuitBreaker } from '../../resilience/circuit-breaker.ts';
-import { Overload } from '../../runtime/overload.ts';
 import type { PoolClient } from '../api.ts';
+import { Admission, remove } from './admission.ts';
 import { Http2PoolConnection } from './h2-connection.ts';
 import type { ClusterPool, PoolOwner, ProtocolChoice } from './pool-owner.ts';
 import { NO_NAMES, type ServerNames } from './server-names.ts';
@@ -27,17 +26,12 @@ export class Http2Pool implements ClusterPool {
   readonly alpn: readonly string[];
   /** Set after construction, where handshakes decide. */
   choice: ProtocolChoice | null;
-  readonly #breaker: CircuitBreaker;
+  readonly #admission: Admission;
   /** Told when nothing is left: no connection, no request. */
   readonly #onEmpty: (pool: Http2Pool) => void;
   /** All of them, the oldest first. */
   readonly #connections: Http2PoolConnection[];
   #connecting: number;
-  /** Requests that wait, the oldest first. */
-  readonly #pending: PoolClient[];
-  /** Requests that a failed connect is about to fail. */
-  readonly #failing: PoolClient[];
-  #activeRequests: number;
   #draining: boolean;
   #reportedEmpty: boolean;
 
@@ -54,25 +48,22 @@ export class Http2Pool implements ClusterPool {
     this.owner = owner;
     this.alpn = alpn;
     this.choice = null;
-    this.#breaker = owner.circuitBreaker(priority);
+    this.#admission = new Admission(host, priority, owner);
     this.#onEmpty = onEmpty;
     this.#connections = [];
     this.#connecting = 0;
-    this.#pending = [];
-    this.#failing = [];
-    this.#activeRequests = 0;
     this.#draining = false;
     this.#reportedEmpty = false;
   }
 
   /** Neither requests in flight nor waiting. */
   get idle(): boolean {
-    return this.#activeRequests === 0 && this.#pending.length === 0;
+    return this.#admission.activeRequests === 0 && this.#admission.waiting === 0;
   }
 
   /** Neither requests nor connections. */
   get empty(): boolean {
-    return this.#connections.length === 0 && this.#pending.length === 0;
+    return this.#connections.length === 0 && this.#admission.waiting === 0;
   }
 
   acquire(client: PoolClient): void {
@@ -84,37 +75,11 @@ export class Http2Pool implements ClusterPool {
       else if (this.owner.preconnectRatio > 1) this.#openConnections();
       return;
     }
-    const stats = this.owner.stats;
-    if (!this.#breaker.pendingRequests.tryInc()) {
-      stats.upstreamRqPendingOverflow.inc();
-      client.onPoolFailure(ResetReason.Overflow, '', null);
-      return;
-    }
-    stats.upstreamRqPendingTotal.inc();
-    stats.upstreamRqPendingActive.inc();
-    this.host.requestQueued();
-    this.#pending.push(client);
-    if (this.owner.overload.any && this.#connecting === 0 && this.owner.overload.shed(Overload.NewUpstreamConnection)) {
-      this.#pending.pop();
-      this.#leftPending();
-      stats.upstreamRqCancelled.inc();
-      client.onPoolFailure(ResetReason.Overflow, '', null);
-      return;
-    }
-    this.#openConnections();
+    if (this.#admission.tryQueue(client, this.#connecting === 0)) this.#openConnections();
   }
 
   cancel(client: PoolClient): void {
-    const i = this.#pending.indexOf(client);
-    if (i < 0) {
-      const failing = this.#failing.indexOf(client);
-      if (failing >= 0) this.#failing.splice(failing, 1);
-      return;
-    }
-    this.#pending.splice(i, 1);
-    this.#leftPending();
-    this.owner.stats.upstreamRqCancelled.inc();
-    this.#checkEmpty();
+    if (this.#admission.cancel(client)) this.#checkEmpty();
   }
 
   drain(): void {
@@ -126,27 +91,27 @@ export class Http2Pool implements ClusterPool {
   /** Present connections take no further requests; new ones may be opened. */
   drainConnections(): void {
     for (const connection of this.#connections.slice()) if (connection.connected) connection.retire();
-    if (this.#pending.length > 0) this.#openConnections();
+    if (this.#admission.waiting > 0) this.#openConnections();
     this.#checkEmpty();
   }
 
   close(): void {
     this.#draining = true;
-    this.#failPending(ResetReason.LocalConnectionFailure, '');
+    this.#admission.failWaiting(ResetReason.LocalConnectionFailure, '');
     for (const connection of this.#connections.slice()) connection.close();
     this.#checkEmpty();
   }
 
   countStreams(sum: StreamCounts): void {
-    sum.pending += this.#pending.length;
-    sum.active += this.#activeRequests;
+    sum.pending += this.#admission.waiting;
+    sum.active += this.#admission.activeRequests;
     sum.spare += this.#spare;
   }
 
   preconnect(ratio: number): boolean {
     const { host } = this;
     // One that may not be picked much longer is not asked for more.
-    if (host.unhealthy || host.degraded) return this.#pending.length > this.#connecting * this.#streamsEach && this.#openConnection();
+    if (host.unhealthy || host.degraded) return this.#admission.waiting > this.#connecting * this.#streamsEach && this.#openConnection();
     const own: StreamCounts = { pending: 0, active: 0, spare: 0 };
     this.countStreams(own);
     return wantsAhead(own, ratio) && this.#openConnection();
@@ -162,21 +127,21 @@ export class Http2Pool implements ClusterPool {
       return false;
     }
     this.#connecting--;
-    this.#connections.splice(this.#connections.indexOf(from), 1);
-    this.choice.changePool(socket, from.startedMs, this.#pending.splice(0));
+    remove(this.#connections, from);
+    this.choice.changePool(socket, from.startedMs, this.#admission.giveAwayWaiting());
     return true;
   }
 
   /** What the pool of the other protocol gives away; all of it is counted already, but for the protocol. */
   adopt(socket: Connection, startedMs: number, pending: readonly PoolClient[]): void {
     this.#reportedEmpty = false;
-    for (const client of pending) this.#pending.push(client);
+    this.#admission.adoptWaiting(pending);
     this.#countProtocol();
     const connection = new Http2PoolConnection(this, startedMs);
     this.#connections.push(connection);
     this.#connecting++;
     connection.begin(socket);
-    if (this.#pending.length > 0) this.#openConnections();
+    if (this.#admission.waiting > 0) this.#openConnections();
   }
 
   onConnected(connection: Http2PoolConnection): void {
@@ -186,55 +151,40 @@ export class Http2Pool implements ClusterPool {
 
   /** `connection` may carry a request, or has become idle. */
   onRoom(connection: Http2PoolConnection): void {
-    while (this.#pending.length > 0 && connection.room > 0) {
-      const next = this.#pending.shift()!;
-      this.#leftPending();
+    while (this.#admission.waiting > 0 && connection.room > 0) {
+      const next = this.#admission.next()!;
       if (!this.#tryAttach(connection, next)) next.onPoolFailure(ResetReason.Overflow, '', this.host);
     }
-    if (this.#pending.length > 0) this.#openConnections();
+    if (this.#admission.waiting > 0) this.#openConnections();
     if (this.#draining && connection.activeStreams === 0) connection.close();
     this.#checkEmpty();
   }
 
   onConnectFailed(reason: ResetReason, text: string): void {
-    this.#failPending(reason, text);
-    if (this.#pending.length > 0) this.#openConnections();
+    this.#admission.failWaiting(reason, text);
+    if (this.#admission.waiting > 0) this.#openConnections();
     this.#checkEmpty();
   }
 
   onConnectionGone(): void {
-    if (this.#pending.length > 0 || (this.owner.preconnectRatio > 1 && !this.#draining)) this.#openConnections();
+    if (this.#admission.waiting > 0 || (this.owner.preconnectRatio > 1 && !this.#draining)) this.#openConnections();
     this.#checkEmpty();
   }
 
   onRequestEnded(): void {
-    this.#activeRequests--;
-    this.host.requestEnded();
-    this.owner.stats.upstreamRqActive.dec();
-    this.#breaker.requests.dec();
+    this.#admission.onRequestEnded();
   }
 
   /** `connection` is closed. */
   forget(connection: Http2PoolConnection, wasConnecting: boolean): void {
     if (wasConnecting) this.#connecting--;
-    const i = this.#connections.indexOf(connection);
-    if (i >= 0) this.#connections.splice(i, 1);
-    this.host.connectionClosed();
-    this.owner.stats.upstreamCxActive.dec();
-    this.#breaker.connections.dec();
+    remove(this.#connections, connection);
+    this.#admission.onConnectionClosed();
   }
 
   /** False when the cluster has max_requests in flight. */
   #tryAttach(connection: Http2PoolConnection, client: PoolClient): boolean {
-    const stats = this.owner.stats;
-    if (!this.#breaker.requests.tryInc()) {
-      stats.upstreamRqActiveOverflow.inc();
-      return false;
-    }
-    this.#activeRequests++;
-    this.host.requestStarted();
-    stats.upstreamRqTotal.inc();
-    stats.upstreamRqActive.inc();
+    if (!this.#admission.tryStart()) return false;
     connection.attach(client);
     return true;
   }
@@ -257,36 +207,18 @@ export class Http2Pool implements ClusterPool {
     const ratio = this.owner.preconnectRatio;
     // A host that may not be picked much longer is not asked for more.
     if (ratio <= 1 || this.host.unhealthy || this.host.degraded) {
-      while (this.#pending.length > this.#connecting * each) if (!this.#openConnection()) return;
+      while (this.#admission.waiting > this.#connecting * each) if (!this.#openConnection()) return;
       return;
     }
-    const active = this.#activeRequests;
+    const active = this.#admission.activeRequests;
     for (let i = 0; i < MAX_PRECONNECTS_PER_TRIGGER; i++) {
-      if ((this.#pending.length + active) * ratio <= this.#spare + active || !this.#openConnection()) return;
+      if ((this.#admission.waiting + active) * ratio <= this.#spare + active || !this.#openConnection()) return;
     }
   }
 
   #openConnection(): boolean {
-    const stats = this.owner.stats;
-    const connections = this.#breaker.connections;
-    // A host without any connection always gets one: nothing else would ever serve its requests.
-    const first = this.#connections.length === 0;
-    if (!connections.tryInc()) {
-      stats.upstreamCxOverflow.inc();
-      if (!first) return false;
-      connections.inc();
-      this.host.connectionOpened();
-    } else if (!this.host.tryOpenConnection(this.owner.perHostMaxConnections)) {
-      stats.upstreamCxOverflow.inc();
-      if (!first) {
-        connections.dec();
-        return false;
-      }
-      this.host.connectionOpened();
-    }
-    stats.upstreamCxTotal.inc();
-    if (this.choice === null) stats.upstreamCxHttp2Total.inc();
-    stats.upstreamCxActive.inc();
+    if (!this.#admission.tryOpenConnection(this.#connections.length === 0)) return false;
+    if (this.choice === null) this.owner.stats.upstreamCxHttp2Total.inc();
     const connection = new Http2PoolConnection(this, this.owner.clock.nowMs());
     this.#reportedEmpty = false;
     this.#connections.push(connection);
@@ -301,26 +233,8 @@ export class Http2Pool implements ClusterPool {
     this.owner.stats.upstreamCxHttp2Total.inc();
   }
 
-  #failPending(reason: ResetReason, text: string): void {
-    // Those who wait now; one that comes back for another try is not failed with them.
-    for (const client of this.#pending.splice(0)) {
-      this.#leftPending();
-      this.#failing.push(client);
-    }
-    for (let client = this.#failing.shift(); client !== undefined; client = this.#failing.shift()) {
-      this.owner.stats.upstreamRqPendingFailureEject.inc();
-      client.onPoolFailure(reason, text, this.host);
-    }
-  }
-
-  #leftPending(): void {
-    this.#breaker.pendingRequests.dec();
-    this.host.requestUnqueued();
-    this.owner.stats.upstreamRqPendingActive.dec();
-  }
-
   #checkEmpty(): void {
-    if (this.#reportedEmpty || this.#connections.length > 0 || this.#pending.length > 0) return;
+    if (this.#reportedEmpty || this.#connections.length > 0 || this.#admission.waiting > 0) return;
     this.#reportedEmpty = true;
     this.#onEmpty(this);
   }
