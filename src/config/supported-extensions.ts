@@ -283,7 +283,8 @@ envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig
 envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
   + *
 envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
-  + common_tls_context require_client_certificate require_sni session_ticket_keys disable_stateless_session_resumption
+  + common_tls_context require_client_certificate require_sni session_ticket_keys session_ticket_keys_sds_secret_config
+  + disable_stateless_session_resumption
   + disable_stateful_session_resumption session_timeout ocsp_staple_policy
   + full_scan_certs_on_sni_mismatch prefer_client_ciphers
 envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
@@ -305,7 +306,7 @@ envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
 envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig
   + *
 envoy.extensions.transport_sockets.tls.v3.Secret
-  + name tls_certificate validation_context
+  + name tls_certificate validation_context session_ticket_keys
 envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
   + trusted_ca watched_directory system_root_certs verify_certificate_spki verify_certificate_hash match_typed_subject_alt_names
   + match_subject_alt_names crl allow_expired_certificate trust_chain_verification max_verify_depth

@@ -40,9 +40,10 @@ export class CertificateFiles {
   #read(): SecretSettings {
     const { secret, paths } = this.#settings;
     const text = (path: string, before: string) => (path === '' ? before : fs.readFileSync(path, 'utf8'));
-    const { name, certificate, validation } = secret;
+    const { name, certificate, validation, ticketKeys } = secret;
     return {
       name,
+      ticketKeys,
       certificate: certificate && {
         ...certificate,
         chain: text(paths.chain, certificate.chain),

@@ -9,6 +9,7 @@ import {
   TlsParameters_TlsProtocol as Protocol,
   type TlsCertificate,
   type TlsParameters,
+  type TlsSessionTicketKeys,
 } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
 import type { SdsSecretConfig, Secret } from '../config/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import {
@@ -75,21 +76,17 @@ const TICKET_KEY_BYTES = 80;
 /** null if it was refused, and reported. */
 export function compileDownstreamTls(message: DownstreamTlsContext, secrets: Secrets, at: CompileContext): DownstreamTlsSettings | null {
   const before = at.list.errors;
-  const common = compileCommon(message.commonTlsContext, 'TLSv1.3', secrets, at.field('common_tls_context'));
-  const keys = message.sessionTicketKeysType;
-  let ticketKey = '';
-  if (keys.case === 'sessionTicketKeys') {
-    const all = keys.value.keys.map((key, i) => ticketKeyBytes(key, at.field('session_ticket_keys').field('keys', i)));
-    ticketKey = all[0]?.toString('base64') ?? '';
-  } else if (keys.case === 'sessionTicketKeysSdsSecretConfig') {
-    at.notImplemented('session ticket keys from SDS are not supported by Outrider yet');
-  }
+  const common = {
+    ...compileCommon(message.commonTlsContext, 'TLSv1.3', secrets, at.field('common_tls_context')),
+    ...ticketKeysOf(message.sessionTicketKeysType, secrets, at),
+  };
   const settings: DownstreamTlsSettings = {
     common,
     requireClientCertificate: message.requireClientCertificate ?? false,
     requireSni: message.requireSni ?? false,
-    ticketKey,
-    statelessResumption: !(keys.case === 'disableStatelessSessionResumption' && keys.value),
+    statelessResumption: !(
+      message.sessionTicketKeysType.case === 'disableStatelessSessionResumption' && message.sessionTicketKeysType.value
+    ),
     statefulResumption: !message.disableStatefulSessionResumption,
     sessionTimeoutS: Math.floor((durationMs(message.sessionTimeout) ?? 0) / 1000),
     fullScanCertificates: message.fullScanCertsOnSniMismatch ?? false,
@@ -109,7 +106,7 @@ export function compileDownstreamTls(message: DownstreamTlsContext, secrets: Sec
     );
   }
   if (at.list.errors > before) return null;
-  if (!namesSecrets(common)) attempt(at, () => new ServerContexts(settings, Buffer.alloc(48)));
+  if (!namesSecrets(common)) attempt(at, () => new ServerContexts(settings, [Buffer.alloc(48)]));
   return at.list.errors > before ? null : settings;
 }
 
@@ -214,6 +211,7 @@ function compileCommon(
     certificates,
     certificateSecrets,
     ...validationOf(message?.validationContextType, secrets, at),
+    ...NO_TICKET_KEYS,
     alpn: message?.alpnProtocols ?? [],
     keyLog: message?.keyLog === undefined ? null : compileKeyLog(message.keyLog, at.field('key_log')),
   };
@@ -254,7 +252,7 @@ function watchCertificate(
   const name = `${directory} ${chain} ${key}`;
   secrets.watch({
     directory,
-    secret: { name, certificate, validation: null },
+    secret: { name, certificate, validation: null, ticketKeys: null },
     paths: { ...NO_PATHS, chain, key, ocspStaple: fileOf(message.ocspStaple) },
   });
   return name;
@@ -269,11 +267,15 @@ export function compileSecret(message: Secret, at: CompileContext): SecretSettin
       const certificate = compileCertificate(type.value, name, at.field('tls_certificate'));
       if (certificate === null) return null;
       attempt(at, () => checkKey(certificate));
-      return at.list.errors > before ? null : { name, certificate, validation: null };
+      return at.list.errors > before ? null : { name, certificate, validation: null, ticketKeys: null };
     }
     case 'validationContext': {
       const validation = compileValidation(type.value, name, at.field('validation_context'));
-      return at.list.errors > before ? null : { name, certificate: null, validation };
+      return at.list.errors > before ? null : { name, certificate: null, validation, ticketKeys: null };
+    }
+    case 'sessionTicketKeys': {
+      const ticketKeys = compileTicketKeys(type.value, at.field('session_ticket_keys'));
+      return at.list.errors > before ? null : { name, certificate: null, validation: null, ticketKeys };
     }
     default:
       at.notImplemented(`${type.case ?? 'a secret without a type'} is not supported by Outrider yet`);
@@ -382,7 +384,11 @@ function watchValidation(
   const trustBundles = trustBundlesFile(message);
   if (trustedCa === '' && trustBundles === '') at.field('watched_directory').error('only a trusted_ca from a file can be watched');
   const name = `${directory} ${trustedCa} ${crl} ${trustBundles} ${JSON.stringify(validation.sans)}`;
-  secrets.watch({ directory, secret: { name, certificate: null, validation }, paths: { ...NO_PATHS, trustedCa, crl, trustBundles } });
+  secrets.watch({
+    directory,
+    secret: { name, certificate: null, validation, ticketKeys: null },
+    paths: { ...NO_PATHS, trustedCa, crl, trustBundles },
+  });
   return { validation: null, validationSecret: name };
 }
 
@@ -398,6 +404,27 @@ function secretValidation(config: SdsSecretConfig | undefined, secrets: Secrets,
 
 function base64(source: DataSource | undefined, at: CompileContext): string {
   return source === undefined ? '' : compileBinaryDataSource(source, at).toString('base64');
+}
+
+type TicketKeys = Pick<CommonTlsSettings, 'ticketKeys' | 'ticketKeysSecret'>;
+const NO_TICKET_KEYS: TicketKeys = { ticketKeys: [], ticketKeysSecret: '' };
+
+function ticketKeysOf(type: DownstreamTlsContext['sessionTicketKeysType'], secrets: Secrets, at: CompileContext): TicketKeys {
+  if (type.case === 'sessionTicketKeys') {
+    return { ticketKeys: compileTicketKeys(type.value, at.field('session_ticket_keys')), ticketKeysSecret: '' };
+  }
+  if (type.case !== 'sessionTicketKeysSdsSecretConfig') return NO_TICKET_KEYS;
+  const here = at.field('session_ticket_keys_sds_secret_config');
+  const secret = find(type.value, 'ticketKeys', secrets, here);
+  if (secret === null) return NO_TICKET_KEYS;
+  if (secret === 'later') return { ticketKeys: [], ticketKeysSecret: type.value.name };
+  if (secret.type.case === 'sessionTicketKeys') return { ticketKeys: compileTicketKeys(secret.type.value, here), ticketKeysSecret: '' };
+  here.error(`secret '${secret.name}' holds no session ticket keys`);
+  return NO_TICKET_KEYS;
+}
+
+function compileTicketKeys({ keys }: TlsSessionTicketKeys, at: CompileContext): readonly string[] {
+  return keys.map((key, i) => ticketKeyBytes(key, at.field('keys', i)).toString('base64'));
 }
 
 function ticketKeyBytes(source: DataSource, at: CompileContext): Buffer {

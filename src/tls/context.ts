@@ -4,7 +4,7 @@ import { nodeModule } from '../runtime/node-module.ts';
 import { Certificate } from './certificate.ts';
 import { parseOcspResponse } from './ocsp.ts';
 import type { CertificateSettings, CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
-import { renewTickets } from './tickets.ts';
+import { handleTickets } from './tickets.ts';
 
 type Tls = typeof import('node:tls');
 type Crypto = typeof import('node:crypto');
@@ -59,17 +59,17 @@ export function clientContext(common: CommonTlsSettings): SecureContext {
 }
 
 /**
- * @param ticketKey 48 bytes that all threads share
+ * @param ticketKeys of 48 bytes each, which all threads share; the first one encrypts
  * @param sessionContext the same for all contexts that may resume each other's sessions
  */
 export function serverContext(
   settings: DownstreamTlsSettings,
   certificates: readonly CertificateSettings[],
-  ticketKey: Buffer,
+  ticketKeys: readonly Buffer[],
   sessionContext: string,
 ): SecureContext {
   const options = contextOptions(settings.common, certificates);
-  options.ticketKeys = ticketKey;
+  options.ticketKeys = ticketKeys[0]!;
   options.sessionIdContext = sessionContext;
   options.honorCipherOrder = !settings.preferClientCiphers;
   // What the server likes best counts, even if the client has to be asked for it (HelloRetryRequest): each group is a class of its own.
@@ -78,7 +78,8 @@ export function serverContext(
   if (settings.sessionTimeoutS > 0) options.sessionTimeout = settings.sessionTimeoutS;
   const context = tls().createSecureContext(options);
   // A renewed ticket lives as long as a new one: a certificate that was verified once would be good for ever.
-  if (settings.statelessResumption && settings.common.validation === null) renewTickets(context, ticketKey);
+  const renew = settings.common.validation === null;
+  if (settings.statelessResumption && (renew || ticketKeys.length > 1)) handleTickets(context, ticketKeys, renew);
   return context;
 }
 

@@ -12,6 +12,7 @@ import { offersEcdsaCiphers, ServerContexts } from './server-contexts.ts';
 import type { CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
 import { Stapler } from './stapling.ts';
 import type { TlsStats } from './stats.ts';
+import { nodeTicketKey } from './tickets.ts';
 import { Validator } from './verify.ts';
 
 /** Told how a handshake went; exactly one of the two is called, unless the connection ends before. */
@@ -42,7 +43,7 @@ export class DownstreamTls {
   constructor(settings: DownstreamTlsSettings, stats: TlsStats, ticketKey: Buffer, secrets: SecretSource, clock: Clock) {
     this.#settings = settings;
     this.#stats = stats;
-    this.#ticketKey = settings.ticketKey === '' ? ticketKey : deriveTicketKey(settings.ticketKey);
+    this.#ticketKey = ticketKey;
     this.#secrets = secrets;
     this.#clock = clock;
     this.#keyLog = settings.common.keyLog === null ? null : new KeyLog(settings.common.keyLog);
@@ -63,7 +64,11 @@ export class DownstreamTls {
   }
 
   #prepare(common: CommonTlsSettings): Ready {
-    const contexts = new ServerContexts({ ...this.#settings, common }, this.#ticketKey);
+    const { ticketKeys } = common;
+    const contexts = new ServerContexts(
+      { ...this.#settings, common },
+      ticketKeys.length === 0 ? [this.#ticketKey] : ticketKeys.map(nodeTicketKey),
+    );
     return {
       contexts,
       stapler: new Stapler(contexts, this.#settings, this.#stats, this.#clock),
@@ -188,9 +193,3 @@ interface Ready {
 }
 
 type SniDone = (error: Error | null, context?: SecureContext) => void;
-
-/** Envoy's keys have 80 bytes (name 16, HMAC 32, AES 32), Node's 48 (16, 16, 16): the leading bytes of each part. */
-function deriveTicketKey(base64: string): Buffer {
-  const key = Buffer.from(base64, 'base64');
-  return Buffer.concat([key.subarray(0, 16), key.subarray(16, 32), key.subarray(48, 64)]);
-}

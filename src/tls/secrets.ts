@@ -1,13 +1,15 @@
-/** Certificates and validation contexts that have a name and change while the proxy runs: from SDS, or from files that are watched. */
+/** Certificates, validation contexts and ticket keys that have a name and change while the proxy runs: from SDS, or from files that are watched. */
 import type { CertificateSettings, CommonTlsSettings, ValidationSettings } from './settings.ts';
 
-export type SecretKind = 'certificate' | 'validation';
+export type SecretKind = 'certificate' | 'validation' | 'ticketKeys';
 
-/** Exactly one of the two is set. Source: envoy.extensions.transport_sockets.tls.v3.Secret. */
+/** Exactly one of the three is set. Source: envoy.extensions.transport_sockets.tls.v3.Secret. */
 export interface SecretSettings {
   readonly name: string;
   readonly certificate: CertificateSettings | null;
   readonly validation: ValidationSettings | null;
+  /** As CommonTlsSettings.ticketKeys. */
+  readonly ticketKeys: readonly string[] | null;
 }
 
 /** Files that are read again when their directory says so. Source: watched_directory. */
@@ -58,11 +60,11 @@ export const NO_SECRETS: SecretSource = new SecretStore();
 export const SECRET_MISSING = 'TLS_error: Secret is not supplied by SDS';
 
 export function namesSecrets(common: CommonTlsSettings): boolean {
-  return common.certificateSecrets.length > 0 || common.validationSecret !== '';
+  return common.certificateSecrets.length > 0 || common.validationSecret !== '' || common.ticketKeysSecret !== '';
 }
 
-export function secretNames({ certificateSecrets, validationSecret }: CommonTlsSettings): readonly string[] {
-  return validationSecret === '' ? certificateSecrets : [...certificateSecrets, validationSecret];
+export function secretNames({ certificateSecrets, validationSecret, ticketKeysSecret }: CommonTlsSettings): readonly string[] {
+  return [...certificateSecrets, validationSecret, ticketKeysSecret].filter((name) => name !== '');
 }
 
 /** With the secrets put in where they are named; null while one of them is missing. */
@@ -73,10 +75,18 @@ export function resolveSecrets(common: CommonTlsSettings, secrets: SecretSource)
     if (certificate === null) return null;
     certificates.push(certificate);
   }
-  if (common.validationSecret === '') return { ...common, certificates };
-  const validation = secrets.get(common.validationSecret)?.validation ?? null;
-  if (validation === null) return null;
-  return { ...common, certificates, validation: common.validation === null ? validation : mergeValidation(common.validation, validation) };
+  let { validation, ticketKeys } = common;
+  if (common.validationSecret !== '') {
+    const more = secrets.get(common.validationSecret)?.validation ?? null;
+    if (more === null) return null;
+    validation = validation === null ? more : mergeValidation(validation, more);
+  }
+  if (common.ticketKeysSecret !== '') {
+    const keys = secrets.get(common.ticketKeysSecret)?.ticketKeys ?? null;
+    if (keys === null) return null;
+    ticketKeys = keys;
+  }
+  return { ...common, certificates, validation, ticketKeys };
 }
 
 /** As protobuf messages merge: what `more` says wins, lists are joined. Source: CombinedCertificateValidationContext. */

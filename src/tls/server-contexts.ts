@@ -75,15 +75,15 @@ export class ServerContexts {
   /** Names make no difference. */
   readonly single: boolean;
 
-  /** @param ticketKey 48 bytes, the same in all threads @throws OpenSSL's error for bad certificates */
-  constructor(settings: DownstreamTlsSettings, ticketKey: Buffer) {
+  /** @param ticketKeys of 48 bytes each, the same in all threads @throws OpenSSL's error for bad certificates */
+  constructor(settings: DownstreamTlsSettings, ticketKeys: readonly Buffer[]) {
     const offers = settings.common.certificates.map(offerOf);
     const session = sessionContextOf(settings);
     this.#make = (list) =>
       serverContext(
         settings,
         list.map((offer) => offer.settings),
-        ticketKey,
+        ticketKeys,
         session,
       );
     this.#contexts = new Map();

@@ -70,6 +70,10 @@ export interface CommonTlsSettings {
   readonly validation: ValidationSettings | null;
   /** Name of a validation context that is merged over `validation`; ''. */
   readonly validationSecret: string;
+  /** Of servers: base64 of 80-byte keys, of which the first encrypts tickets; empty = a key of the process's own. */
+  readonly ticketKeys: readonly string[];
+  /** Name of a secret that holds them; ''. */
+  readonly ticketKeysSecret: string;
   readonly alpn: readonly string[];
   /** null = secrets are written nowhere. */
   readonly keyLog: KeyLogSettings | null;
@@ -90,8 +94,6 @@ export interface DownstreamTlsSettings {
   readonly common: CommonTlsSettings;
   readonly requireClientCertificate: boolean;
   readonly requireSni: boolean;
-  /** base64 of the first 80-byte key; '' = a key of the process's own. */
-  readonly ticketKey: string;
   /** False: no session tickets. */
   readonly statelessResumption: boolean;
   /** False: no session is kept here, which matters only where there are no tickets. */

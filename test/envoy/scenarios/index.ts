@@ -49,6 +49,7 @@ import { tlsHttp2 } from './tls-http2.ts';
 import { tlsIdentity } from './tls-identity.ts';
 import { tlsSecrets } from './tls-secrets.ts';
 import { tlsStatus } from './tls-status.ts';
+import { tlsTickets } from './tls-tickets.ts';
 import { topology } from './topology.ts';
 import { tracing } from './tracing.ts';
 import { trackedClusters } from './tracked-clusters.ts';
@@ -112,6 +113,7 @@ export const areas: readonly Area[] = [
   tlsSecrets,
   tlsClients,
   tlsHttp2,
+  tlsTickets,
   websocket,
   proxyProtocol,
 ];

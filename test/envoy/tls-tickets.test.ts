@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { tlsTickets } from './scenarios/tls-tickets.ts';
+
+testArea(tlsTickets);
