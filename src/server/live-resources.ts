@@ -13,6 +13,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
 import type { SecretSettings, SecretSource } from '../tls/secrets.ts';
 import type { EndpointsSettings } from './compiled.ts';
+import { EndpointUsers, serviceOf } from './endpoint-users.ts';
 import type { WorkerCall } from './messages.ts';
 import { namesOfCluster, namesOfListener, SecretUsers } from './secret-users.ts';
 import type { Workers } from './workers.ts';
@@ -48,6 +49,7 @@ export class LiveResources {
   version = 0;
   /** Last endpoints by EDS service name. */
   readonly #endpoints = new Map<string, EndpointsSettings>();
+  readonly #endpointUsers = new EndpointUsers();
   readonly secretUsers: SecretUsers;
   /** Listeners that wait for their secrets; what runs under their name runs on meanwhile. */
   readonly #warming = new Map<string, { readonly text: string; readonly secrets: ReadonlySet<string> }>();
@@ -71,8 +73,11 @@ export class LiveResources {
     this.#logger = logger;
     for (const name of registry.catalog.names()) this.#clusterOrigins.set(name, 'static');
     this.secretUsers = new SecretUsers(root);
-    for (const name of registry.catalog.names())
-      if (SecretUsers.mayName(registry.catalog.get(name)!.json)) this.secretUsers.setCluster(registry.catalog.settings(name)!);
+    for (const name of registry.catalog.names()) {
+      const packed = registry.catalog.get(name)!;
+      this.#endpointUsers.addPacked(packed);
+      if (SecretUsers.mayName(packed.json)) this.secretUsers.setCluster(registry.catalog.settings(name)!);
+    }
     this.#warmingListeners = root.scope('listener_manager').gauge('total_listeners_warming');
     this.#warmingClusters = root.scope('cluster_manager').gauge('warming_clusters');
     this.#clusterStats = new ChangeStats(root.scope('cluster_manager'), 'cluster', 'active_clusters');
@@ -127,6 +132,7 @@ export class LiveResources {
       (before === undefined ? this.#clusterStats.added : this.#clusterStats.modified).inc();
       this.#clusterOrigins.set(settings.name, origin);
       this.secretUsers.setCluster(settings);
+      this.#endpointUsers.set(settings);
       names.push(settings.name);
       const secrets = this.awaitSecrets(namesOfCluster(settings));
       const told = this.#tellWhenWarm(change.packed, this.#warm(settings, change.ready), secrets);
@@ -161,6 +167,7 @@ export class LiveResources {
       this.#clusterOrigins.delete(name);
       this.#clusters.remove(name);
       this.secretUsers.removeCluster(name);
+      this.#endpointUsers.remove(name);
       this.#clusterStats.removed.inc();
     }
     this.#clusterStats.active.set(this.#clusterOrigins.size);
@@ -295,10 +302,7 @@ export class LiveResources {
   /** Hosts reach the workers through the cluster control. */
   setEndpoints(service: string, endpoints: EndpointsSettings): void {
     this.#endpoints.set(service, endpoints);
-    for (const name of this.#clusterOrigins.keys()) {
-      const settings = this.#registry.catalog.settings(name);
-      if (settings?.type === 'EDS' && serviceOf(settings) === service) this.#apply(name, endpoints);
-    }
+    for (const name of this.#endpointUsers.of(service)) this.#apply(name, endpoints);
   }
 
   async #warm(settings: ClusterSettings, ready: Promise<void>): Promise<void> {
@@ -315,8 +319,4 @@ export class LiveResources {
   #apply(cluster: string, { localities, ...policy }: EndpointsSettings): void {
     this.#clusters.setEndpoints(cluster, localities, policy);
   }
-}
-
-export function serviceOf(settings: ClusterSettings): string {
-  return settings.edsServiceName === '' ? settings.name : settings.edsServiceName;
 }
