@@ -32,7 +32,7 @@ import {
   type LocalitySettings,
   makesOwnHosts,
 } from './settings.ts';
-import { type ClusterView, clusterView, currentHosts, mergedHosts, type OwnHosts } from './status.ts';
+import { type Assignment, type ClusterView, clusterView, currentHosts, mergedHosts, type OwnHosts } from './status.ts';
 import { UpdateMerger } from './update-merger.ts';
 
 export interface ClusterControlDeps {
@@ -244,6 +244,17 @@ export class ClusterControl {
       const update = this.#discovered.get(name)?.book.current ?? null;
       const outlier = this.outliers.view(name);
       yield clusterView(unpackSettings(packed.json), packed.id, this.#viaApi.has(name), this.#deps.slab, update, hosts, outlier);
+    }
+  }
+
+  /** One cluster at a time, in the order of names. @param own the workers' snapshots */
+  *assignments(own: readonly OwnHosts[]): Generator<Assignment> {
+    const { slab } = this.#deps;
+    for (const name of [...this.#registry.catalog.names()].sort()) {
+      const { id, json } = this.#registry.catalog.get(name)!;
+      const settings = unpackSettings(json);
+      const update = this.discoveredHosts(name) ?? currentHosts(settings, id, slab);
+      yield { settings, addedViaApi: this.#viaApi.has(name), update, own: mergedHosts(own, name), cells: slab.cells };
     }
   }
 

@@ -38,6 +38,17 @@ export interface ClusterView {
   readonly hosts: Iterable<HostView>;
 }
 
+/** The endpoints of a cluster, for `/config_dump`. */
+export interface Assignment {
+  readonly settings: ClusterSettings;
+  readonly addedViaApi: boolean;
+  readonly update: HostUpdate;
+  /** Hosts that only workers know of. */
+  readonly own: readonly OwnHostSnapshot[];
+  /** Of the shared slab. */
+  readonly cells: Int32Array;
+}
+
 /** @param update the hosts of a DNS or EDS cluster; null for other types @param own hosts that only workers know of */
 export function clusterView(
   settings: ClusterSettings,

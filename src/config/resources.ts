@@ -4,6 +4,7 @@
  */
 import type { Message } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
+import { anyBytes } from './any-message.ts';
 import { messageType } from './api-registry.ts';
 import { CompileContext, type CompileOptions, namedSource, ProblemList } from './context.ts';
 import type { DiscoveryResponse } from './gen/envoy/service/discovery/v3/discovery_pb.js';
@@ -20,6 +21,8 @@ export interface Resource {
   readonly name: string;
   /** null if it has errors. */
   readonly message: Message | null;
+  /** The message in binary, whatever is wrong with it; null if it could not be read. */
+  readonly encoded: Uint8Array | null;
   readonly problems: readonly ConfigProblem[];
   /** For the compiler of the resource. */
   readonly context: CompileContext;
@@ -54,7 +57,10 @@ export function loadResourceFile(path: string, options: ResourceOptions): Resour
     const problems = byIndex.get(i) ?? [];
     const bad = problems.some((p) => p.severity === 'error');
     const message = messageIn(any);
-    return { name: resourceName(message), message: bad ? null : message, problems, context: loaded.context.field('resources', i) };
+    return {
+      ...{ name: resourceName(message), message: bad ? null : message, encoded: message === null ? null : anyBytes(any) },
+      ...{ problems, context: loaded.context.field('resources', i) },
+    };
   });
   return { versionInfo: loaded.partial?.versionInfo ?? '', resources, problems: own };
 }
@@ -66,13 +72,16 @@ export function checkResource(any: Any, source: string, options: ResourceOptions
   const unpacked = unpackAny(any);
   if ('failure' in unpacked) {
     context.error(unpacked.failure);
-    return { name: '', message: null, problems: list.problems, context };
+    return { name: '', message: null, encoded: null, problems: list.problems, context };
   }
   const message = unpacked.message as Message & AnyMessage;
   const plan = messagePlan(messageType(message.$typeName));
   validateMessage(plan, message, list);
   reportUnsupported(plan, message, list, options.allowUnsupported);
-  return { name: resourceName(message), message: list.errors > 0 ? null : message, problems: list.problems, context };
+  return {
+    ...{ name: resourceName(message), message: list.errors > 0 ? null : message, encoded: any.value },
+    ...{ problems: list.problems, context },
+  };
 }
 
 function messageIn(any: Any): Message | null {

@@ -130,8 +130,12 @@ export class ServerAdmin implements AdminDeps {
     return this.#server.listenerStatus.map(listenerView);
   }
 
-  configDump(includeEds: boolean): Promise<readonly JsonObject[]> {
-    return this.#server.configDump(includeEds);
+  async configDump(includeEds: boolean): Promise<readonly JsonObject[]> {
+    const configs = await this.#server.configDump();
+    const { clusters, ownHosts } = this.#server;
+    if (!includeEds || clusters === null) return configs;
+    const { withEndpoints } = await import('./endpoint-dump.ts');
+    return withEndpoints(configs, clusters.assignments(ownHosts));
   }
 
   certificates(): readonly JsonObject[] {

@@ -52,9 +52,9 @@ export class ConfigCompiler implements TimerTarget {
     return this.#call({ work: 'compile', request });
   }
 
-  /** `/config_dump`: the sources are read again, since nothing of the messages is kept. */
-  dump(request: ConfigRequest, files: DumpRequest['files'], errors: DumpRequest['errors']): Promise<readonly JsonObject[]> {
-    return this.#call({ work: 'dump', request, files, errors });
+  /** `/config_dump`: the bootstrap is read again, since nothing of its message is kept. */
+  dump(dump: DumpRequest): Promise<readonly JsonObject[]> {
+    return this.#call({ work: 'dump', ...dump });
   }
 
   resources(kind: ResourceKind, path: string, request: ConfigRequest): Promise<ResourceResult> {

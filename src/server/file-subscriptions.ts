@@ -1,4 +1,5 @@
 /** Listeners, clusters, routes, endpoints and secrets from files (`path_config_source`). Good resources are applied, bad ones refused with their name and reason. */
+import type { ClusterCatalog } from '../cluster/catalog.ts';
 import type { ClusterSettings } from '../cluster/settings.ts';
 import { formatProblem, hasErrors } from '../config/problem.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
@@ -15,6 +16,7 @@ import type { ConfigCompiler } from './config-compiler.ts';
 import type { LiveResources } from './live-resources.ts';
 import type { ConfigRequest } from './load-config.ts';
 import type { CompiledResource, ResourceKind, ResourceResult, Subscriptions } from './load-resources.ts';
+import { ResourceBook } from './resource-book.ts';
 import { SubscriptionStats } from './subscription-stats.ts';
 import { WatchedFile } from './watched-file.ts';
 
@@ -24,15 +26,8 @@ export interface SubscriptionDeps {
   readonly root: StatsScope;
   readonly compiler: ConfigCompiler;
   readonly resources: LiveResources;
+  readonly catalog: ClusterCatalog;
   readonly request: ConfigRequest;
-}
-
-/** What `/config_dump` tells of a refused resource. */
-export interface ErrorState {
-  readonly kind: ResourceKind;
-  readonly name: string;
-  readonly details: string;
-  readonly lastUpdateAttemptMs: number;
 }
 
 const LOOK_EVERY_MS = 50;
@@ -67,7 +62,6 @@ class Subscription {
   readonly source: FileSourceSettings;
   readonly stats: SubscriptionStats;
   readonly first: Promise<void>;
-  version = '';
   #resolveFirst: () => void = () => undefined;
   readonly #file: WatchedFile;
   readonly #load: (subscription: Subscription) => Promise<void>;
@@ -156,12 +150,12 @@ export class FileSubscriptions {
   /** Of the bootstrap: its listeners and clusters come and go with it. */
   #ofBootstrap: ReadonlySet<string> = new Set();
   #loads = 0;
-  readonly #lastGood = new Map<string, CompiledResource>();
+  readonly book: ResourceBook;
   #starting = false;
-  readonly errors = new Map<string, ErrorState>();
 
   constructor(deps: SubscriptionDeps) {
     this.#deps = deps;
+    this.book = new ResourceBook(deps.catalog);
     deps.resources.awaitSecrets = (names) => this.#awaitSecrets(names);
     deps.resources.awaitEndpoints = (service) => this.#subscriptions.get('endpoints ' + service)?.first ?? Promise.resolve();
   }
@@ -182,11 +176,6 @@ export class FileSubscriptions {
   close(): void {
     for (const subscription of this.#subscriptions.values()) subscription.close();
     for (const files of this.#certificates.values()) files.close();
-  }
-
-  /** Files in use, for `/config_dump`. */
-  get files(): readonly { readonly kind: ResourceKind; readonly path: string; readonly version: string }[] {
-    return [...this.#subscriptions.values()].map(({ kind, source, version }) => ({ kind, path: source.path, version }));
   }
 
   /** Subscriptions that resources name: new ones are loaded before the resources that need them are applied. */
@@ -215,6 +204,7 @@ export class FileSubscriptions {
     if (subscription === undefined) return;
     subscription.close();
     this.#subscriptions.delete(kind);
+    this.book.keepOnly(kind, new Set());
     await this.#apply(kind, []);
   }
 
@@ -260,7 +250,7 @@ export class FileSubscriptions {
       if (!unused(name)) continue;
       subscription.close();
       this.#subscriptions.delete(key);
-      this.#lastGood.delete(`secrets ${name}`);
+      this.book.forget('secrets', name);
       await resources.removeSecret(name);
     }
     for (const [name, files] of this.#certificates) {
@@ -297,38 +287,40 @@ export class FileSubscriptions {
       subscription.stats.failed();
       return;
     }
-    const unexpected = subscription.kind === 'secrets' ? notTheSecret(subscription, result) : '';
+    const { kind } = subscription;
+    const unexpected = kind === 'secrets' ? notTheSecret(subscription, result) : '';
     if (unexpected !== '') {
-      this.#refuse('secrets', subscription.name, unexpected);
+      this.#refuse(kind, subscription.name, result.resources[0]?.encoded ?? null, unexpected);
       subscription.stats.rejected();
       return;
     }
-    const accepted = result.resources.map((resource) => this.#judge(subscription, resource)).filter((resource) => resource !== null);
+    this.book.begin(
+      kind,
+      result.version,
+      result.resources.map(({ name }) => name),
+    );
+    const accepted = result.resources.map((resource) => this.#judge(kind, resource)).filter((resource) => resource !== null);
     await this.#follow(result.found);
-    const refused = await this.#apply(subscription.kind, accepted);
-    for (const [name, reason] of refused) this.#refuse(subscription.kind, name, reason);
+    const refused = await this.#apply(kind, accepted);
+    for (const resource of result.resources) {
+      const reason = refused.get(resource.name);
+      if (reason !== undefined) this.#refuse(kind, resource.name, resource.encoded, reason);
+      else if (resource.settings !== null) this.book.accept(kind, resource, result.version, this.#deps.clock.wallMs());
+    }
     const bad = refused.size > 0 || result.resources.some((resource) => resource.settings === null);
     if (bad) subscription.stats.rejected();
-    else {
-      subscription.version = result.version;
-      subscription.stats.accepted(result.version);
-    }
+    else subscription.stats.accepted(result.version);
   }
 
   /** A refused resource leaves what ran under its name in force. */
-  #judge(subscription: Subscription, resource: CompiledResource): CompiledResource | null {
-    const key = subscription.kind + ' ' + resource.name;
-    if (resource.settings !== null) {
-      this.#lastGood.set(key, resource);
-      this.errors.delete(key);
-      return resource;
-    }
-    this.#refuse(subscription.kind, resource.name, resource.problems.map(formatProblem).join('; '));
-    return this.#lastGood.get(key) ?? null;
+  #judge(kind: ResourceKind, resource: CompiledResource): CompiledResource | null {
+    if (resource.settings !== null) return resource;
+    this.#refuse(kind, resource.name, resource.encoded, resource.problems.map(formatProblem).join('; '));
+    return this.book.get(kind, resource.name);
   }
 
-  #refuse(kind: ResourceKind, name: string, details: string): void {
-    this.errors.set(kind + ' ' + name, { kind, name, details, lastUpdateAttemptMs: this.#deps.clock.wallMs() });
+  #refuse(kind: ResourceKind, name: string, encoded: Uint8Array | null, details: string): void {
+    this.book.refuse(kind, name, encoded, details, this.#deps.clock.wallMs());
     this.#deps.logger.error('resource refused', { kind, name, reason: details });
   }
 

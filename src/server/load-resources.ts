@@ -27,6 +27,8 @@ export interface CompiledResource {
   readonly name: string;
   /** null if it was refused. */
   readonly settings: unknown;
+  /** The message in binary; null if it could not be read. */
+  readonly encoded: Uint8Array | null;
   readonly problems: readonly ConfigProblem[];
 }
 
@@ -59,7 +61,7 @@ export async function loadResources({ kind, path, request }: ResourceRequest): P
   const compiler = await Compiler.load(request, namedTypes(filtering ? file.resources.map(({ message }) => message) : []));
   compiler.forDynamicResources();
   const seen = new Set<string>();
-  const resources = file.resources.map(({ name, message, problems, context }): CompiledResource => {
+  const resources = file.resources.map(({ name, message, encoded, problems, context }): CompiledResource => {
     const list = context.list;
     const before = list.problems.length;
     let settings: unknown = null;
@@ -70,7 +72,7 @@ export async function loadResources({ kind, path, request }: ResourceRequest): P
     }
     seen.add(name);
     const all = [...problems, ...list.problems.slice(before)];
-    return { name, settings: all.some((problem) => problem.severity === 'error') ? null : settings, problems: all };
+    return { name, encoded, settings: all.some((problem) => problem.severity === 'error') ? null : settings, problems: all };
   });
   return { version: file.versionInfo, resources, problems: file.problems, found: compiler.dynamic };
 }

@@ -37,6 +37,7 @@ import type { OverloadManager } from './overload/overload-manager.ts';
 import { startOverloadManager, workerOverload } from './overload/start.ts';
 import { ServerPage } from './page-source.ts';
 import { Reload } from './reload.ts';
+import { EMPTY_DUMP } from './resource-book.ts';
 import { RuntimeLayers } from './runtime-layers.ts';
 import { RuntimeWatch } from './runtime-watch.ts';
 import { ServerStats } from './server-stats.ts';
@@ -94,6 +95,7 @@ export class Server {
   #healthCheckFailed = false;
   #stopped = false;
   #draining = false;
+  #loadedMs: number;
   #watchingThreads = false;
   /** Drains that were asked for: they hold for workers that start later too. */
   readonly #standing: WorkerCall[] = [];
@@ -102,6 +104,7 @@ export class Server {
     this.options = options;
     this.clock = clock;
     this.startedMs = clock.nowMs();
+    this.#loadedMs = clock.wallMs();
     this.#compiler = compiler;
     this.#loggers = loggers;
     this.#reopenLog = reopenLog;
@@ -215,7 +218,7 @@ export class Server {
       logger: this.#loggers.component('config'),
       root: this.stats.local.root,
       compiler: this.#compiler,
-      resources,
+      ...{ resources, catalog: this.#registry.catalog },
       request: configRequest(this.options),
     });
     await this.#startAdmin(compiled);
@@ -260,6 +263,7 @@ export class Server {
       current: () => this.config!,
       adopt: (config) => {
         this.config = config;
+        this.#loadedMs = this.clock.wallMs();
         this.runtime.replace(config.runtimeLayers);
         this.#runtimeWatch.watch(config.runtimeLayers);
         this.pushRuntime();
@@ -323,9 +327,9 @@ export class Server {
     this.#serverStats.flush();
   }
 
-  async configDump(_includeEds: boolean): Promise<readonly JsonObject[]> {
-    const { files, errors } = this.#subscriptions ?? { files: [], errors: new Map() };
-    return this.#compiler.dump(configRequest(this.options), files, [...errors.values()]);
+  configDump(): Promise<readonly JsonObject[]> {
+    const dynamic = this.#subscriptions?.book.dump() ?? EMPTY_DUMP;
+    return this.#compiler.dump({ request: configRequest(this.options), dynamic, loadedMs: this.#loadedMs });
   }
 
   unreadyTargets(): readonly { readonly name: string; readonly targets: readonly string[] }[] {

@@ -137,7 +137,7 @@ test('one bad cluster of 100: 99 are applied, and it is named', async () => {
   const app = await upstream('app');
   const good = (i: number) => staticCluster(`c${i}`, app.port);
   const batch = Array.from({ length: 100 }, (_, i) => (i === 57 ? '{name: c57, type: STATIC, lb_policy: MAGLEV_TYPO}' : good(i)));
-  put('cds.yaml', 'cluster', [good(57)]);
+  put('cds.yaml', 'cluster', [good(57)], 'the good one');
   put('lds.yaml', 'listener', [httpListener('l', '[{match: {prefix: /}, route: {cluster_header: x-cluster}}]')]);
   await start();
   put('cds.yaml', 'cluster', batch, 'with a bad one');
@@ -150,7 +150,11 @@ test('one bad cluster of 100: 99 are applied, and it is named', async () => {
   expect((await proxy.admin('/ready')).status).toBe(200);
   const dump = JSON.parse((await proxy.admin('/config_dump')).body) as {
     configs: {
-      dynamic_active_clusters?: { cluster: { name: string }; error_state?: { details: string; failed_configuration?: object } }[];
+      dynamic_active_clusters?: {
+        version_info: string;
+        cluster: { name: string; type: string; load_assignment?: object };
+        error_state?: { details: string; failed_configuration?: object };
+      }[];
     }[];
   };
   const clusters = dump.configs.flatMap((section) => section.dynamic_active_clusters ?? []);
@@ -159,6 +163,10 @@ test('one bad cluster of 100: 99 are applied, and it is named', async () => {
   expect(JSON.stringify(failed[0])).toContain('c57');
   expect(failed[0]!.error_state!.details).toContain('MAGLEV_TYPO');
   expect(proxy.stderr).toContain('c57');
+  // What is in force stands beside what was refused, with the version that it came with.
+  expect(failed[0]!.version_info).toBe('the good one');
+  expect(failed[0]!.cluster).toMatchObject({ name: 'c57', load_assignment: { cluster_name: 'c57' } });
+  expect(clusters.find(({ cluster }) => cluster.name === 'c56')!.version_info).toBe('with a bad one');
 
   put(
     'cds.yaml',
