@@ -28,7 +28,11 @@ envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManage
   + represent_ipv4_remote_address_as_ipv4_mapped_ipv6 upgrade_configs normalize_path merge_slashes path_with_escaped_slashes_action
   + request_id_extension local_reply_config strip_matching_host_port strip_any_host_port stream_error_on_invalid_http_message
   + strip_trailing_host_dot append_x_forwarded_port forward_client_cert_details append_local_overload
-  + set_current_client_cert_details tracing
+  + set_current_client_cert_details tracing early_header_mutation_extensions proxy_status_config
+envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ProxyStatusConfig
+  + *
+envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation
+  + *
 envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing
   + client_sampling random_sampling overall_sampling verbose max_path_tag_length custom_tags provider spawn_upstream_span no_context_propagation
   + operation upstream_operation

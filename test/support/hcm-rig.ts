@@ -82,6 +82,8 @@ export const HCM_SETTINGS: HcmSettings = {
   accessLogFlushIntervalMs: 0,
   accessLogOnTunnel: false,
   localReply: null,
+  proxyStatus: null,
+  earlyHeaderMutations: [],
 };
 
 export const LOCAL_INFO = {

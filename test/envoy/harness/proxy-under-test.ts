@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import http from 'node:http';
 
-const READY_MS = 15_000;
+const READY_MS = 60_000;
 
 export interface AdminAnswer {
   readonly status: number;

@@ -29,6 +29,7 @@ import { overload } from './overload.ts';
 import { paths } from './paths.ts';
 import { preconnect } from './preconnect.ts';
 import { proxyProtocol } from './proxy-protocol.ts';
+import { proxyStatus } from './proxy-status.ts';
 import { ratelimit } from './ratelimit.ts';
 import { rbac } from './rbac.ts';
 import { resilience } from './resilience.ts';
@@ -61,6 +62,7 @@ import { websocket } from './websocket.ts';
 export const areas: readonly Area[] = [
   routing,
   rewriting,
+  proxyStatus,
   headers,
   retries,
   hedging,

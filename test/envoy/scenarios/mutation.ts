@@ -49,7 +49,13 @@ const EVERY_FILTER = `
   {name: compressor, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.compressor.v3.Compressor, compressor_library: {name: text, typed_config: {"@type": type.googleapis.com/envoy.extensions.compression.gzip.compressor.v3.Gzip}}}},
   {name: session, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.stateful_session.v3.StatefulSession, session_state: {name: envoy.http.stateful_session.cookie, typed_config: {"@type": type.googleapis.com/envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState, cookie: {name: s, path: /}}}}}`;
 
-/** The header_mutation filter. */
+const early = (...lists: readonly string[]) =>
+  lists.map(
+    (list, i) =>
+      `{name: e${i}, typed_config: {"@type": type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation, mutations: [${list}]}}`,
+  );
+
+/** The header_mutation filter, and what a connection manager changes before everything else. */
 export const mutation: Area = {
   name: 'mutation',
   configurations: [
@@ -125,6 +131,23 @@ export const mutation: Area = {
         { name: 'an old version', send: { raw: 'GET / HTTP/1.0\r\n\r\n' } },
         { name: 'an upgrade that is refused', send: get('/', ['upgrade', 'foo'], ['connection', 'upgrade']) },
         { name: 'none of these', send: 'GET /' },
+      ],
+    },
+    {
+      name: 'early mutations',
+      logFormat: '%REQ(:METHOD)% %REQ(X-ENVOY-RETRY-ON)% %RESPONSE_CODE% %RESPONSE_FLAGS% %ROUTE_NAME%',
+      hcm: `{use_remote_address: true, xff_num_trusted_hops: 1, early_header_mutation_extensions: [${early(
+        `${append('x-route', 'new', 'ADD_IF_ABSENT')}, {remove: x-forwarded-for}, ${append('x-path', '%REQ(:path)%')}, ${append('connection', 'x-hop', 'OVERWRITE_IF_EXISTS_OR_ADD')}`,
+        `${append('x-route', 'later')}, ${append('x-envoy-retry-on', '5xx')}, ${append('x-request-id', 'chosen', 'ADD_IF_ABSENT')}, ${append('x-from', '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%')}, ${append('x-host', '%REQ(:authority)%')}`,
+      ).join(', ')}]}`,
+      routes: `
+        - {name: new, match: {prefix: /, headers: [{name: x-route, string_match: {prefix: new}}]}, route: {cluster: a}}
+        - {name: given, match: {prefix: /}, route: {cluster: a}}
+      `,
+      cases: [
+        { name: 'routing sees them', send: ['GET /', get('/p?q=1', ['x-route', 'old'])] },
+        { name: 'so do addresses and request ids', send: get('/', ['x-forwarded-for', '8.8.8.8, 9.9.9.9'], ['x-request-id', 'given']) },
+        { name: 'and answers without a request', send: { raw: 'GET /a#b HTTP/1.1\r\nhost: x\r\n\r\n' } },
       ],
     },
     { name: 'levels', ...levels(false), cases: [{ name: 'the least specific is last', send: ['GET /own', 'GET /'] }] },

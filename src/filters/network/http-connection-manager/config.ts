@@ -14,10 +14,12 @@ import {
   type HttpConnectionManager,
   type HttpFilter,
   type LocalReplyConfig,
+  type HttpConnectionManager_ProxyStatusConfig as ProxyStatusConfig,
   type Rds,
   type ScopedRoutes,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '../../../config/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type { HeaderMutation as EarlyHeaderMutation } from '../../../config/gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation_pb.js';
 import type { CustomHeaderConfig } from '../../../config/gen/envoy/extensions/http/original_ip_detection/custom_header/v3/custom_header_pb.js';
 import type { XffConfig } from '../../../config/gen/envoy/extensions/http/original_ip_detection/xff/v3/xff_pb.js';
 import type { UuidRequestIdConfig } from '../../../config/gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js';
@@ -27,10 +29,13 @@ import { compileHttp1Options } from '../../../http/h1/config.ts';
 import { compileHttp2Options } from '../../../http/h2/config.ts';
 import { parseCidr } from '../../../net/cidr.ts';
 import { compileHeaderAdds } from '../../../route/config.ts';
+import { compileHeaderSteps } from '../../../route/headers/config.ts';
+import type { HeaderStepSettings } from '../../../route/headers/header-steps.ts';
 import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
 import { compileTracing } from '../../../tracing/config.ts';
 import type { LocalReplySettings } from './local-reply.ts';
+import type { ProxyStatusSettings } from './proxy-status.ts';
 import type { HcmSettings, HttpFilterSettings, OriginalIpDetectionSettings } from './settings.ts';
 
 /** Compilers of the parts, injected: a filter never knows the registry. */
@@ -50,6 +55,7 @@ export interface HcmCompilers {
 
 const XFF_TYPE = 'envoy.extensions.http.original_ip_detection.xff.v3.XffConfig';
 const CUSTOM_HEADER_TYPE = 'envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig';
+const EARLY_MUTATION_TYPE = 'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation';
 const UUID_TYPE = 'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig';
 
 function compileRoutes(message: HttpConnectionManager, at: CompileContext, compilers: HcmCompilers): HcmSettings['routeConfig'] {
@@ -170,6 +176,8 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
     accessLogFlushIntervalMs: durationMs(accessLogOptions?.accessLogFlushInterval ?? message.accessLogFlushInterval) ?? 0,
     accessLogOnTunnel: accessLogOptions?.flushLogOnTunnelSuccessfullyEstablished ?? false,
     localReply: message.localReplyConfig === undefined ? null : compileLocalReply(message.localReplyConfig, at.field('local_reply_config')),
+    proxyStatus: message.proxyStatusConfig === undefined ? null : compileProxyStatus(message.proxyStatusConfig, message.serverName),
+    earlyHeaderMutations: compileEarlyMutations(message, at),
   };
 }
 
@@ -247,6 +255,27 @@ function compileIpDetection(message: HttpConnectionManager, at: CompileContext):
   }
   if (config !== null) here.error(`unknown original IP detection extension ${config.$typeName}`);
   return null;
+}
+
+/** @param serverName of the connection manager; '' = envoy */
+function compileProxyStatus(message: ProxyStatusConfig, serverName: string): ProxyStatusSettings {
+  const name = message.proxyName;
+  const ofServer = serverName === '' ? 'envoy' : serverName;
+  return {
+    name: name.case === 'literalProxyName' ? name.value : name.case === 'useNodeId' && name.value ? null : ofServer,
+    details: !message.removeDetails,
+    terminationDetails: !message.removeConnectionTerminationDetails,
+    flags: !message.removeResponseFlags,
+    recommendedStatus: message.setRecommendedResponseCode,
+  };
+}
+
+function compileEarlyMutations(message: HttpConnectionManager, at: CompileContext): HeaderStepSettings[] {
+  return message.earlyHeaderMutationExtensions.flatMap((extension, i) => {
+    const here = at.field('early_header_mutation_extensions', i).field('typed_config');
+    const config = here.unpackAs<EarlyHeaderMutation>(extension.typedConfig, EARLY_MUTATION_TYPE);
+    return config === null ? [] : compileHeaderSteps(config.mutations, here, 'mutations');
+  });
 }
 
 /** null: the defaults. */

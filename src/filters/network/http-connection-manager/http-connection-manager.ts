@@ -18,6 +18,7 @@ import { HttpConnection } from './http-connection.ts';
 import type { HttpStream } from './http-stream.ts';
 import type { LocalReplies } from './local-reply.ts';
 import { leavesPathAlone } from './path-normalization.ts';
+import { ProxyStatus } from './proxy-status.ts';
 import { RequestMutation } from './request-mutation.ts';
 import { ResponseMutation } from './response-mutation.ts';
 import type { HcmSettings } from './settings.ts';
@@ -73,8 +74,12 @@ export class HttpConnectionManager {
     this.http2Stats = parts.http2Stats;
     this.routeTable = parts.routeTable;
     this.localReplies = parts.localReplies;
-    this.requestMutation = new RequestMutation(settings, deps.localInfo, deps.random);
-    this.responseMutation = new ResponseMutation(settings, new HttpDate(deps.clock));
+    this.requestMutation = new RequestMutation(settings, deps.localInfo, deps.random, deps.format);
+    this.responseMutation = new ResponseMutation(
+      settings,
+      new HttpDate(deps.clock),
+      settings.proxyStatus === null ? null : new ProxyStatus(settings.proxyStatus, deps.localInfo.nodeId),
+    );
     this.overload = deps.overload ?? NEVER_OVERLOADED;
     this.tracing = parts.tracing;
     this.leavesPathAlone = leavesPathAlone(settings);

@@ -336,7 +336,7 @@ export class HttpStream implements TerminalHttpStream, RequestDecoder, StreamTim
     const info = this.info;
     const now = this.clock.nowMs();
     const switching = this.isTunnel && (headers.status === 101 || (this.#headers!.method === 'CONNECT' && headers.status < 300));
-    manager.responseMutation.mutate(headers, this.#headers, switching, this.isTunnel);
+    manager.responseMutation.mutate(headers, this.#headers, info, switching, this.isTunnel);
     if (info.trace !== null) info.trace.onResponseHeaders(headers);
     this.#responseHeaders = headers;
     this.responseStarted = true;

@@ -2,10 +2,12 @@
  * Header edits of every request before routing, in Envoy's order (conn_manager_utility.cc, mutateRequestHeaders): hop-by-hop headers,
  * trusted address and x-forwarded-*, scheme, sanitising of external requests, request id.
  */
+import { FormatContext, type FormatEnvironment } from '../../../http/format/operator.ts';
 import type { RequestHeaders } from '../../../http/header-map.ts';
 import type { StreamInfo } from '../../../http/stream-info.ts';
 import { type Address, ipAddress, isIp, isLoopback } from '../../../net/address.ts';
 import { type Cidr, parseCidr } from '../../../net/cidr.ts';
+import { HeaderSteps } from '../../../route/headers/header-steps.ts';
 import type { Random } from '../../../runtime/random.ts';
 import type { LocalInfo } from '../../api.ts';
 import { forwardClientCertificate } from './client-certificate.ts';
@@ -70,11 +72,14 @@ export class RequestMutation {
   readonly #internal: InternalAddresses;
   readonly #trustedCidrs: readonly Cidr[];
   readonly #random: Random;
+  /** null: none, as nearly always. */
+  readonly #early: HeaderSteps | null;
 
-  constructor(settings: HcmSettings, local: LocalInfo, random: Random) {
+  constructor(settings: HcmSettings, local: LocalInfo, random: Random, format: FormatEnvironment) {
     this.#settings = settings;
     this.#local = local;
     this.#random = random;
+    this.#early = settings.earlyHeaderMutations.length === 0 ? null : new HeaderSteps(settings.earlyHeaderMutations, format);
     this.#internal = new InternalAddresses(settings.internalCidrs, settings.internalUnixSockets);
     const detection = settings.originalIpDetection;
     this.#trustedCidrs = detection?.kind === 'xff' ? detection.trustedCidrs.map((text) => parseCidr(text)!) : [];
@@ -83,6 +88,11 @@ export class RequestMutation {
   /** @param isUpgrade the request carries Upgrade and a matching Connection token @param internalOnly route_config.internal_only_headers */
   mutate(headers: RequestHeaders, info: StreamInfo, isUpgrade: boolean, secure: boolean, internalOnly: readonly string[]): MutationResult {
     const settings = this.#settings;
+    if (this.#early !== null) {
+      const ctx = new FormatContext(info);
+      ctx.requestHeaders = headers;
+      this.#early.apply(headers, ctx);
+    }
     this.#removeHopByHop(headers, isUpgrade);
 
     const peer = info.connection.directRemoteAddress;

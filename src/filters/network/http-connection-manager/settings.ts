@@ -3,11 +3,13 @@
 import type { AccessLogSettings } from '../../../access-log/settings.ts';
 import type { Http1Settings } from '../../../http/h1/settings.ts';
 import type { Http2Settings } from '../../../http/h2/settings.ts';
+import type { HeaderStepSettings } from '../../../route/headers/header-steps.ts';
 import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
 import type { TracingSettings } from '../../../tracing/settings.ts';
 import type { ClientCertDetails, ForwardClientCert } from './client-certificate.ts';
 import type { LocalReplySettings } from './local-reply.ts';
+import type { ProxyStatusSettings } from './proxy-status.ts';
 
 export interface HttpFilterSettings {
   /** As configured in the list; per-route configuration is looked up by it. */
@@ -81,6 +83,10 @@ export interface HcmSettings {
   readonly accessLogFlushIntervalMs: number;
   readonly accessLogOnTunnel: boolean;
   readonly localReply: LocalReplySettings | null;
+  /** null = no Proxy-Status header. */
+  readonly proxyStatus: ProxyStatusSettings | null;
+  /** Applied to requests before anything else. Source: envoy.extensions.http.early_header_mutation.header_mutation.v3. */
+  readonly earlyHeaderMutations: readonly HeaderStepSettings[];
 }
 
 export type OriginalIpDetectionSettings =

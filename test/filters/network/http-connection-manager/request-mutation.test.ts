@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { RequestMutation } from '../../../../src/filters/network/http-connection-manager/request-mutation.ts';
 import type { HcmSettings } from '../../../../src/filters/network/http-connection-manager/settings.ts';
+import { NO_ENVIRONMENT } from '../../../../src/http/format/operator.ts';
 import { type Address, ipAddress, pipeAddress } from '../../../../src/net/address.ts';
 import { seededRandom } from '../../../../src/runtime/random.ts';
 import {
@@ -32,7 +33,7 @@ function mutate(given: Given) {
   const headers = requestHeaders(given.headers);
   headers.scheme = given.scheme ?? '';
   const info = newStreamInfo(connectionInfo({}, given.peer ?? PEER));
-  const mutation = new RequestMutation({ ...HCM_SETTINGS, ...given.settings }, LOCAL_INFO, seededRandom(5));
+  const mutation = new RequestMutation({ ...HCM_SETTINGS, ...given.settings }, LOCAL_INFO, seededRandom(5), NO_ENVIRONMENT);
   const { rejectStatus } = mutation.mutate(headers, info, given.upgrade ?? false, given.secure ?? false, given.internalOnly ?? []);
   const all = lines(headers);
   return { headers: all, scheme: headers.scheme, rejectStatus, remote: info.remoteAddress.text, xff: all['x-forwarded-for'] };
@@ -299,6 +300,22 @@ describe('request id', () => {
     expect(id({ settings: { ...preserve, packTraceReason: false }, headers: { 'x-request-id': SAMPLED } })).toBe(SAMPLED);
     expect(id({ settings: preserve, headers: { 'x-request-id': 'short' } })).toBe('short');
   });
+});
+
+test('early mutations come before all that looks at the headers', () => {
+  const earlyHeaderMutations = [
+    { remove: ['x-forwarded-for'], add: [] },
+    {
+      remove: [],
+      add: [{ name: 'x-envoy-retry-on', value: '%REQ(:path)%', action: 'APPEND_IF_EXISTS_OR_ADD' as const, keepEmpty: false }],
+    },
+  ];
+  const headers = { 'x-forwarded-for': '8.8.8.8' };
+  const settings = { earlyHeaderMutations, useRemoteAddress: true };
+  expect(mutate({ settings: { ...settings, internalCidrs: ['203.0.113.0/24'] }, headers }).headers).toMatchObject({
+    'x-envoy-internal': 'true',
+  });
+  expect(mutate({ settings, headers }).headers['x-envoy-retry-on']).toBe(undefined);
 });
 
 describe('others', () => {

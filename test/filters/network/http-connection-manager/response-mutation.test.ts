@@ -3,7 +3,7 @@ import { ResponseMutation } from '../../../../src/filters/network/http-connectio
 import type { HcmSettings } from '../../../../src/filters/network/http-connection-manager/settings.ts';
 import { HttpDate } from '../../../../src/runtime/http-date.ts';
 import { SimulatedClock } from '../../../../src/runtime/simulated-clock.ts';
-import { HCM_SETTINGS, type HeaderLines, lines, requestHeaders, responseHeaders } from '../../../support/hcm-rig.ts';
+import { HCM_SETTINGS, type HeaderLines, lines, newStreamInfo, requestHeaders, responseHeaders } from '../../../support/hcm-rig.ts';
 
 function mutate(
   headers: HeaderLines,
@@ -12,9 +12,9 @@ function mutate(
   switching = false,
   mayUpgrade = false,
 ) {
-  const mutation = new ResponseMutation({ ...HCM_SETTINGS, ...settings }, new HttpDate(new SimulatedClock(0)));
+  const mutation = new ResponseMutation({ ...HCM_SETTINGS, ...settings }, new HttpDate(new SimulatedClock(0)), null);
   const response = responseHeaders(200, headers);
-  mutation.mutate(response, request === null ? null : requestHeaders(request), switching, mayUpgrade);
+  mutation.mutate(response, request === null ? null : requestHeaders(request), newStreamInfo(), switching, mayUpgrade);
   return lines(response);
 }
 
