@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { RequestHeaders } from '../../src/http/header-map.ts';
+import { ipAddress } from '../../src/net/address.ts';
 import { StaticRuntime } from '../../src/runtime/runtime.ts';
 import { xxHash64, xxHash64Sequence } from '../../src/runtime/xxhash64.ts';
 import { destination, matchRoute, request, routesOnly, routeTable, streamInfo } from '../support/route-rig.ts';
@@ -98,6 +99,14 @@ describe('hash policies', () => {
     expect(result).toEqual({ hash: xxHash64(value), setCookies: [`c="${value}"${suffix}`] });
     const again = request('GET http://h/', 'cookie: c=mine');
     expect(matchRoute(table, again)?.action?.hash(again, streamInfo(again))).toEqual({ hash: xxHash64('mine'), setCookies: [] });
+  });
+
+  test('the value of a cookie that is made has sixteen digits', () => {
+    const table = routeTable(routesOnly('- {match: {prefix: /}, route: {cluster: c, hash_policy: [{cookie: {name: c, ttl: 0s}}]}}'));
+    const headers = request('GET http://h/');
+    const info = streamInfo(headers);
+    info.remoteAddress = ipAddress('10.0.0.2', 40006);
+    expect(matchRoute(table, headers)?.action?.hash(headers, info)?.setCookies).toEqual(['c="075b091f789d8d0a"; HttpOnly']);
   });
 
   // Values of the reference implementation, seed 0.
