@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { BusyProxy } from '../envoy/harness/busy-proxy.ts';
-import { freePort } from '../envoy/harness/ports.ts';
 import { findOutrider } from '../support/outrider.ts';
 import { until } from '../support/poll.ts';
+import { freePort } from '../support/ports.ts';
 import { requireTool } from '../support/tool.ts';
 
 const DIRECTORY = fileURLToPath(new URL('../../deploy/observability', import.meta.url));

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { xxHash64 } from '../../src/runtime/xxhash64.ts';
 import { findOutrider } from '../support/outrider.ts';
+import { freePort } from '../support/ports.ts';
 import { requireTool } from '../support/tool.ts';
-import { freePort } from './harness/ports.ts';
 import { ProxyUnderTest } from './harness/proxy-under-test.ts';
 
 /** The first six setups are the promise; the others are about single settings. */
@@ -157,7 +157,7 @@ async function cookiesOf(port: number, path: string): Promise<{ cookies: string[
   const socket = connect(port, '127.0.0.1');
   socket.write(`GET ${path} HTTP/1.1\r\nhost: h\r\n\r\n`);
   const text = await new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(String(chunk))));
-  const value = xxHash64(`127.0.0.1:${socket.localPort}127.0.0.1:${port}`).toString(16);
+  const value = xxHash64(`127.0.0.1:${socket.localPort}127.0.0.1:${port}`).toString(16).padStart(16, '0');
   socket.destroy();
   return { cookies: [...text.matchAll(/set-cookie: (.*)\r/g)].map((match) => match[1]!), value };
 }

@@ -8,10 +8,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call } from '../support/http-call.ts';
 import { findOutrider } from '../support/outrider.ts';
 import { until } from '../support/poll.ts';
+import { freePort } from '../support/ports.ts';
 import { Fields, grpcMessages } from '../support/protobuf-reader.ts';
 import { familyMetrics, otlpMetrics, type ReceivedMetric, StatsReceivers } from '../support/stats-receivers.ts';
 import { requireTool } from '../support/tool.ts';
-import { freePort } from './harness/ports.ts';
 import { ProxyUnderTest } from './harness/proxy-under-test.ts';
 
 const T = 'type.googleapis.com/';

@@ -13,8 +13,8 @@ import { startProcessMetrics } from '../../src/stats/process-metrics.ts';
 import { writePrometheus } from '../../src/stats/prometheus-writer.ts';
 import { parseStatsQuery, type StatsQuery } from '../../src/stats/query.ts';
 import { writeText } from '../../src/stats/text-writer.ts';
-import { freePort } from '../envoy/harness/ports.ts';
 import { ProxyUnderTest } from '../envoy/harness/proxy-under-test.ts';
+import { freePort } from '../support/ports.ts';
 import { requireTool } from '../support/tool.ts';
 
 const envoy = requireTool('envoy');

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { call } from '../../support/http-call.ts';
 import { until } from '../../support/poll.ts';
+import { freePort } from '../../support/ports.ts';
 import { Http2Upstream } from './http2-upstream.ts';
-import { freePort } from './ports.ts';
 import { ProxyUnderTest } from './proxy-under-test.ts';
 import { tlsFixture } from './tls-fixture.ts';
 

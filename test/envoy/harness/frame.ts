@@ -100,7 +100,7 @@ function fileLog(format: string): JsonObject {
 function staticCluster(name: string, port: number): JsonObject {
   return {
     name,
-    connect_timeout: '1s',
+    connect_timeout: '5s',
     type: 'STATIC',
     load_assignment: {
       cluster_name: name,

@@ -5,9 +5,10 @@ import net from 'node:net';
 import type tls from 'node:tls';
 import { describeFrame, type Frame, frame, PREFACE, parseFrames } from '../../http/h2/frames.ts';
 import { showBody } from './message-reader.ts';
+import { pause } from './patience.ts';
 import { type CertificateName, tlsFixture } from './tls-fixture.ts';
 
-const GIVE_UP_MS = 5000;
+const GIVE_UP_MS = 15_000;
 
 export interface Http2Request {
   /** With pseudo headers; what is missing of them is filled in. */
@@ -59,7 +60,7 @@ export async function playHttp2(port: number, send: Http2Send): Promise<string> 
   if (send.together === true) seen.push(...(await Promise.all(send.requests.map((request) => one(session, request)))));
   else for (const request of send.requests) seen.push(await one(session, request));
   if (send.closes === true) await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, GIVE_UP_MS))]);
-  else await new Promise((resolve) => setTimeout(resolve, send.requests.some((request) => request.reset !== undefined) ? 50 : 5));
+  else await pause(send.requests.some((request) => request.reset !== undefined) ? 50 : 5);
   const fate = session.closed ? '[connection closed]' : '[connection open]';
   session.destroy();
   return [...seen, ...new Set(notes), fate].join('\n');
@@ -116,7 +117,7 @@ function one(session: http2.ClientHttp2Session, request: Http2Request): Promise<
     if (request.body !== undefined) stream.write(request.body);
     if (request.body !== undefined && request.open !== true) stream.end();
     else if (request.trailers !== undefined) stream.end();
-    if (request.reset?.when === 'sent') setTimeout(() => stream.close(request.reset?.code ?? 8), 30);
+    if (request.reset?.when === 'sent') void pause(30).then(() => stream.close(request.reset?.code ?? 8));
   });
 }
 
@@ -144,11 +145,11 @@ export async function playFrames(port: number, send: Http2Frames): Promise<strin
   socket.write(Buffer.concat([PREFACE, frame(4, 0, 0)]));
   for (const piece of send.frames) {
     socket.write(piece);
-    await new Promise((resolve) => setTimeout(resolve, send.pause ?? 30));
+    await pause(send.pause ?? 30);
   }
-  await Promise.race([end, new Promise((resolve) => setTimeout(resolve, send.closes === true ? 3000 : 80))]);
+  await Promise.race([end, send.closes === true ? new Promise((resolve) => setTimeout(resolve, GIVE_UP_MS)) : pause(80)]);
   // Upstreams learn of the end a little later.
-  if (send.closes === true) await new Promise((resolve) => setTimeout(resolve, 30));
+  if (send.closes === true) await pause(30);
   const shows = send.shows ?? /^(RST_STREAM|HEADERS|DATA)/;
   const frames = joinData(parseFrames(Buffer.concat(chunks))).map(describeFrame);
   socket.destroy();

@@ -2,6 +2,7 @@
 import http2 from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { showBody } from './message-reader.ts';
+import { reached } from './patience.ts';
 
 export interface Http2Reply {
   /** 200 */
@@ -68,7 +69,7 @@ export class Http2Upstream {
 
   /** Streams that somebody is about to end have ended, or a while has passed. */
   async settled(): Promise<void> {
-    for (let i = 0; i < 100 && this.#open.size > 0; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    await reached(() => this.#open.size === 0, 5000);
   }
 
   report(): string {

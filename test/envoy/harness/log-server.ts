@@ -5,6 +5,7 @@ import { fromBinary, type Registry, toJson } from '@bufbuild/protobuf';
 import { apiRegistry } from '../../../src/config/api-registry.ts';
 import { GrpcFrameDecoder, grpcFrame } from '../../../src/http/grpc-frames.ts';
 import { readOtlpLogs } from '../../support/otlp-log-reader.ts';
+import { pause, reached } from './patience.ts';
 
 type Json = null | string | number | boolean | Json[] | { readonly [key: string]: Json };
 
@@ -72,8 +73,8 @@ export class LogServer {
 
   /** All entries, once that many have come, or what there is. */
   async report(count: number): Promise<string> {
-    for (let i = 0; i < 150 && this.#entries < count; i++) await new Promise((resolve) => setTimeout(resolve, 10));
-    if (count === 0) await new Promise((resolve) => setTimeout(resolve, 40));
+    await reached(() => this.#entries >= count);
+    if (count === 0) await pause(40);
     return this.#seen.join('\n');
   }
 

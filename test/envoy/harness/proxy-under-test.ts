@@ -1,6 +1,7 @@
 /** Starts a proxy (Envoy or Outrider, they take the same arguments) on a bootstrap file, and reads its admin interface. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import http from 'node:http';
+import { keepLog } from '../../support/process-logs.ts';
 
 const READY_MS = 60_000;
 
@@ -42,6 +43,7 @@ export class ProxyUnderTest {
   static async start(binary: string, file: string, adminPort: number, args: readonly string[] = []): Promise<ProxyUnderTest> {
     const all = ['-c', file, '--concurrency', '1', '--disable-hot-restart', '--file-flush-interval-msec', '50', '-l', 'error', ...args];
     const proxy = new ProxyUnderTest(spawn(binary, all, { stdio: ['ignore', 'pipe', 'pipe'] }), adminPort);
+    keepLog(`${binary} ${proxy.pid}`, () => proxy.output);
     await proxy.#ready(binary);
     return proxy;
   }
@@ -88,7 +90,7 @@ export class ProxyUnderTest {
     if (this.#exitCode === null) this.#child.kill('SIGTERM');
     // Envoy ends its connections at once, Outrider waits for those that are in use; a second signal says not to.
     const again = setTimeout(() => this.#child.kill('SIGTERM'), 300);
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 8000);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 30_000);
     await this.#exited;
     clearTimeout(again);
     clearTimeout(timer);

@@ -1,8 +1,9 @@
 /** The client of the comparison: writes exact bytes and reads until the response is complete or the proxy closes. */
 import net from 'node:net';
 import { describe, type Message, MessageReader, showBody } from './message-reader.ts';
+import { pause } from './patience.ts';
 
-const GIVE_UP_MS = 6000;
+const GIVE_UP_MS = 15_000;
 
 export class RawClient {
   readonly #socket: net.Socket;
@@ -93,8 +94,8 @@ export class RawClient {
 
   /** What became of the connection: waits for the close when one has to come, looks only once when not. */
   async fate(mustClose: boolean): Promise<string> {
-    if (mustClose) await this.#until(() => this.closed, 2500);
-    else if (!this.closed) await new Promise((resolve) => setTimeout(resolve, 4));
+    if (mustClose) await this.#until(() => this.closed);
+    else if (!this.closed) await pause(4);
     const rest = this.#messages.splice(0).map(describe).join('\n--\n');
     const raw = this.#reader.raw.length > 0 ? `\n[tunnel] ${showBody(this.#reader.raw)}` : '';
     const extra = rest === '' ? '' : `\n[unasked] ${rest}`;

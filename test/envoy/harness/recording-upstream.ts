@@ -4,6 +4,7 @@
  */
 import net from 'node:net';
 import { describe, MessageReader, showBody } from './message-reader.ts';
+import { reached } from './patience.ts';
 
 export type Step =
   | { readonly send: string }
@@ -86,12 +87,7 @@ export class RecordingUpstream {
   async tunnelsEnded(): Promise<void> {
     const open = [...this.#tunnels].filter((socket) => !socket.destroyed);
     if (open.length === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, 1500);
-    });
-    await Promise.race([Promise.all(open.map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())))), late]);
-    clearTimeout(timer);
+    await reached(() => open.every((socket) => socket.destroyed), 5000);
   }
 
   get arrivals(): number {

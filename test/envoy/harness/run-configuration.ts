@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:f
 import { networkInterfaces, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { freePort } from '../../support/ports.ts';
 import { CheckServer } from './check-server.ts';
 import { buildBootstrap, fillTokens } from './frame.ts';
 import { toWire, type Wire } from './http-text.ts';
@@ -10,7 +11,7 @@ import { playFrames, playHttp2 } from './http2-client.ts';
 import { Http2Upstream } from './http2-upstream.ts';
 import { LogServer } from './log-server.ts';
 import { type Names, normalise, setOwnAddresses } from './normalise.ts';
-import { freePort } from './ports.ts';
+import { pause, reached } from './patience.ts';
 import { ProxyUnderTest } from './proxy-under-test.ts';
 import { announcesClose, RawClient } from './raw-client.ts';
 import { RecordingUpstream } from './recording-upstream.ts';
@@ -202,16 +203,27 @@ export class ConfigurationRun {
     return one.spans === undefined ? text : nameIds(text, sent.join('\n'));
   }
 
-  /** Statistics once they have come to rest, or as soon as they are equal to `expected`. */
-  async stats(expected: string | null = null): Promise<string> {
+  /** Statistics once they have come to rest. */
+  async restingStats(): Promise<string> {
     let last = '';
-    for (let i = 0; i < (expected === null ? 12 : 40); i++) {
-      const now = await this.#readStats();
-      if (expected === null ? now === last && i > 2 : now === expected) return now;
+    for (let i = 0; i < 12; i++) {
+      const now = await this.stats();
+      if (now === last && i > 2) return now;
       last = now;
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      await pause(30);
     }
     return last;
+  }
+
+  /** Statistics as they are now. */
+  async stats(): Promise<string> {
+    const stats = await this.#mustRun().stats();
+    const lines: string[] = [];
+    for (const [name, value] of stats) {
+      if (!COMPARED.test(name) || VARYING.test(name) || this.#configuration.ignoreStats?.test(name) === true) continue;
+      lines.push(`${name}: ${value}`);
+    }
+    return normalise(lines.sort().join('\n'), this.#names(''));
   }
 
   /** Ends the proxy, then reads the log: nothing may be lost at shutdown. */
@@ -266,7 +278,7 @@ export class ConfigurationRun {
       running.push(entry);
       if (item.until === 'answered') entry.text = await this.#read(client, wire);
       else if (item.until === 'upstream') await this.#arrivedSince(before);
-      else await new Promise((resolve) => setTimeout(resolve, 60));
+      else await pause(60);
       if (entry.abort) {
         entry.text = '[hung up]';
         await client.destroy();
@@ -300,7 +312,7 @@ export class ConfigurationRun {
   async #write(client: RawClient, wire: Wire, sent: string[]): Promise<void> {
     for (let i = 0; i < Math.max(1, wire.responses); i++) client.expect(wire.method);
     for (const [index, piece] of wire.pieces.entries()) {
-      if (index > 0) await new Promise((resolve) => setTimeout(resolve, wire.pauseMs));
+      if (index > 0) await pause(wire.pauseMs);
       const text = fillTokens(piece, this.#tokens);
       sent.push(text);
       client.write(text);
@@ -329,52 +341,37 @@ export class ConfigurationRun {
 
   async #adminUntil(one: Case): Promise<string> {
     const until = one.adminUntil ?? /^/;
-    for (let i = 0; ; i++) {
-      const answer = await this.#admin(one.admin!, one.adminLines ?? null);
-      if (i === 150 || answer.split('\n').some((line) => until.test(line))) return answer;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    let answer = '';
+    await reached(async () => {
+      answer = await this.#admin(one.admin!, one.adminLines ?? null);
+      return answer.split('\n').some((line) => until.test(line));
+    });
+    return answer;
   }
 
   /** Waits until the file has that many lines, or shows what there is. */
   async #fileWith({ name, lines, part }: NonNullable<Case['file']>): Promise<string> {
-    for (let i = 0; ; i++) {
+    let all: string[] = [];
+    await reached(async () => {
       const text = await readFile(join(this.#directory, name), 'utf8').catch(() => '');
-      const all = text.split('\n').filter((line) => line !== '');
-      if (i === 100 || all.length >= lines) {
-        const shown = part === undefined ? all.slice(0, lines) : all.map((line) => part.exec(line)?.[0] ?? line).sort();
-        return [`file ${name}`, ...shown].join('\n');
-      }
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-
-  async #readStats(): Promise<string> {
-    const stats = await this.#mustRun().stats();
-    const lines: string[] = [];
-    for (const [name, value] of stats) {
-      if (!COMPARED.test(name) || VARYING.test(name) || this.#configuration.ignoreStats?.test(name) === true) continue;
-      lines.push(`${name}: ${value}`);
-    }
-    return normalise(lines.sort().join('\n'), this.#names(''));
+      all = text.split('\n').filter((line) => line !== '');
+      return all.length >= lines;
+    });
+    const shown = part === undefined ? all.slice(0, lines) : all.map((line) => part.exec(line)?.[0] ?? line).sort();
+    return [`file ${name}`, ...shown].join('\n');
   }
 
   /** Waits until the proxy has noticed that the clients of earlier cases are gone. */
   async #quiet(): Promise<void> {
-    for (let i = 0; i < 50; i++) {
-      const stats = await this.#mustRun().stats();
-      if (!stats.has('http.ingress.downstream_cx_active')) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await reached(async () => !(await this.#mustRun().stats()).has('http.ingress.downstream_cx_active'), 500);
   }
 
   async #reached(values: Readonly<Record<string, number>>): Promise<void> {
-    for (let i = 0; i < 300; i++) {
+    const seen = async () => {
       const stats = await this.#mustRun().stats();
-      if (Object.entries(values).every(([name, value]) => (stats.get(name) ?? 0) === value)) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error(`statistics did not become ${JSON.stringify(values)}`);
+      return Object.entries(values).every(([name, value]) => (stats.get(name) ?? 0) === value);
+    };
+    if (!(await reached(seen, 30_000))) throw new Error(`statistics did not become ${JSON.stringify(values)}`);
   }
 
   #arrivals(): number {
@@ -384,10 +381,7 @@ export class ConfigurationRun {
   }
 
   async #arrivedSince(before: number): Promise<void> {
-    const deadline = new Promise<void>((resolve) => setTimeout(resolve, 3000).unref());
-    const arrivals = [...this.#upstreams.values()].map((upstream) => upstream.arrived(upstream.arrivals + 1));
-    if (this.#arrivals() > before) return;
-    await Promise.race([...arrivals, deadline]);
+    await reached(() => this.#arrivals() > before, 3000);
   }
 
   #names(sent: string): Names {

@@ -13,7 +13,7 @@ const ALERT = /SSL routines:[^:]*:([^:]+):/;
 const VERDICT = /unknown ca|certificate unknown|certificate revoked|certificate expired|bad certificate|handshake failure|unexpected eof/;
 
 const REQUEST = 'GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n';
-const GIVE_UP_MS = 8000;
+const GIVE_UP_MS = 20_000;
 
 /** One connection with one request. @param args besides the address and the trusted authority, e.g. `-tls1_2 -servername a.test` */
 export function playSClient(port: number, args: readonly string[]): Promise<string> {

@@ -2,6 +2,7 @@
 import http from 'node:http';
 import type net from 'node:net';
 import { readOtlp } from '../../support/otlp-reader.ts';
+import { pause, reached } from './patience.ts';
 
 interface Shown {
   /** What spans are sorted by: nothing that is random. */
@@ -58,9 +59,9 @@ export class SpanServer {
 
   /** All spans, once that many have come, or what there is. */
   async report(count: number): Promise<string> {
-    for (let i = 0; i < 150 && this.#spans.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    await reached(() => this.#spans.length >= count);
     // One too many would come at once.
-    if (count === 0) await new Promise((resolve) => setTimeout(resolve, 40));
+    if (count === 0) await pause(40);
     const sorted = [...this.#spans].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
     return sorted.map((span) => span.text).join('\n');
   }

@@ -27,7 +27,7 @@ export interface TlsSend {
 /** What Envoy says of a certificate. Node judges when the handshake is over, and cannot send alerts: the connection just closes. */
 const VERDICT = /ALERT_(UNKNOWN_CA|CERTIFICATE_UNKNOWN|CERTIFICATE_REVOKED|CERTIFICATE_EXPIRED)|BAD_CERTIFICATE_HASH_VALUE/;
 
-const GIVE_UP_MS = 4000;
+const GIVE_UP_MS = 15_000;
 
 /** One connection with one request. */
 export function playTls(port: number, send: TlsSend): Promise<string> {

@@ -1,22 +1,23 @@
 /** What taps have written: files with names of chance, shown by what is in them and removed. */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pause, reached } from './patience.ts';
 
 /** All files of `directory`, once they are that many and have come to rest. */
 export async function takeTraces(directory: string, count: number): Promise<string> {
+  let names: string[] = [];
   let last = '';
-  for (let i = 0; i < 100; i++) {
-    const names = (await readdir(directory)).filter((name) => !name.startsWith('.'));
+  const found = await reached(async () => {
+    await pause(20);
+    names = (await readdir(directory)).filter((name) => !name.startsWith('.'));
     const texts = await Promise.all(names.map((name) => shown(directory, name)));
-    const now = texts.sort().join('\n');
-    if (names.length >= count && now === last) {
-      await Promise.all(names.map((name) => rm(join(directory, name))));
-      return now;
-    }
-    last = now;
-    await new Promise((resolve) => setTimeout(resolve, 30));
-  }
-  return `[no ${count} files]\n${last}`;
+    const before = last;
+    last = texts.sort().join('\n');
+    return names.length >= count && last === before;
+  });
+  if (!found) return `[no ${count} files]\n${last}`;
+  await Promise.all(names.map((name) => rm(join(directory, name))));
+  return last;
 }
 
 async function shown(directory: string, name: string): Promise<string> {
