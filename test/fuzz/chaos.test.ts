@@ -198,7 +198,7 @@ test('nothing escapes, nothing is mixed up, nothing is left', async () => {
   ]) {
     await until(`${gauge} is 0`, async () => (await proxy.stat(gauge)) === 0);
   }
-  expect(await proxy.stat('cluster.up.circuit_breakers.default.remaining_retries')).toBe(3);
-  expect(await proxy.stat('cluster.up.circuit_breakers.default.remaining_pending')).toBe(20);
-  expect(await proxy.stat('server.envoy_bug_failures')).toBe(0);
+  await expect.poll(() => proxy.stat('cluster.up.circuit_breakers.default.remaining_retries')).toBe(3);
+  await expect.poll(() => proxy.stat('cluster.up.circuit_breakers.default.remaining_pending')).toBe(20);
+  await expect.poll(() => proxy.stat('server.envoy_bug_failures')).toBe(0);
 }, 120_000);

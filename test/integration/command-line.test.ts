@@ -154,7 +154,7 @@ describe('while it is not ready', () => {
     );
     try {
       expect((await call(await proxy.port('l'))).body).toBe('hello');
-      expect(await proxy.stat('listener_manager.lds.init_fetch_timeout')).toBe(1);
+      await expect.poll(() => proxy.stat('listener_manager.lds.init_fetch_timeout')).toBe(1);
     } finally {
       await proxy.stop();
     }

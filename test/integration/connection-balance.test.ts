@@ -61,7 +61,7 @@ describe.each([
     await until('they are gone', async () => (await active()).reduce((a, b) => a + b, 0) === 18 || undefined);
     for (let i = 0; i < 12; i++) await exchange();
     expect(await active()).toEqual([10, 10, 10]);
-    expect(await proxy.stat('server.envoy_bug_failures')).toBe(0);
+    await expect.poll(() => proxy.stat('server.envoy_bug_failures')).toBe(0);
   });
 });
 

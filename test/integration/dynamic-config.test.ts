@@ -92,12 +92,12 @@ test('listeners, clusters, routes and endpoints come from files, and follow them
   // Endpoints.
   put('eds.yaml', 'endpoint', [endpoints('app', two.port)]);
   await until('the new endpoint', async () => (await call(port, '/', agent)).body === 'two');
-  expect(await proxy.stat('cluster.app.update_success')).toBe(2);
+  await expect.poll(() => proxy.stat('cluster.app.update_success')).toBe(2);
 
   // Routes, on the connection that is open.
   put('rds.yaml', 'route', [routes('r', '[{match: {prefix: /}, direct_response: {status: 200, body: {inline_string: routed}}}]')]);
   await until('the new routes', async () => (await call(port, '/', agent)).body === 'routed');
-  expect(await proxy.stat('http.l.rds.r.update_success')).toBe(2);
+  await expect.poll(() => proxy.stat('http.l.rds.r.update_success')).toBe(2);
 
   // A cluster more, and a listener for it; the first listener keeps its port and its connections.
   put('cds.yaml', 'cluster', [edsCluster('app', 'eds.yaml'), staticCluster('more', one.port)]);
@@ -105,7 +105,7 @@ test('listeners, clusters, routes and endpoints come from files, and follow them
   put('lds.yaml', 'listener', [rdsListener('l', 'r', 'rds.yaml'), httpListener('m', routeTo('more'))]);
   expect((await call(await proxy.port('m'))).body).toBe('one');
   expect((await call(port, '/', agent)).body).toBe('routed');
-  expect(await proxy.stat('http.l.downstream_cx_total')).toBe(1);
+  await expect.poll(() => proxy.stat('http.l.downstream_cx_total')).toBe(1);
   agent.destroy();
 });
 
@@ -130,7 +130,7 @@ test('a ConfigMap’s swap of ..data is one update', async () => {
   expect((await call(port)).body).toBe('first');
   version('..2026_2', 'second');
   await until('the second version', async () => (await call(port)).body === 'second');
-  expect(await proxy.stat('listener_manager.lds.update_success')).toBe(2);
+  await expect.poll(() => proxy.stat('listener_manager.lds.update_success')).toBe(2);
 });
 
 test('one bad cluster of 100: 99 are applied, and it is named', async () => {
@@ -146,7 +146,7 @@ test('one bad cluster of 100: 99 are applied, and it is named', async () => {
   for (const i of [0, 56, 58, 99]) expect((await call(port, '/', false, { 'x-cluster': `c${i}` })).status).toBe(200);
   // What ran under the name of the bad one runs on.
   expect((await call(port, '/', false, { 'x-cluster': 'c57' })).status).toBe(200);
-  expect(await proxy.stat('cluster_manager.active_clusters')).toBe(100);
+  await expect.poll(() => proxy.stat('cluster_manager.active_clusters')).toBe(100);
   expect((await proxy.admin('/ready')).status).toBe(200);
   const dump = JSON.parse((await proxy.admin('/config_dump')).body) as {
     configs: {
@@ -199,7 +199,7 @@ test('a listener whose port is taken is refused; the others are opened', async (
   ]);
   await start();
   expect((await call(await proxy.port('l'))).body).toBe('app');
-  expect(await proxy.stat('listener_manager.lds.update_rejected')).toBe(1);
+  await expect.poll(() => proxy.stat('listener_manager.lds.update_rejected')).toBe(1);
   expect((await proxy.admin('/ready')).status).toBe(200);
 });
 
@@ -219,7 +219,7 @@ describe('what did not change is not touched', () => {
     await to('one');
     await to('two');
     expect([one.connections, two.connections]).toEqual([1, 2]);
-    expect(await proxy.stat('cluster_manager.cluster_modified')).toBe(1);
+    await expect.poll(() => proxy.stat('cluster_manager.cluster_modified')).toBe(1);
   });
 
   test('a listener that is removed stops accepting and lets its connections go; the other’s live on', async () => {
@@ -239,8 +239,8 @@ describe('what did not change is not touched', () => {
     app.letGo();
     expect(await inFlight).toMatchObject({ status: 200, headers: { connection: 'close' } });
     expect((await call(kept, '/', agents[1]!)).headers.connection).toBeUndefined();
-    expect(await proxy.stat('http.kept.downstream_cx_total')).toBe(1);
-    expect(await proxy.stat('listener_manager.listener_removed')).toBe(1);
+    await expect.poll(() => proxy.stat('http.kept.downstream_cx_total')).toBe(1);
+    await expect.poll(() => proxy.stat('listener_manager.listener_removed')).toBe(1);
     for (const agent of agents) agent.destroy();
   });
 
@@ -302,8 +302,8 @@ describe('what did not change is not touched', () => {
     for (const client of clients) client.send('still there');
     expect(await Promise.all(echoes)).toEqual(clients.map(() => 'still there'));
     expect(closed).toBe(0);
-    expect(await proxy.stat('listener_manager.lds.update_rejected')).toBe(0);
-    expect(await proxy.stat('cluster_manager.cds.update_rejected')).toBe(0);
+    await expect.poll(() => proxy.stat('listener_manager.lds.update_rejected')).toBe(0);
+    await expect.poll(() => proxy.stat('cluster_manager.cds.update_rejected')).toBe(0);
     for (const client of clients) client.terminate();
     sockets.close();
   }, 90_000);

@@ -134,7 +134,7 @@ describe.each(SETUPS.map((name, i) => [name, i] as const))('%s', (_name, i) => {
     const outcomes = await Promise.all(messages.map((message) => unary('unary', message)));
     expect(outcomes.map(({ reply }) => String(reply))).toEqual(messages.map(String));
     const [name, proxy] = POOLS[i]!;
-    expect(await proxies[proxy]!.stat(`cluster.${name}.upstream_cx_http2_total`)).toBe(1);
+    await expect.poll(async () => await proxies[proxy]!.stat(`cluster.${name}.upstream_cx_http2_total`)).toBe(1);
   });
 
   test.runIf(applies)('metadata both ways, of text and of bytes', async () => {

@@ -136,12 +136,12 @@ describe.skipIf(OPENSSL === null)('HTTP/2 over TLS', () => {
     const { status, body, protocol } = await overHttp2('/two');
     expect([status, body, protocol]).toEqual([200, '2.0 GET /two', 'h2']);
     expect((await overHttp2('/two', 'x'.repeat(100_000))).body).toBe('2.0 POST /two');
-    expect(await proxy.stat('http.tls.downstream_cx_http2_total')).toBeGreaterThan(1);
+    await expect.poll(() => proxy.stat('http.tls.downstream_cx_http2_total')).toBeGreaterThan(1);
   });
 
   test('from a client: HTTP/1 where that is what is agreed on', async () => {
     expect(await overHttp1('/two')).toBe('2.0 GET /two');
-    expect(await proxy.stat('http.tls.downstream_cx_http1_total')).toBe(1);
+    await expect.poll(() => proxy.stat('http.tls.downstream_cx_http1_total')).toBe(1);
   });
 
   // Envoy counts a connection twice: before it knows what is spoken, and then.
@@ -164,8 +164,8 @@ describe.skipIf(OPENSSL === null)('HTTP/2 over TLS', () => {
       return all === 2 * (one + two);
     });
     expect([one > 0, two > 0]).toEqual([version === '1.1', version === '2.0']);
-    expect(await proxy.stat(`cluster.${name}.upstream_rq_pending_active`)).toBe(0);
-    expect(await proxy.stat(`cluster.${name}.upstream_rq_total`)).toBe(21);
+    await expect.poll(() => proxy.stat(`cluster.${name}.upstream_rq_pending_active`)).toBe(0);
+    await expect.poll(() => proxy.stat(`cluster.${name}.upstream_rq_total`)).toBe(21);
   });
 
   test("use_downstream_protocol_config offers what the client's connection speaks", async () => {

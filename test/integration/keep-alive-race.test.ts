@@ -105,8 +105,8 @@ test.each([
   expect(executed.size).toBe(requests);
   expect([...executed].filter(([, times]) => times !== 1)).toEqual([]);
   // Many were in fact sent into closed connections.
-  expect(await proxy.stat('cluster.up.upstream_cx_stale_reuse_replayed')).toBeGreaterThan(CLIENTS);
-  expect(await proxy.stat('cluster.up.upstream_rq_503')).toBe(0);
+  await expect.poll(() => proxy.stat('cluster.up.upstream_cx_stale_reuse_replayed')).toBeGreaterThan(CLIENTS);
+  await expect.poll(() => proxy.stat('cluster.up.upstream_rq_503')).toBe(0);
   for (const client of clients) client.socket.destroy();
 });
 

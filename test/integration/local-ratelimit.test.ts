@@ -48,8 +48,8 @@ describe('four workers', () => {
       '{match: {prefix: /}, direct_response: {status: 200}}',
     );
     expect(await load(64, 10, () => GET)).toEqual({ passed: 333, refused: 307 });
-    expect(await proxy.stat('rl.http_local_rate_limit.ok')).toBe(333);
-    expect(await proxy.stat('rl.http_local_rate_limit.enforced')).toBe(307);
+    await expect.poll(() => proxy.stat('rl.http_local_rate_limit.ok')).toBe(333);
+    await expect.poll(() => proxy.stat('rl.http_local_rate_limit.enforced')).toBe(307);
     const shares = [...(await proxy.stats('^listener\\..*worker_\\d+\\.downstream_cx_total$'))].filter(
       ([name]) => !name.startsWith('listener.admin'),
     );

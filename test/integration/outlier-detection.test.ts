@@ -103,7 +103,7 @@ describe.each([1, 4])('%i workers', (workers) => {
     expect(statuses.every((status) => status === 200)).toBe(true);
     expect(upstreams[0]!.requests).toBe(before);
     expect((await proxy!.admin('/clusters')).body).toContain(`127.0.0.1:${upstreams[0]!.port}::health_flags::/failed_outlier_check`);
-    expect(await proxy!.stat('cluster.up.membership_healthy')).toBe(1);
+    await expect.poll(() => proxy!.stat('cluster.up.membership_healthy')).toBe(1);
   });
 });
 

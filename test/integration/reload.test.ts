@@ -66,10 +66,10 @@ describe('SIGHUP', () => {
     await until('the old cluster is gone', async () => (await to('old')).status === 503);
     expect((await to('app')).body).toBe('one');
     // One connection from the client all the time, one to the cluster that did not change.
-    expect(await proxy.stat('http.kept.downstream_cx_total')).toBe(1);
-    expect(await proxy.stat('cluster.app.upstream_cx_total')).toBe(1);
-    expect(await proxy.stat('listener_manager.listener_removed')).toBe(1);
-    expect(await proxy.stat('cluster_manager.cluster_removed')).toBe(1);
+    await expect.poll(() => proxy.stat('http.kept.downstream_cx_total')).toBe(1);
+    await expect.poll(() => proxy.stat('cluster.app.upstream_cx_total')).toBe(1);
+    await expect.poll(() => proxy.stat('listener_manager.listener_removed')).toBe(1);
+    await expect.poll(() => proxy.stat('cluster_manager.cluster_removed')).toBe(1);
     expect((await proxy.admin('/ready')).status).toBe(200);
     agent.destroy();
   });
@@ -115,7 +115,7 @@ describe('SIGHUP', () => {
 
     await reload(bootstrap([kept], [app]));
     expect(await accepts(found)).toBe(false);
-    expect(await proxy.stat('cluster_manager.active_clusters')).toBe(1);
+    await expect.poll(() => proxy.stat('cluster_manager.active_clusters')).toBe(1);
     expect((await call(await proxy.port('kept'))).body).toBe('two');
   });
 

@@ -130,5 +130,5 @@ test.each(['gracefully', 'killed'] as const)('pods that end %s', async (how) => 
   expect(failures).toEqual([]);
   expect([...outcomes.keys()]).toEqual(expect.arrayContaining(['a2', 'b2', 'c2']));
   expect(calls.length).toBeGreaterThan(100);
-  expect(await proxy.stat('cluster.app.membership_total')).toBe(3);
+  await expect.poll(() => proxy!.stat('cluster.app.membership_total')).toBe(3);
 });

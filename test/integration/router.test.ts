@@ -129,8 +129,8 @@ describe('through the proxy', () => {
     expect(bodies.get('/flaky')).toEqual([body, body, body]);
     expect(await send('/cut')).toMatchObject({ status: 200 });
     expect(asked.get('/cut')).toBe(2);
-    expect(await proxy.stat('cluster.up.upstream_rq_retry')).toBe(3);
-    expect(await proxy.stat('cluster.up.retry.upstream_rq_503')).toBe(2);
+    await expect.poll(() => proxy.stat('cluster.up.upstream_rq_retry')).toBe(3);
+    await expect.poll(() => proxy.stat('cluster.up.retry.upstream_rq_503')).toBe(2);
   });
 
   test('a timeout, a dead upstream', async () => {
@@ -190,15 +190,15 @@ describe('through the proxy', () => {
     socket.on('data', (chunk: Buffer) => (received += chunk.length));
     socket.resume();
     await until(() => received > DOWNLOAD);
-    expect(await proxy.stat('cluster.up.upstream_flow_control_resumed_reading_total')).toBeGreaterThan(0);
+    await expect.poll(() => proxy.stat('cluster.up.upstream_flow_control_resumed_reading_total')).toBeGreaterThan(0);
     socket.destroy();
     expect(await send('/after')).toMatchObject({ status: 200 });
   });
 
   test('nothing is left in flight', async () => {
     await untilAsync(async () => (await proxy.stat('cluster.up.upstream_rq_active')) === 0);
-    expect(await proxy.stat('cluster.up.upstream_rq_pending_active')).toBe(0);
-    expect(await proxy.stat('cluster.up.circuit_breakers.default.rq_retry_open')).toBe(0);
+    await expect.poll(() => proxy.stat('cluster.up.upstream_rq_pending_active')).toBe(0);
+    await expect.poll(() => proxy.stat('cluster.up.circuit_breakers.default.rq_retry_open')).toBe(0);
   });
 });
 

@@ -148,8 +148,8 @@ describe.skipIf(OPENSSL === null)('certificates that change', () => {
     await until('the change is in force', async () => (await proxy.stat('sds.roots.update_success')) === 2);
     stranger.remove();
     expect((await call(proxy.port('out'))).status).toBe(503);
-    expect(await proxy.stat('cluster.secure.ssl.fail_verify_error')).toBe(1);
-    expect(await proxy.stat('sds.roots.update_rejected')).toBe(0);
+    await expect.poll(() => proxy.stat('cluster.secure.ssl.fail_verify_error')).toBe(1);
+    await expect.poll(() => proxy.stat('sds.roots.update_rejected')).toBe(0);
   });
 
   test('a secret that cannot be read leaves the one before in force', async () => {

@@ -237,8 +237,8 @@ describe.skipIf(OPENSSL === null)('TLS', () => {
       const { status, body } = await call('plain');
       expect(status).toBe(200);
       expect((JSON.parse(body) as Record<string, string>)['x-forwarded-client-cert']).toContain('URI=spiffe://acme/client');
-      expect(await proxy.stat('cluster.secure.ssl.handshake')).toBe(1);
-      expect(await proxy.stat('cluster.secure.ssl.versions.TLSv1.2')).toBe(1);
+      await expect.poll(() => proxy.stat('cluster.secure.ssl.handshake')).toBe(1);
+      await expect.poll(() => proxy.stat('cluster.secure.ssl.versions.TLSv1.2')).toBe(1);
     });
 
     test.each([
@@ -249,9 +249,9 @@ describe.skipIf(OPENSSL === null)('TLS', () => {
       const { status, body } = await call(name);
       expect(status).toBe(503);
       expect(body).toBe('upstream connect error or disconnect/reset before headers. reset reason: remote connection failure');
-      expect(await proxy.stat(`cluster.${name}.ssl.${counter}`)).toBe(1);
-      expect(await proxy.stat(`cluster.${name}.upstream_cx_connect_fail`)).toBe(1);
-      expect(await proxy.stat(`cluster.${name}.ssl.handshake`)).toBe(0);
+      await expect.poll(() => proxy.stat(`cluster.${name}.ssl.${counter}`)).toBe(1);
+      await expect.poll(() => proxy.stat(`cluster.${name}.upstream_cx_connect_fail`)).toBe(1);
+      await expect.poll(() => proxy.stat(`cluster.${name}.ssl.handshake`)).toBe(0);
     });
 
     test('no certificate where one is required', async () => {

@@ -159,7 +159,7 @@ describe.each([
     const active = `http.${at === 0 ? 'one' : 'two'}.downstream_cx_upgrades_active`;
     await until('earlier ones are over', async () => (await proxy.stat(active)) === 0 && server.clients.size === 0);
     const sockets = await Promise.all(Array.from({ length: 100 }, () => open(ports[at]!)));
-    expect(await proxy.stat(active)).toBe(100);
+    await expect.poll(() => proxy.stat(active)).toBe(100);
     expect(server.clients.size).toBe(100);
     const answers = await Promise.all(
       sockets.map(async (socket, i) => {

@@ -43,5 +43,5 @@ test('of all draws exactly one goes to the entry with weight 1', async () => {
     }),
   );
   expect([stable.requests, canary.requests]).toEqual([TOTAL - 1, 1]);
-  expect(await proxy.stat('cluster.canary.upstream_rq_total')).toBe(1);
+  await expect.poll(() => proxy.stat('cluster.canary.upstream_rq_total')).toBe(1);
 }, 60_000);

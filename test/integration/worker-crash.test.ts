@@ -68,7 +68,7 @@ test('its connections close, and a successor serves the same on the same port', 
   const idleClosed = new Promise((resolve) => idle.on('error', () => undefined).on('close', resolve));
   await until('it is in flight', () => upstream.held === 1);
   // What the dying thread has counted by now is what must not be lost.
-  expect(await proxy.stat('http.l.downstream_rq_total')).toBe(11);
+  await expect.poll(() => proxy.stat('http.l.downstream_rq_total')).toBe(11);
 
   inspector.crash(inspector.workers[0]!);
   expect(await cut).toBeInstanceOf(Error);
@@ -77,11 +77,11 @@ test('its connections close, and a successor serves the same on the same port', 
   expect(proxy.stderr).toContain('Error: injected');
   await answered(port);
   expect((await proxy.admin('/ready')).status).toBe(200);
-  expect(await proxy.stat('http.l.downstream_rq_total')).toBe(12);
-  expect(await proxy.stat('cluster.app.upstream_rq_total')).toBe(12);
+  await expect.poll(() => proxy.stat('http.l.downstream_rq_total')).toBe(12);
+  await expect.poll(() => proxy.stat('cluster.app.upstream_rq_total')).toBe(12);
   // What was open when it died is open no more.
-  expect(await proxy.stat('http.l.downstream_cx_active')).toBeLessThanOrEqual(1);
-  expect(await proxy.stat('cluster.app.upstream_rq_active')).toBe(0);
+  await expect.poll(() => proxy.stat('http.l.downstream_cx_active')).toBeLessThanOrEqual(1);
+  await expect.poll(() => proxy.stat('cluster.app.upstream_rq_active')).toBe(0);
 });
 
 test('limits count the connections of the living', async () => {
@@ -147,7 +147,7 @@ test('what came from files, and drains, are there again; the other worker serves
     await until('it answers', async () => (await call(port, '/version')).body === 'second');
     await answered(port);
   }
-  expect(await proxy.stat('http.l.downstream_rq_total')).toBeGreaterThanOrEqual(before + 40);
+  await expect.poll(() => proxy.stat('http.l.downstream_rq_total')).toBeGreaterThanOrEqual(before + 40);
   await expect(call(drained)).rejects.toThrow();
 
   // Both take part in what comes.
@@ -172,7 +172,7 @@ test('configuration that changes while there is no worker reaches its successor'
   await until('it is reported', () => deaths() === 1);
   put('cds.yaml', cluster(upstream.port));
   await answered(port);
-  expect(await proxy.stat('cluster_manager.cds.update_success')).toBe(2);
+  await expect.poll(() => proxy.stat('cluster_manager.cds.update_success')).toBe(2);
 });
 
 test('whoever looks at the live page goes on seeing requests', async () => {

@@ -70,16 +70,16 @@ describe.each([2, 4])('%i workers', (concurrency) => {
     expect(shares.length).toBe(concurrency);
     expect(Math.min(...shares)).toBeGreaterThan(0);
     expect(shares.reduce((a, b) => a + b)).toBe(all.length);
-    expect(await proxy.stat('http.front.downstream_cx_active')).toBe(all.length);
-    expect(await proxy.stat('http.front.downstream_rq_total')).toBe(requests);
-    expect(await proxy.stat('http.front.downstream_rq_2xx')).toBe(requests);
-    expect(await proxy.stat('cluster.up.upstream_rq_total')).toBe(requests);
-    expect(await proxy.stat('cluster.up.upstream_cx_total')).toBe(upstream.connections);
+    await expect.poll(() => proxy.stat('http.front.downstream_cx_active')).toBe(all.length);
+    await expect.poll(() => proxy.stat('http.front.downstream_rq_total')).toBe(requests);
+    await expect.poll(() => proxy.stat('http.front.downstream_rq_2xx')).toBe(requests);
+    await expect.poll(() => proxy.stat('cluster.up.upstream_rq_total')).toBe(requests);
+    await expect.poll(() => proxy.stat('cluster.up.upstream_cx_total')).toBe(upstream.connections);
 
     for (const client of all) client.socket.end();
     await until('every connection is gone', async () => (await proxy.stat('http.front.downstream_cx_active')) === 0);
-    expect(await proxy.stat('http.front.downstream_cx_destroy')).toBe(all.length);
-    expect(await proxy.stat('http.front.downstream_rq_active')).toBe(0);
+    await expect.poll(() => proxy.stat('http.front.downstream_cx_destroy')).toBe(all.length);
+    await expect.poll(() => proxy.stat('http.front.downstream_rq_active')).toBe(0);
   });
 
   test('max_requests holds over all of them, exactly, time after time', async () => {
@@ -92,14 +92,14 @@ describe.each([2, 4])('%i workers', (concurrency) => {
       await until('all but the allowed ones are refused', () => answered(all, 503) >= refused);
       await until('the allowed ones are under way', () => upstream.held === limit);
       expect(answered(all, 503)).toBe(refused);
-      expect(await proxy.stat('cluster.up.upstream_rq_active')).toBe(limit);
-      expect(await proxy.stat('cluster.up.circuit_breakers.default.rq_open')).toBe(1);
+      await expect.poll(() => proxy.stat('cluster.up.upstream_rq_active')).toBe(limit);
+      await expect.poll(() => proxy.stat('cluster.up.circuit_breakers.default.rq_open')).toBe(1);
       upstream.letGo();
       await until('these are answered', () => answered(all, 200) === limit * round);
       await until('none is counted any more', async () => (await proxy.stat('cluster.up.upstream_rq_active')) === 0);
-      expect(await proxy.stat('cluster.up.circuit_breakers.default.rq_open')).toBe(0);
+      await expect.poll(() => proxy.stat('cluster.up.circuit_breakers.default.rq_open')).toBe(0);
     }
-    expect(await proxy.stat('cluster.up.upstream_rq_active_overflow')).toBe((all.length - limit) * 5);
+    await expect.poll(() => proxy.stat('cluster.up.upstream_rq_active_overflow')).toBe((all.length - limit) * 5);
     expect(upstream.requests).toBe(limit * 5);
   });
 
@@ -112,9 +112,9 @@ describe.each([2, 4])('%i workers', (concurrency) => {
     await until('the others wait', async () => (await proxy.stat('cluster.up.upstream_rq_pending_active')) === all.length - upstream.held);
     // A worker that would be left without any gets one above the limit.
     expect(upstream.held).toBeLessThan(limit + concurrency);
-    expect(await proxy.stat('cluster.up.upstream_cx_active')).toBe(upstream.held);
-    expect(await proxy.stat('cluster.up.circuit_breakers.default.cx_open')).toBe(1);
-    expect(await proxy.stat('cluster.up.upstream_cx_overflow')).toBeGreaterThan(0);
+    await expect.poll(() => proxy.stat('cluster.up.upstream_cx_active')).toBe(upstream.held);
+    await expect.poll(() => proxy.stat('cluster.up.circuit_breakers.default.cx_open')).toBe(1);
+    await expect.poll(() => proxy.stat('cluster.up.upstream_cx_overflow')).toBeGreaterThan(0);
     const open = upstream.connections;
     await until('all are answered over these', () => {
       upstream.letGo();
@@ -133,9 +133,9 @@ describe.each([2, 4])('%i workers', (concurrency) => {
     for (const client of kept) client.send(get('/'));
     await Promise.all(kept.map((client) => client.until((c) => answers(c, 200) === 1 || c.closed)));
     expect(answered(kept, 200)).toBe(limit);
-    expect(await proxy.stat('http.front.downstream_cx_active')).toBe(limit);
+    await expect.poll(() => proxy.stat('http.front.downstream_cx_active')).toBe(limit);
     const overflow = async () => [...(await proxy.stats('^listener\\.127.*downstream_cx_overflow$')).values()].reduce((a, b) => a + b, 0);
-    expect(await overflow()).toBe(all.length - limit);
+    await expect.poll(() => overflow()).toBe(all.length - limit);
 
     // Places that become free are given again, as many as there are.
     for (const client of kept.slice(0, 4)) client.socket.end();
@@ -146,6 +146,6 @@ describe.each([2, 4])('%i workers', (concurrency) => {
     for (const client of accepted) client.send(get('/'));
     await Promise.all(accepted.map((client) => client.until((c) => answers(c, 200) === 1 || c.closed)));
     expect(answered(accepted, 200)).toBe(4);
-    expect(await overflow()).toBe(all.length - limit + 6);
+    await expect.poll(() => overflow()).toBe(all.length - limit + 6);
   });
 });

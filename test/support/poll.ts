@@ -1,7 +1,8 @@
 /** Waiting for something that can be observed, instead of for time to pass. */
 
 const LOOK_EVERY_MS = 10;
-const DEADLINE_MS = 15_000;
+/** Long, since a machine may be busy with other things: what never happens is told by the message, not by how soon it comes. */
+const DEADLINE_MS = 60_000;
 
 /**
  * Looks until `look` returns something other than false, null or undefined, and returns that. An exception counts as "not yet".

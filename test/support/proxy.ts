@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findOutrider } from './outrider.ts';
 import { until } from './poll.ts';
+import { keepLog } from './process-logs.ts';
 
 /** For bootstraps of tests. */
 export const ADMIN = 'admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n';
@@ -49,6 +50,7 @@ export class ProxyProcess {
     });
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => (this.#stdout += text));
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
+    keepLog(`the proxy ${this.#child.pid}`, () => this.#stderr);
     this.exited = new Promise((resolve) => {
       this.#child.once('close', (code) => {
         this.#ended = true;
