@@ -120,6 +120,8 @@ const RULES_DROPPED = new Set([
   'envoy.config.core.v3.RuntimePercent.runtime_key',
   'envoy.config.core.v3.RuntimeDouble.runtime_key',
   'envoy.config.core.v3.RuntimeFeatureFlag.runtime_key',
+  'envoy.config.trace.v3.ZipkinConfig.collector_cluster',
+  'envoy.config.trace.v3.ZipkinConfig.collector_endpoint',
   'envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig.common_config',
   'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig.dns_query_timeout',
   'envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry.value',

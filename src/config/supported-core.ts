@@ -3,7 +3,7 @@ export const CORE_FIELDS = `
 envoy.config.bootstrap.v3.Bootstrap
   + node static_resources dynamic_resources cluster_manager stats_config stats_sinks stats_flush_interval stats_flush_on_admin layered_runtime admin dns_resolution_config
   + typed_dns_resolver_config
-  + overload_manager bootstrap_extensions
+  + overload_manager bootstrap_extensions tracing
   ~ deferred_stat_options watchdog watchdogs enable_dispatcher_stats default_socket_interface perf_tracing_file_path
   ~ default_regex_engine grpc_async_client_manager_config memory_allocator_manager stats_eviction_interval enable_worker_cpu_affinity
   ~ inline_headers listener_manager application_log_config

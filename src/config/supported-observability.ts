@@ -1,5 +1,7 @@
 /** Implemented fields of access loggers, formatters, tracers and taps; the form of the table is told in supported.ts. */
 export const OBSERVABILITY_FIELDS = `
+envoy.config.trace.v3.Tracing
+  + *
 envoy.config.trace.v3.Tracing.Http
   + *
 envoy.config.trace.v3.ZipkinConfig

@@ -237,6 +237,8 @@ export interface NetworkFilterCallbacks {
 
 export interface NetworkFilterFactory {
   newFilter(callbacks: NetworkFilterCallbacks): NetworkFilter;
+  /** Its filter chain is not in force any more and has no connection left. */
+  close?(): void;
 }
 
 export type { ResetReason };

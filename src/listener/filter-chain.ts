@@ -66,6 +66,11 @@ export class FilterChain {
     this.#forEach((connection) => connection.close('no-flush', ''));
   }
 
+  /** It is not in force any more and has no connection left. */
+  close(): void {
+    for (const factory of this.factories) factory.close?.();
+  }
+
   /** Adds the filters whose streams keep at least `minBytes` in memory. */
   collectBuffered(minBytes: number, into: { bytes: number; filter: NetworkFilter }[]): void {
     this.#forEach((connection) => {

@@ -369,6 +369,7 @@ export class ListenerManager implements ListenerDirectory {
     const leaving: Leaving = new Leaving(chains, () => {
       clock.disarm(leaving.timer);
       this.#leaving.delete(leaving);
+      for (const chain of chains) chain.close();
       this.#stats.draining(whole, -chains.length);
     });
     this.#stats.draining(whole, chains.length);

@@ -35,6 +35,8 @@ import { compileStatsConfig } from '../stats/config.ts';
 import { wantsValues } from '../stats/sinks/settings.ts';
 import { compileSecret, type Secrets } from '../tls/config.ts';
 import type { SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
+import { compileDefaultTracer } from '../tracing/config.ts';
+import type { TracerSettings } from '../tracing/settings.ts';
 import type {
   AdminSettings,
   CompiledConfig,
@@ -85,6 +87,8 @@ interface MutableDynamic {
 
 export class Compiler implements NetworkCompilers {
   readonly strictHttp1: boolean;
+  /** Of the bootstrap. */
+  tracer: TracerSettings | null = null;
   readonly #flags: CompileFlags;
   readonly #http = new Map<string, Loaded<HttpExtension>>();
   readonly #network = new Map<string, Loaded<NetworkExtension>>();
@@ -147,6 +151,7 @@ export class Compiler implements NetworkCompilers {
     this.#dynamic.lds = fileSource(dynamic?.ldsConfig, at.field('dynamic_resources').field('lds_config'));
     this.#dynamic.cds = fileSource(dynamic?.cdsConfig, at.field('dynamic_resources').field('cds_config'));
     this.#clustersMayCome = this.#dynamic.cds !== null;
+    this.tracer = compileDefaultTracer(message.tracing, at.field('tracing'));
 
     const secrets: SecretSettings[] = [];
     for (const [i, secret] of (resources?.secrets ?? []).entries()) {
@@ -194,6 +199,7 @@ export class Compiler implements NetworkCompilers {
       statsFlushOnAdmin: message.statsFlush.case === 'statsFlushOnAdmin',
       stats: { ...compileStatsConfig(message.statsConfig, at.field('stats_config')), recordValues: statsSinks.some(wantsValues) },
       statsSinks,
+      tracer: this.tracer,
       dynamic: this.#dynamic as DynamicSettings,
       secrets,
       resolver: compileResolver(message, [], at),

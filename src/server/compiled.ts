@@ -7,6 +7,7 @@ import type { ListenAddressSettings, ListenerSettings } from '../listener/settin
 import type { StatsSettings } from '../stats/settings.ts';
 import type { SinkSettings } from '../stats/sinks/settings.ts';
 import type { SecretKind, SecretSettings, WatchedSecretSettings } from '../tls/secrets.ts';
+import type { TracerSettings } from '../tracing/settings.ts';
 import type { OverloadSettings } from './overload/settings.ts';
 
 export interface AdminSettings {
@@ -87,6 +88,8 @@ export interface CompiledConfig {
   readonly statsFlushOnAdmin: boolean;
   readonly stats: StatsSettings;
   readonly statsSinks: readonly SinkSettings[];
+  /** tracing.http */
+  readonly tracer: TracerSettings | null;
   readonly dynamic: DynamicSettings;
   /** static_resources.secrets, for dynamic resources that name them. */
   readonly secrets: readonly SecretSettings[];

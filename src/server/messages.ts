@@ -14,6 +14,7 @@ import type { OverloadReaderSettings } from '../runtime/overload.ts';
 import type { StatsAnnouncement } from '../stats/announcement.ts';
 import type { StatsSettings } from '../stats/settings.ts';
 import type { SecretSettings } from '../tls/secrets.ts';
+import type { TracerSettings } from '../tracing/settings.ts';
 import type { ExplainQuestion } from './explain/question.ts';
 
 /** Handed over when the thread starts. */
@@ -44,6 +45,8 @@ export interface WorkerConfiguration {
   readonly place: OwnPlace;
   readonly clusters: SharedArrayBuffer;
   readonly stats: StatsSettings;
+  /** Of connection managers that trace and name no provider; null = nothing comes of it. */
+  readonly tracer: TracerSettings | null;
   readonly routeTables: Readonly<Record<string, RouteTableSettings>>;
   /** null = there is no overload manager. */
   readonly overload: WorkerOverloadSettings | null;

@@ -25,6 +25,7 @@ const AT_START_ONLY = {
   node: 'node',
   admin: 'admin',
   stats: 'stats_config',
+  tracer: 'tracing',
   statsFlushIntervalMs: 'stats_flush_interval',
   localClusterName: 'cluster_manager.local_cluster_name',
   outlierEventLogPath: 'cluster_manager.outlier_detection.event_log_path',
@@ -106,11 +107,11 @@ export class Reload implements TimerTarget {
 
   #withoutWhatStays(compiled: CompiledConfig): CompiledConfig {
     const current = this.#deps.current();
-    const { node, admin, stats, statsFlushIntervalMs, localClusterName, outlierEventLogPath } = current;
+    const { node, admin, stats, tracer, statsFlushIntervalMs, localClusterName, outlierEventLogPath } = current;
     for (const key of Object.keys(AT_START_ONLY) as (keyof typeof AT_START_ONLY)[]) {
       if (JSON.stringify(current[key]) === JSON.stringify(compiled[key])) continue;
       this.#deps.logger.warn(`${AT_START_ONLY[key]} has changed: that takes effect with the next start`);
     }
-    return { ...compiled, node, admin, stats, statsFlushIntervalMs, localClusterName, outlierEventLogPath };
+    return { ...compiled, node, admin, stats, tracer, statsFlushIntervalMs, localClusterName, outlierEventLogPath };
   }
 }

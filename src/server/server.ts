@@ -229,6 +229,7 @@ export class Server {
       place: ownPlace(compiled.node, compiled.localClusterName),
       clusters: compiled.clusters.block,
       stats: compiled.stats,
+      tracer: compiled.tracer,
       routeTables: {},
       overload: workerOverload(compiled.overload),
     });

@@ -26,6 +26,7 @@ import { nextTurn } from '../runtime/turn.ts';
 import type { Counter } from '../stats/scope.ts';
 import { StatsStore } from '../stats/store.ts';
 import { SecretStore } from '../tls/secrets.ts';
+import type { TracerSettings } from '../tracing/settings.ts';
 import type { ClusterCalls } from './cluster-calls.ts';
 import type { ClusterWrites } from './cluster-writes.ts';
 import type { ExplainAnswer } from './explain/explanation.ts';
@@ -75,6 +76,8 @@ export class WorkerServer {
   #accessLogs: AccessLogs | null = null;
   #requests: WatchedRequests | null = null;
   #overloadResets: Counter | null = null;
+  /** Of the bootstrap. */
+  #tracer: TracerSettings | null = null;
   /** Made for the first listener that traces. */
   #tracing: WorkerTracing | null = null;
   /** Made for the first listener that logs to a service. */
@@ -242,6 +245,7 @@ export class WorkerServer {
   #configure(configuration: WorkerConfiguration): null {
     this.#runtime.replace(configuration.runtime);
     this.#store.configure(configuration.stats);
+    this.#tracer = configuration.tracer;
     const clock = this.#clock;
     const random = this.#random;
     const runtime = this.#runtime;
@@ -343,7 +347,7 @@ export class WorkerServer {
 
   async #loadTracing(): Promise<void> {
     const { WorkerTracing } = await import('./worker-tracing.ts');
-    this.#tracing ??= new WorkerTracing(this.#deps!);
+    this.#tracing ??= new WorkerTracing(this.#deps!, this.#tracer);
   }
 
   /** Loads what the listener's filters need, so that making them is synchronous. */

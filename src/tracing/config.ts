@@ -1,6 +1,7 @@
 /** Tracing settings from their messages. Source: HttpConnectionManager.Tracing, envoy.config.trace.v3, envoy.config.route.v3.Tracing. */
 import type { CompileContext } from '../config/context.ts';
 import type { Decorator, Tracing as RouteTracing } from '../config/gen/envoy/config/route/v3/route_components_pb.js';
+import type { Tracing as BootstrapTracing, Tracing_Http } from '../config/gen/envoy/config/trace/v3/http_tracer_pb.js';
 import type { OpenTelemetryConfig } from '../config/gen/envoy/config/trace/v3/opentelemetry_pb.js';
 import {
   ZipkinConfig_TraceContextOption as TraceContext,
@@ -21,18 +22,30 @@ const CLIENT_KEY = 'tracing.client_enabled';
 const RANDOM_KEY = 'tracing.random_sampling';
 const OVERALL_KEY = 'tracing.global_enabled';
 const ZIPKIN = 'envoy.config.trace.v3.ZipkinConfig';
+const NO_PROVIDER: { readonly cluster: string | null } = { cluster: null };
 const OPEN_TELEMETRY = 'envoy.config.trace.v3.OpenTelemetryConfig';
 
-/** @param clusterExists null = it may come later @param useRequestId the request id extension's use_request_id_for_trace_sampling */
+export interface TracingCompileDeps {
+  /** Of the bootstrap, for connection managers that name no provider; null = there is none, or this is not known here. */
+  readonly tracer: TracerSettings | null;
+  /** null = it may come later with the cluster discovery service. */
+  clusterExists(name: string): boolean | null;
+}
+
+/** @param useRequestId the request id extension's use_request_id_for_trace_sampling */
 export function compileTracing(
   message: HttpConnectionManager_Tracing,
   useRequestId: boolean,
   at: CompileContext,
-  clusterExists: (name: string) => boolean | null,
+  deps: TracingCompileDeps,
 ): TracingSettings {
+  const here = at.field('provider');
+  const provider = message.provider === undefined ? null : compileProvider(message.provider, here);
+  const { cluster } = provider ?? deps.tracer ?? NO_PROVIDER;
+  if (cluster !== null && deps.clusterExists(cluster) === false)
+    (provider === null ? at : here.field('typed_config')).error(`unknown cluster '${cluster}'`);
   return {
-    provider:
-      message.provider === undefined ? null : compileProvider(message.provider.configType.value, at.field('provider'), clusterExists),
+    provider,
     sampling: {
       client: { runtimeKey: CLIENT_KEY, numerator: Math.floor(percent(message.clientSampling)), denominator: 100 },
       random: { runtimeKey: RANDOM_KEY, numerator: Math.round(percent(message.randomSampling) * 100), denominator: 10_000 },
@@ -80,27 +93,27 @@ function fraction(runtimeKey: string, share: FractionalPercent | undefined): Fra
   return { runtimeKey, numerator: share?.numerator ?? 100, denominator: share === undefined ? 100 : denominatorOf(share) };
 }
 
-function compileProvider(
-  any: Parameters<CompileContext['unpack']>[0],
-  at: CompileContext,
-  clusterExists: (name: string) => boolean | null,
-): TracerSettings | null {
+/** Bootstrap `tracing`. As in Envoy its cluster is looked for where a connection manager uses it. */
+export function compileDefaultTracer(message: BootstrapTracing | undefined, at: CompileContext): TracerSettings | null {
+  return message?.http === undefined ? null : compileProvider(message.http, at.field('http'));
+}
+
+function compileProvider(provider: Tracing_Http, at: CompileContext): TracerSettings | null {
   const here = at.field('typed_config');
-  const message = here.unpack(any);
+  const message = here.unpack(provider.configType.value);
   if (message === null) return null;
-  let settings: TracerSettings | null = null;
-  if (message.$typeName === ZIPKIN) settings = compileZipkin(message as ZipkinConfig, here);
-  else if (message.$typeName === OPEN_TELEMETRY) settings = compileOpenTelemetry(message as OpenTelemetryConfig, here);
-  else here.notImplemented(`tracer ${message.$typeName} is not supported by Outrider yet`);
-  // As in Envoy the cluster may come later with the cluster discovery service.
-  if (settings !== null && clusterExists(settings.cluster) === false) here.error(`unknown cluster '${settings.cluster}'`);
-  return settings;
+  if (message.$typeName === ZIPKIN) return compileZipkin(message as ZipkinConfig, here);
+  if (message.$typeName === OPEN_TELEMETRY) return compileOpenTelemetry(message as OpenTelemetryConfig, here);
+  here.notImplemented(`tracer ${message.$typeName} is not supported by Outrider yet`);
+  return null;
 }
 
 function compileZipkin(message: ZipkinConfig, at: CompileContext): ZipkinSettings {
   const version = message.collectorEndpointVersion;
   if (version === Version.GRPC) at.unsupported('collector_endpoint_version', 'GRPC is not supported by Outrider, nor by Envoy');
   const service = message.collectorService;
+  if (service === undefined && (message.collectorCluster === '' || message.collectorEndpoint === ''))
+    at.error('collector_cluster and collector_endpoint must be specified when not using collector_service');
   return {
     kind: 'zipkin',
     ...(service === undefined
@@ -111,7 +124,7 @@ function compileZipkin(message: ZipkinConfig, at: CompileContext): ZipkinSetting
           timeoutMs: 0,
           headers: [],
         }
-      : compileHttpService(service, at.field('collector_service'))),
+      : { ...compileHttpService(service, at.field('collector_service')), timeoutMs: 0 }),
     format: version === Version.HTTP_PROTO ? 'proto' : 'json',
     traceId128: message.traceId128bit,
     timestampTraceIds: message.timestampTraceIds,

@@ -25,6 +25,8 @@ export interface TracingDeps {
   readonly localInfo: { readonly nodeId: string; readonly zone: string };
   /** `http.<stat_prefix>.` */
   readonly scope: StatsScope;
+  /** Nobody traces with it any more. */
+  release(): void;
 }
 
 /** traffic_direction OUTBOUND; every other one is ingress. */
@@ -83,6 +85,11 @@ export class RequestTracing {
     const trace = new RequestTrace(this, span, route, origin.egress);
     info.trace = trace;
     trace.nameOperation(headers, info);
+  }
+
+  /** Its connection manager is gone, and all requests with it. */
+  close(): void {
+    this.#deps.release();
   }
 
   customTags(route: RouteTracingSettings | null): readonly CustomTag[] {

@@ -73,6 +73,24 @@ describe('updates', () => {
     expect(await a.send('alive').untilText('alive')).toBe('aalive');
   });
 
+  test('the filters of a chain that is gone are told so with its last connection, once', async () => {
+    const clock = new SimulatedClock();
+    start({ clock, drainTimeMs: 1000 });
+    const closed: string[] = [];
+    rig.networkFilters['told'] = () => ({ ...createEcho(), close: () => void closed.push('told') });
+    await rig.manager.addOrUpdate('l', listener({ filterChains: [chain('c', ['watch', 'told', 'echo'])] }));
+    const client = rig.connect('l').send('a');
+    await client.untilText('a');
+    await rig.manager.remove('l');
+    expect(closed).toEqual([]);
+    clock.advance(1100);
+    await client.untilEnd();
+    await eventually(() => closed.length === 1);
+    await rig.manager.addOrUpdate('l', listener({ filterChains: [chain('c', ['told', 'echo'])] }));
+    await rig.manager.remove('l');
+    expect(closed).toEqual(['told', 'told']);
+  });
+
   test('another change replaces the listener on the same socket; no connection is refused meanwhile', async () => {
     const clock = new SimulatedClock();
     start({ clock, drainTimeMs: 1000 });

@@ -42,6 +42,7 @@ export async function explainOffline(
       place: ownPlace(compiled.node, compiled.localClusterName),
       clusters: whole.clusters,
       stats: compiled.stats,
+      tracer: compiled.tracer,
       routeTables: whole.routeTables,
       overload: null,
     },

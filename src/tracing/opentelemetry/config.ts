@@ -37,13 +37,12 @@ export function compileOpenTelemetry(message: OpenTelemetryConfig, at: CompileCo
   };
 }
 
-/** service_name overrules what detectors find. */
+/** What detectors find overrules service_name. */
 function resourceOf(message: OpenTelemetryConfig, at: CompileContext): [string, string][] {
-  const named = message.setServiceNameResourceAttribute ?? true;
   const found = new Map<string, string>();
-  if (named) found.set('service.name', DEFAULT_SERVICE);
+  if (message.setServiceNameResourceAttribute ?? true)
+    found.set('service.name', message.serviceName === '' ? DEFAULT_SERVICE : wireText(message.serviceName));
   for (const [name, value] of compileResource(message.resourceDetectors, at)) found.set(name, value);
-  if (named && message.serviceName !== '') found.set('service.name', wireText(message.serviceName));
   return [...found];
 }
 

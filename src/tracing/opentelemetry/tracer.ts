@@ -39,12 +39,13 @@ export class OpenTelemetryTracer implements Tracer {
     const given = headers.get('traceparent');
     if (given === undefined) {
       const traceId = newId(this.#random) + newId(this.#random);
-      const sampled = sampler === null ? traced : samples(sampler, traceId, null);
+      const sampled = traced && (sampler === null || samples(sampler, traceId, null));
       return new Span(this, kind, traceId, id, '', sampled, false, false, '', name, startMs);
     }
     const parent = this.#parent;
     if (!parent.parse(given)) return null;
-    const sampled = sampler === null ? parent.sampled : samples(sampler, parent.traceId, parent.sampled);
+    // A sampler, or the parent, is asked about those alone that the connection manager wants traced.
+    const sampled = traced && (sampler === null ? parent.sampled : samples(sampler, parent.traceId, parent.sampled));
     const traceState = headers.joined('tracestate') ?? '';
     return new Span(this, kind, parent.traceId, id, parent.spanId, sampled, true, false, traceState, name, startMs);
   }

@@ -53,7 +53,7 @@ export class ConfigurationRun {
   readonly #directory: string;
   /** Asked by health checks: `{{hc}}`. */
   readonly #checks: CheckServer;
-  /** Told of spans: `{{spans}}`. */
+  /** Told of spans: `{{spans}}`, over gRPC `{{grpc-spans}}`. */
   readonly #spans: SpanServer;
   /** Takes log entries: `{{logs}}`. */
   readonly #logs: LogServer;
@@ -101,7 +101,9 @@ export class ConfigurationRun {
     const checks = new CheckServer();
     tokens.set('hc', String(await checks.listen()));
     const spans = new SpanServer();
-    tokens.set('spans', String(await spans.listen()));
+    const [spansPort, grpcSpansPort] = await spans.listen();
+    tokens.set('spans', String(spansPort));
+    tokens.set('grpc-spans', String(grpcSpansPort));
     const logs = new LogServer();
     tokens.set('logs', String(await logs.listen()));
     for (const name of ['listener', 'listener2', 'admin', 'dead']) tokens.set(name, String(await freePort()));

@@ -88,7 +88,7 @@ export interface Case {
     /** What is shown of each line, and without regard to their order. */
     readonly part?: RegExp;
   };
-  /** Spans to wait for; all that came at the collector (`{{spans}}`) are shown, and ids are named by their order. */
+  /** Spans to wait for; all that came at the collector (`{{spans}}`, for gRPC `{{grpc-spans}}`) are shown, and ids are named by their order. */
   readonly spans?: number;
   /** Files to wait for in `{{dir}}/taps`; all that are there are shown, and removed. */
   readonly traces?: number;

@@ -1,6 +1,8 @@
-/** The collector of both proxies' spans: takes Zipkin v2 JSON and OTLP over HTTP, and shows what came as comparable text. */
+/** The collector of both proxies' spans: takes Zipkin v2 JSON and OTLP over HTTP and gRPC, and shows what came as comparable text. */
 import http from 'node:http';
+import http2 from 'node:http2';
 import type net from 'node:net';
+import { GrpcFrameDecoder, grpcFrame } from '../../../src/http/grpc-frames.ts';
 import { readOtlp } from '../../support/otlp-reader.ts';
 import { pause, reached } from './patience.ts';
 
@@ -26,6 +28,8 @@ interface ZipkinSpan {
 
 export class SpanServer {
   readonly #server: http.Server;
+  readonly #grpc: http2.Http2Server;
+  readonly #sessions = new Set<http2.Http2Session>();
   #spans: Shown[] = [];
 
   constructor() {
@@ -36,21 +40,46 @@ export class SpanServer {
         const body = Buffer.concat(chunks);
         const otlp = request.url?.startsWith('/v1/traces') === true;
         const head = [`${request.method} ${request.url}`, ...shownHeaders(request.headers)].join('\n');
-        this.#spans.push(...(otlp ? fromOtlp(body) : fromZipkin(body)).map(({ key, text }) => ({ key, text: `${head}\n${text}` })));
+        this.#take(head, otlp ? fromOtlp(body) : fromZipkin(body));
         response.statusCode = otlp ? 200 : 202;
         response.end();
       });
     });
+    this.#grpc = http2.createServer();
+    this.#grpc.on('session', (session) => {
+      this.#sessions.add(session);
+      session.on('close', () => this.#sessions.delete(session));
+      session.on('error', () => undefined);
+    });
+    this.#grpc.on('stream', (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => {
+      const frames = new GrpcFrameDecoder(1 << 24);
+      const head = shownHeaders(headers).sort().join('\n');
+      stream.on('error', () => undefined);
+      stream.on('data', (chunk: Buffer) => {
+        for (const { message } of frames.decode(chunk)!) this.#take(head, fromOtlp(message));
+      });
+      stream.on('end', () => {
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+        stream.end(grpcFrame(Buffer.alloc(0)));
+      });
+    });
   }
 
-  async listen(): Promise<number> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    return (this.#server.address() as net.AddressInfo).port;
+  /** @returns the ports for HTTP and for gRPC */
+  async listen(): Promise<[number, number]> {
+    for (const server of [this.#server, this.#grpc]) await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return [(this.#server.address() as net.AddressInfo).port, (this.#grpc.address() as net.AddressInfo).port];
   }
 
   async close(): Promise<void> {
     this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.#sessions) session.destroy();
+    for (const server of [this.#server, this.#grpc]) await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+
+  #take(head: string, spans: readonly Shown[]): void {
+    this.#spans.push(...spans.map(({ key, text }) => ({ key, text: `${head}\n${text}` })));
   }
 
   forget(): void {
@@ -104,12 +133,21 @@ function fromZipkin(body: Buffer): Shown[] {
   });
 }
 
+/** Who has encoded it is told by whoever did. */
+function shownResource(resource: Readonly<Record<string, string>>): string {
+  return Object.entries(resource)
+    .filter(([name]) => !name.startsWith('telemetry.sdk.'))
+    .map(([name, value]) => `${name}=${value}`)
+    .sort()
+    .join(' ');
+}
+
 function fromOtlp(body: Buffer): Shown[] {
   return readOtlp(body).map((span) => ({
     key: `${span.name} ${span.kind} ${span.attributes['retry.count'] ?? ''}`,
     text: [
       `span "${span.name}" kind ${span.kind} trace ${span.traceId} id ${span.id} parent ${span.parentId || '-'} state "${span.traceState}"`,
-      `  of ${span.resource['service.name']} flags ${span.flags} status ${span.status}${span.endNanos > span.startNanos ? '' : ' [no time]'}`,
+      `  of ${shownResource(span.resource)} in ${span.scope || '-'} flags ${span.flags} status ${span.status}${span.endNanos > span.startNanos ? '' : ' [no time]'}`,
       `  events ${span.events.join(' ')}`,
       ...Object.entries(span.attributes).map(([name, value]) => `  ${name}=${value}`),
     ].join('\n'),

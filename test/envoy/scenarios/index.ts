@@ -52,6 +52,7 @@ import { tlsSecrets } from './tls-secrets.ts';
 import { tlsStatus } from './tls-status.ts';
 import { tlsTickets } from './tls-tickets.ts';
 import { topology } from './topology.ts';
+import { tracers } from './tracers.ts';
 import { tracing } from './tracing.ts';
 import { trackedClusters } from './tracked-clusters.ts';
 import { transcoding } from './transcoding.ts';
@@ -87,6 +88,7 @@ export const areas: readonly Area[] = [
   logs,
   trackedClusters,
   tap,
+  tracers,
   tracing,
   tunnels,
   forwardProxy,

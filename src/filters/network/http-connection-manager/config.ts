@@ -34,6 +34,7 @@ import type { HeaderStepSettings } from '../../../route/headers/header-steps.ts'
 import type { ScopedRoutesSettings } from '../../../route/scoped/scoped-routes.ts';
 import type { RouteTableSettings } from '../../../route/settings.ts';
 import { compileTracing } from '../../../tracing/config.ts';
+import type { TracerSettings } from '../../../tracing/settings.ts';
 import type { LocalReplySettings } from './local-reply.ts';
 import type { ProxyStatusSettings } from './proxy-status.ts';
 import type { HcmSettings, HttpFilterSettings, OriginalIpDetectionSettings } from './settings.ts';
@@ -49,6 +50,8 @@ export interface HcmCompilers {
   /** Notes the subscription. */
   rds(message: Rds, statPrefix: string, at: CompileContext): void;
   readonly strictHttp1: boolean;
+  /** For those that trace and name no provider; null = there is none, or this is not known here. */
+  readonly tracer: TracerSettings | null;
   /** null: it may come later (CDS). */
   clusterExists(name: string): boolean | null;
 }
@@ -133,9 +136,7 @@ export function compileHttpConnectionManager(message: HttpConnectionManager, at:
     tracing:
       message.tracing === undefined
         ? null
-        : compileTracing(message.tracing, requestId?.useRequestIdForTraceSampling ?? true, at.field('tracing'), (name) =>
-            compilers.clusterExists(name),
-          ),
+        : compileTracing(message.tracing, requestId?.useRequestIdForTraceSampling ?? true, at.field('tracing'), compilers),
     normalizePath: message.normalizePath ?? false,
     normalizePathUnset: message.normalizePath === undefined,
     mergeSlashes: message.mergeSlashes,

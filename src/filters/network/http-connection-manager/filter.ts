@@ -50,7 +50,7 @@ export function createHttpConnectionManager(settings: HcmSettings, deps: Network
     tracing: settings.tracing === null ? null : (deps.newRequestTracing?.(settings.tracing, scope, settings.packTraceReason) ?? null),
   });
   if (settings.routeConfig !== null) prepareRoutes(settings.routeConfig, [filters, ...upgradeFilters.values()].flat());
-  return { manager, newFilter: (callbacks) => manager.newConnection(callbacks) };
+  return { manager, newFilter: (callbacks) => manager.newConnection(callbacks), close: () => manager.tracing?.close() };
 }
 
 /** As in Envoy the key is read when the connection manager is made. */

@@ -19,6 +19,7 @@ function compile(fields: string, head = `stat_prefix: p, http_filters: [${ROUTER
     accessLog: () => null,
     rds: (message, statPrefix) => void subscriptions.push(`${statPrefix}:${message.routeConfigName}`),
     strictHttp1: false,
+    tracer: null,
     clusterExists: () => true,
   };
   const loaded = loadMessage<HttpConnectionManager>(TYPE, { yamlOverlay: `{${head}${fields === '' ? '' : ', ' + fields}}` });

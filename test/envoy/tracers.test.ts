@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { tracers } from './scenarios/tracers.ts';
+
+testArea(tracers);
