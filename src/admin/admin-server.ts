@@ -252,7 +252,7 @@ export class AdminServer {
         return output.sent;
       }
       // A fast reader drains within this turn, so having waited says nothing about others having run.
-      if ((value !== '' && ++pieces % 8 !== 0) || clock.nowMs() - sliceStart < SLICE_MS) continue;
+      if ((typeof value === 'string' && value !== '' && ++pieces % 8 !== 0) || clock.nowMs() - sliceStart < SLICE_MS) continue;
       await nextTurn();
       sliceStart = clock.nowMs();
     }

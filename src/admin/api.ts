@@ -180,10 +180,11 @@ export interface AdminRequest {
 }
 
 /**
- * A body is text, or text and bytes made piece by piece while they are sent ('' = let others run). What an asynchronous one has given is sent
+ * A body is text, or text and bytes made piece by piece while they are sent ('' = let others run); the memory of bytes may be used again for the next
+ * piece. What an asynchronous one has given is sent
  * before the next piece is waited for, and it is asked for the next only when the reader has taken enough.
  */
-export type AdminBody = string | Iterable<string> | AsyncIterable<string | Uint8Array>;
+export type AdminBody = string | Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>;
 
 export interface AdminReply {
   readonly status: number;

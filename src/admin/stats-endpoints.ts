@@ -84,7 +84,7 @@ function activeStats(deps: AdminDeps): ActiveStats {
 }
 
 /** The proxy's own metrics, then those of the Node process, which Envoy does not have. */
-async function* withProcess(deps: AdminDeps, query: StatsQuery): AsyncGenerator<string> {
+async function* withProcess(deps: AdminDeps, query: StatsQuery): AsyncGenerator<string | Uint8Array> {
   yield* writePrometheus(deps.stats, query);
   let metrics = processMetrics.get(deps);
   if (metrics === undefined) {

@@ -3,9 +3,10 @@
  * browser to load it again, and the server remembers what changed since.
  */
 import type { StatsAggregate } from '../stats/aggregate.ts';
+import { integer } from '../stats/integer.ts';
 import { type StatsQuery, selects } from '../stats/query.ts';
 import type { Series } from '../stats/series.ts';
-import { integer, writeText } from '../stats/text-writer.ts';
+import { writeText } from '../stats/text-writer.ts';
 import { escapeHtml } from './reply.ts';
 
 const STYLE =
@@ -24,7 +25,7 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
 
 export function* statsPage(stats: StatsAggregate, query: StatsQuery, params: URLSearchParams): Generator<string> {
   yield head(params, '') + '<pre>\n';
-  for (const piece of writeText(stats, query)) yield escapeHtml(piece);
+  for (const piece of writeText(stats, query)) yield piece === '' ? '' : escapeHtml(Buffer.from(piece).toString());
   yield '</pre>\n</body>\n</html>\n';
 }
 

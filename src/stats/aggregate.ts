@@ -23,6 +23,8 @@ export class StatsAggregate {
   #threads = 0;
   readonly #rings = new Set<ThreadStats>();
   #flushing = false;
+  /** Changes whenever a series is new. */
+  version = 0;
   /** How names become metric names and labels. */
   extractor = new TagExtractor();
 
@@ -57,6 +59,7 @@ export class StatsAggregate {
       this.#names.set(name, name);
     }
     const series = node.series(name, definition.kind, definition.unit);
+    if (series.sources === null) this.version++;
     const source = new Source(thread, cells, definition.slot, series.sources);
     if (definition.kind === 'histogram' && series.sources === null && series.counts === null) this.#histograms.push(series);
     series.sources = source;

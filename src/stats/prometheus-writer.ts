@@ -1,215 +1,253 @@
 /**
  * The Prometheus text format as Envoy writes it. A writer of our own, since it must stream, merge several threads' cells and keep Envoy's
- * `name{} 5`; docs/decisions/ has the numbers. Yields small pieces like text-writer.ts.
+ * `name{} 5`; docs/decisions/ has the numbers. Yields pieces like text-writer.ts.
  */
 import type { StatsAggregate } from './aggregate.ts';
 import { SUPPORTED_QUANTILES } from './histogram-bins.ts';
-import { type StatsQuery, selects } from './query.ts';
+import { LineBuffer, NUMBER_ROOM, textRoom } from './line-buffer.ts';
+import { escapeLabel, type Metric, type PrometheusIndex, prometheusIndex } from './prometheus-index.ts';
+import type { StatsQuery } from './query.ts';
 import type { Series } from './series.ts';
-import type { ExtractedName, Tag } from './tag-extractor.ts';
-import { integer } from './text-writer.ts';
 
-interface Metric {
-  /** Dotted name without tag values: Envoy sorts metrics by it. */
-  readonly sortKey: string;
-  readonly series: Series[];
-}
-
-type Metrics = Map<string, Metric>;
-
-/** Characters of a piece of the answer, about: a millisecond's work at most. */
-const PIECE = 40_000;
-
-/** They are kept in one array, which is used again. */
-const PARTS = 8192;
-
-/** Parts of lines, joined when there are enough of them: cheaper than strings of strings, of which there would be several a line. */
-class Piece {
-  readonly #parts: string[] = new Array<string>(PARTS).fill('');
-  #used = 0;
-  #chars = 0;
-
-  add(part: string): void {
-    this.#parts[this.#used++] = part;
-    this.#chars += part.length;
-  }
-
-  get full(): boolean {
-    // Room for one more series, a histogram with very many bounds perhaps.
-    return this.#chars >= PIECE || this.#used > PARTS / 2;
-  }
-
-  take(): string {
-    this.#parts.fill('', this.#used);
-    const text = this.#parts.join('');
-    if (this.#parts.length > PARTS) this.#parts.length = PARTS;
-    this.#used = 0;
-    this.#chars = 0;
-    return text;
-  }
-}
-
-export function* writePrometheus(stats: StatsAggregate, query: StatsQuery): Generator<string> {
-  const counters: Metrics = new Map();
-  const gauges: Metrics = new Map();
-  const texts: Metrics = new Map();
-  const histograms: Metrics = new Map();
-  const byKind = { counter: counters, gauge: gauges, text: query.textReadouts ? texts : null, histogram: histograms };
-  // All series of one metric must stand together, under one TYPE line: they are gathered first, each yield a chance for other work.
-  const cursor = stats.cursor();
-  let passed = 0;
-  for (let series = cursor.next(); series !== null; series = cursor.next()) {
-    if (++passed % 64 === 0) yield '';
-    const metrics = byKind[series.kind];
-    if (metrics === null || !selects(query, series)) continue;
-    const name = metricName(stats, series);
-    const metric = metrics.get(name);
-    if (metric !== undefined) metric.series.push(series);
-    else metrics.set(name, { sortKey: nameOf(stats, series).name, series: [series] });
-  }
-  const piece = new Piece();
-  yield* written(counters, 'counter', piece, scalarLine);
-  yield* written(gauges, 'gauge', piece, scalarLine);
-  yield* written(texts, 'gauge', piece, textLine);
-  if (query.histogramBuckets === 'summary') yield* written(histograms, 'summary', piece, summaryLines);
-  else {
-    const writer = new HistogramLines(stats);
-    yield* written(histograms, 'histogram', piece, (to, name, series) => writer.add(to, name, series));
-  }
-  yield piece.take();
-}
-
-function* written(
-  metrics: Metrics,
-  type: string,
-  piece: Piece,
-  write: (piece: Piece, name: string, series: Series) => void,
-): Generator<string> {
-  const sorted = [...metrics].sort((a, b) => (a[1].sortKey < b[1].sortKey ? -1 : a[1].sortKey > b[1].sortKey ? 1 : 0));
-  for (const [name, { series }] of sorted) {
-    const help = OWN_HELP[name];
-    if (help !== undefined) piece.add(`# HELP ${name} ${help}\n`);
-    piece.add(`# TYPE ${name} ${type}\n`);
-    // Lines of single values have it all in common up to the labels.
-    const start = type === 'counter' || type === 'gauge' ? name + '{' : name;
-    for (const one of series) {
-      write(piece, start, one);
-      if (piece.full) yield piece.take();
-    }
-  }
-}
-
-/** Names that start so are not Envoy's, and must not look like it: as in Envoy's custom namespaces they get no "envoy_". */
-const OWN_NAMESPACE = 'outrider.';
 /** Envoy writes no HELP; what it does not have needs one. */
 const OWN_HELP: Readonly<Record<string, string>> = {
   outrider_thread_event_loop_delay: 'How late timers of the thread came, in milliseconds.',
   outrider_thread_gc_pause: "The thread's garbage collections, in milliseconds.",
 };
+/** Series that are looked at before others may run: few of them may be selected. */
+const PASS = 256;
+const [CLOSE, SPACE, COMMA] = [0x7d, 0x20, 0x2c];
+const NOTHING: Uint8Array = Buffer.alloc(0);
 
-const NAMES = new Map<string, string>();
-
-function nameOf(stats: StatsAggregate, series: Series): ExtractedName {
-  return stats.extractor.name(series.node.prefix, series.node.extracted(stats.extractor), series.name);
-}
-
-/** The metric's name; the first call computes the labels too. Both are shared between series wherever they are equal. */
-function metricName(stats: StatsAggregate, series: Series): string {
-  if (series.metric !== null) return series.metric;
-  const extracted = nameOf(stats, series);
-  let name = NAMES.get(extracted.name);
-  if (name === undefined) {
-    name = (extracted.name.startsWith(OWN_NAMESPACE) ? '' : 'envoy_') + sanitized(extracted.name);
-    NAMES.set(extracted.name, name);
+/** @returns pieces of the answer, each good until the next one is asked for; '' = nothing yet */
+export function* writePrometheus(stats: StatsAggregate, query: StatsQuery): Generator<Uint8Array | ''> {
+  const index = yield* prometheusIndex(stats);
+  const out = new LineBuffer();
+  const writer = new MetricWriter(index, yield* index.values(query), out);
+  const scalars = new ScalarLines(out);
+  const texts = query.textReadouts ? new TextLines(out) : null;
+  const summary = query.histogramBuckets === 'summary';
+  const histograms = summary ? new SummaryLines(out) : new HistogramLines(out, stats);
+  const [histogramType, linesOf] = [
+    summary ? 'summary' : 'histogram',
+    { counter: scalars, gauge: scalars, text: texts, histogram: histograms },
+  ];
+  for (const metric of index.metrics) {
+    const { kind } = metric;
+    const lines = linesOf[kind];
+    if (lines === null) continue;
+    writer.begin(metric, kind === 'histogram' ? histogramType : kind === 'text' ? 'gauge' : kind, lines);
+    while (writer.step()) yield out.full ? out.take() : '';
   }
-  series.metric = name;
-  const { node } = series;
-  const prefixTags = node.extracted(stats.extractor).tags;
-  if (node.labels === '' && prefixTags.length > 0) node.labels = labelsText(prefixTags);
-  series.labels = extracted.tags === prefixTags ? node.labels : labelsText(extracted.tags);
-  return name;
+  yield out.take();
 }
 
-/** Characters outside [a-zA-Z0-9_] become "_": dots first of all. */
-function sanitized(text: string): string {
-  return text.replace(/[^a-zA-Z0-9_]/g, '_');
+/** Lines of one series of a metric. */
+abstract class SeriesLines {
+  protected readonly out: LineBuffer;
+
+  constructor(out: LineBuffer) {
+    this.out = out;
+  }
+
+  /** What all lines of the metric start with can be made here. */
+  abstract begin(name: string): void;
+  /** Bytes that a series needs at most. @param series null for a number */
+  abstract room(labels: Uint8Array, series: Series | null): number;
+  abstract write(labels: Uint8Array, value: number, series: Series | null): void;
+
+  /** @param start the line up to its first label */
+  protected scalar(start: Uint8Array, labels: Uint8Array, value: number): void {
+    const { out } = this;
+    out.add(start);
+    if (labels.length > 0) out.add(labels);
+    out.byte(CLOSE);
+    out.byte(SPACE);
+    out.integer(value);
+    out.newline();
+  }
+
+  protected labelled(start: Uint8Array, labels: Uint8Array): void {
+    const { out } = this;
+    out.add(start);
+    if (labels.length === 0) return;
+    out.add(labels);
+    out.byte(COMMA);
+  }
 }
 
-function labelsText(tags: readonly Tag[]): string {
-  return tags.map((t) => `${sanitized(t.label)}="${escapeLabel(t.value)}"`).join(',');
+/** One metric after the other, as much of it as there is room for. */
+class MetricWriter {
+  readonly #labels: readonly Uint8Array[];
+  readonly #values: Float64Array;
+  readonly #out: LineBuffer;
+  #metric: Metric | null;
+  #at: number;
+  #lines: SeriesLines | null;
+  /** TYPE and HELP; '' when they are written, which they are not for a metric without a selected series. */
+  #head: string;
+
+  constructor(index: PrometheusIndex, values: Float64Array, out: LineBuffer) {
+    this.#labels = index.labels;
+    this.#values = values;
+    this.#out = out;
+    this.#metric = null;
+    this.#at = 0;
+    this.#lines = null;
+    this.#head = '';
+  }
+
+  begin(metric: Metric, type: string, lines: SeriesLines): void {
+    const { name } = metric;
+    const help = OWN_HELP[name];
+    this.#head = `${help === undefined ? '' : `# HELP ${name} ${help}\n`}# TYPE ${name} ${type}\n`;
+    this.#metric = metric;
+    this.#at = metric.start;
+    this.#lines = lines;
+    lines.begin(name);
+  }
+
+  /** @returns false when the metric is done */
+  step(): boolean {
+    const { start, end, series } = this.#metric!;
+    const lines = this.#lines!;
+    const out = this.#out;
+    const values = this.#values;
+    const until = Math.min(end, this.#at + PASS);
+    for (; this.#at < until; this.#at++) {
+      const value = values[this.#at]!;
+      if (Number.isNaN(value)) continue;
+      const labels = this.#labels[this.#at]!;
+      const one = series.length === 0 ? null : series[this.#at - start]!;
+      if (!out.fits(textRoom(this.#head) + lines.room(labels, one))) return true;
+      if (this.#head !== '') {
+        out.text(this.#head);
+        this.#head = '';
+      }
+      lines.write(labels, value, one);
+    }
+    return this.#at < end;
+  }
 }
 
-function escapeLabel(value: string): string {
-  return /[\\"\n]/.test(value) ? value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"') : value;
+class ScalarLines extends SeriesLines {
+  #start: Uint8Array = NOTHING;
+
+  override begin(name: string): void {
+    this.#start = Buffer.from(`${name}{`);
+  }
+
+  override room(labels: Uint8Array): number {
+    return this.#start.length + labels.length + NUMBER_ROOM;
+  }
+
+  override write(labels: Uint8Array, value: number): void {
+    this.scalar(this.#start, labels, value);
+  }
 }
 
-/** Ends of lines for the numbers that most statistics have. */
-const NUMBERS = Array.from({ length: 256 }, (_, i) => `${i}\n`);
-const ENDS = NUMBERS.map((number) => `} ${number}`);
+class TextLines extends SeriesLines {
+  #start: Uint8Array = NOTHING;
+  #end = '';
 
-function numberLine(value: number): string {
-  return NUMBERS[value] ?? `${integer(value)}\n`;
-}
+  override begin(name: string): void {
+    this.#start = Buffer.from(`${name}{`);
+  }
 
-function scalarLine(piece: Piece, name: string, series: Series): void {
-  const value = series.value();
-  piece.add(name);
-  piece.add(series.labels!);
-  piece.add(ENDS[value] ?? `} ${integer(value)}\n`);
-}
+  override room(labels: Uint8Array, series: Series | null): number {
+    this.#end = `text_value="${escapeLabel(series!.text ?? '')}"} 0\n`;
+    return this.#start.length + labels.length + 1 + textRoom(this.#end);
+  }
 
-function textLine(piece: Piece, name: string, series: Series): void {
-  const labels = series.labels === '' ? '' : `${series.labels},`;
-  piece.add(`${name}${labels}text_value="${escapeLabel(series.text ?? '')}"} 0\n`);
+  override write(labels: Uint8Array): void {
+    this.labelled(this.#start, labels);
+    this.out.text(this.#end);
+  }
 }
 
 /** What lines of histograms with the same bounds have in common is made once. */
-class HistogramLines {
+class HistogramLines extends SeriesLines {
   readonly #stats: StatsAggregate;
   #bounds: readonly number[] = [];
   /** `le="0.5"} ` and so on, the last one for infinity. */
-  #ends: string[] = [];
+  #ends: Uint8Array[] = [];
   /** The same with a zero and the line's end. */
-  #zeros: string[] = [];
+  #zeros: Uint8Array[] = [];
+  #endBytes = 0;
+  #bucket: Uint8Array = NOTHING;
+  #sum: Uint8Array = NOTHING;
+  #count: Uint8Array = NOTHING;
 
-  constructor(stats: StatsAggregate) {
+  constructor(out: LineBuffer, stats: StatsAggregate) {
+    super(out);
     this.#stats = stats;
   }
 
-  add(piece: Piece, name: string, series: Series): void {
-    const bounds = this.#stats.buckets(series);
-    if (bounds !== this.#bounds) {
+  override begin(name: string): void {
+    this.#bucket = Buffer.from(`${name}_bucket{`);
+    this.#sum = Buffer.from(`${name}_sum{`);
+    this.#count = Buffer.from(`${name}_count{`);
+  }
+
+  override room(labels: Uint8Array, series: Series | null): number {
+    const bounds = this.#stats.buckets(series!);
+    if (bounds !== this.#bounds || this.#ends.length === 0) {
       this.#bounds = bounds;
-      this.#ends = [...bounds.map((bound) => `le="${bound}"} `), 'le="+Inf"} '];
-      this.#zeros = this.#ends.map((end) => `${end}0\n`);
+      const ends = [...bounds.map((bound) => `le="${bound}"} `), 'le="+Inf"} '];
+      this.#ends = ends.map((end) => Buffer.from(end));
+      this.#zeros = ends.map((end) => Buffer.from(`${end}0\n`));
+      this.#endBytes = this.#ends.reduce((sum, end) => sum + end.length, 0);
     }
-    const { cumulative } = series.collect();
+    // Sum and count are two lines more.
+    return (this.#bucket.length + labels.length + 2 * NUMBER_ROOM) * (this.#ends.length + 2) + this.#endBytes;
+  }
+
+  override write(labels: Uint8Array, _value: number, series: Series | null): void {
+    const { cumulative } = series!.collect();
     const { total } = cumulative;
-    const counts = total === 0 ? null : cumulative.cumulative(bounds);
-    const start = `${name}_bucket{${series.labels === '' ? '' : `${series.labels},`}`;
-    const ends = this.#ends;
-    for (let i = 0; i < ends.length; i++) {
+    const counts = total === 0 ? null : cumulative.cumulative(this.#bounds);
+    for (let i = 0; i < this.#ends.length; i++) {
       const count = counts === null ? 0 : (counts[i] ?? total);
-      piece.add(start);
-      if (count === 0) piece.add(this.#zeros[i]!);
+      this.labelled(this.#bucket, labels);
+      if (count === 0) this.out.add(this.#zeros[i]!);
       else {
-        piece.add(ends[i]!);
-        piece.add(numberLine(count));
+        this.out.add(this.#ends[i]!);
+        this.out.integer(count);
+        this.out.newline();
       }
     }
-    piece.add(`${name}_sum{${series.labels}} ${total === 0 ? 0 : cumulative.sum()}\n`);
-    piece.add(`${name}_count{${series.labels}} ${total}\n`);
+    this.out.add(this.#sum);
+    this.out.add(labels);
+    this.out.text(`} ${total === 0 ? 0 : cumulative.sum()}\n`);
+    this.scalar(this.#count, labels, total);
   }
 }
 
 /** Quantiles of the last flush interval: of all time they would say little to a scraper. */
-function summaryLines(piece: Piece, name: string, series: Series): void {
-  const { interval } = series.collect();
-  const labels = series.labels === '' ? '' : `${series.labels},`;
-  const values = interval.quantiles(SUPPORTED_QUANTILES);
-  SUPPORTED_QUANTILES.forEach((q, i) => {
-    piece.add(`${name}{${labels}quantile="${q}"} ${Number.isNaN(values[i]!) ? 'nan' : values[i]}\n`);
-  });
-  piece.add(`${name}_sum{${series.labels}} ${interval.sum()}\n`);
-  piece.add(`${name}_count{${series.labels}} ${interval.total}\n`);
+class SummaryLines extends SeriesLines {
+  #name = '';
+
+  override begin(name: string): void {
+    this.#name = name;
+  }
+
+  override room(labels: Uint8Array): number {
+    return (textRoom(this.#name) + labels.length + 3 * NUMBER_ROOM) * (SUPPORTED_QUANTILES.length + 2);
+  }
+
+  override write(labels: Uint8Array, _value: number, series: Series | null): void {
+    const { interval } = series!.collect();
+    const { out } = this;
+    const values = interval.quantiles(SUPPORTED_QUANTILES);
+    for (let i = 0; i < values.length; i++) {
+      out.text(`${this.#name}{`);
+      out.add(labels);
+      out.text(`${labels.length === 0 ? '' : ','}quantile="${SUPPORTED_QUANTILES[i]}"} ${Number.isNaN(values[i]!) ? 'nan' : values[i]}\n`);
+    }
+    out.text(`${this.#name}_sum{`);
+    out.add(labels);
+    out.text(`} ${interval.sum()}\n${this.#name}_count{`);
+    out.add(labels);
+    out.text(`} ${interval.total}\n`);
+  }
 }

@@ -41,7 +41,7 @@ export class Series {
   counts: HistogramCounts | null = null;
   /** Filled when first shown to Prometheus. */
   metric: string | null = null;
-  labels: string | null = null;
+  labels: Uint8Array | null = null;
 
   constructor(node: StatNode, name: string, kind: StatKind, unit: StatUnit) {
     this.node = node;
@@ -138,8 +138,8 @@ export class StatNode {
   #series: Map<string, Series> | null = null;
   #order: readonly (StatNode | Series)[] | null = null;
   #extracted: ExtractedPrefix | null = null;
-  /** The labels that this prefix gives to every series below, as text; '' before the first use. */
-  labels = '';
+  /** The labels that this prefix gives to every series below, as Prometheus has them; made when first shown. */
+  labels: Uint8Array | null = null;
 
   constructor(prefix: string, tokens: readonly string[], tags: readonly string[]) {
     this.prefix = prefix;

@@ -1,60 +1,125 @@
-/** `/stats` as text and JSON: generators of small pieces, so that the caller decides how many leave in one turn. '' means "nothing yet". */
+/**
+ * `/stats` as text and JSON: generators of small pieces, so that the caller decides how many leave in one turn. A piece is good until the next one is asked
+ * for; '' means "nothing yet".
+ */
 import type { StatsAggregate } from './aggregate.ts';
 import { type BinCounts, binLower, binWidth, SUPPORTED_QUANTILES } from './histogram-bins.ts';
+import { integer } from './integer.ts';
+import { LineBuffer, NUMBER_ROOM, textRoom } from './line-buffer.ts';
 import { type StatsQuery, selects } from './query.ts';
 import type { Series } from './series.ts';
 
 const QUANTILE_NAMES = SUPPORTED_QUANTILES.map((q) => `P${Number((q * 100).toPrecision(4))}`);
-/** How many series that are not shown are passed over before the caller gets its turn. */
+/** How many series are passed over before the caller gets its turn. */
 const PASS = 64;
+const [COLON, SPACE] = [0x3a, 0x20];
 
 type Kinds = (series: Series) => boolean;
 const isText: Kinds = (s) => s.kind === 'text';
 const isScalar: Kinds = (s) => s.kind === 'counter' || s.kind === 'gauge';
 const isHistogram: Kinds = (s) => s.kind === 'histogram';
 
-/** Selected series of some kinds in order of their names; null now and then when there was none for a while. */
-export function* selected(stats: StatsAggregate, query: StatsQuery, kinds: Kinds): Generator<Series | null> {
+type Pieces = Generator<Uint8Array | ''>;
+
+export function* writeText(stats: StatsAggregate, query: StatsQuery): Pieces {
+  const out = new LineBuffer();
+  const { texts, scalars, histograms } = wanted(query);
+  if (texts) for (const s of selected(stats, query, isText)) yield* put(out, s === null ? '' : `${s.fullName}: "${s.text ?? ''}"\n`);
+  const later: Series[] = [];
+  if (scalars) yield* scalarLines(stats, query, out, histograms ? later : null);
+  else if (histograms) yield* collected(stats, query, isHistogram, later);
+  for (const series of later) yield* put(out, histogramText(stats, query, series));
+  yield out.take();
+}
+
+function wanted({ type }: StatsQuery): { readonly texts: boolean; readonly scalars: boolean; readonly histograms: boolean } {
+  const all = type === 'All';
+  return {
+    texts: all || type === 'TextReadouts',
+    scalars: all || type === 'Counters' || type === 'Gauges',
+    histograms: all || type === 'Histograms',
+  };
+}
+
+/** Selected series of some kinds in order of their names; null now and then. */
+function* selected(stats: StatsAggregate, query: StatsQuery, kinds: Kinds): Generator<Series | null> {
   const cursor = stats.cursor();
   let passed = 0;
   for (let series = cursor.next(); series !== null; series = cursor.next()) {
     if (kinds(series) && selects(query, series)) yield series;
-    else if (++passed % PASS === 0) yield null;
+    if (++passed % PASS === 0) yield null;
   }
 }
 
-export function* writeText(stats: StatsAggregate, query: StatsQuery): Generator<string> {
-  if (query.type === 'All' || query.type === 'TextReadouts')
-    for (const s of selected(stats, query, isText)) yield s === null ? '' : `${s.fullName}: "${s.text ?? ''}"\n`;
-  if (query.type !== 'Histograms' && query.type !== 'TextReadouts')
-    for (const s of selected(stats, query, isScalar)) yield s === null ? '' : `${s.fullName}: ${integer(s.value())}\n`;
-  if (query.type === 'All' || query.type === 'Histograms')
-    for (const s of selected(stats, query, isHistogram)) yield s === null ? '' : histogramText(stats, query, s);
+function* collected(stats: StatsAggregate, query: StatsQuery, kinds: Kinds, into: Series[]): Generator<''> {
+  for (const series of selected(stats, query, kinds)) {
+    if (series === null) yield '';
+    else into.push(series);
+  }
 }
 
-export function* writeJson(stats: StatsAggregate, query: StatsQuery): Generator<string> {
+/** @param text '' = nothing, but a chance for others */
+function* put(out: LineBuffer, text: string): Pieces {
+  if (text === '') yield '';
+  if (!out.fits(textRoom(text))) {
+    yield out.take();
+    out.fits(textRoom(text));
+  }
+  out.text(text);
+}
+
+/** Nearly all lines: no strings are made for them. @param histograms null = not wanted; else the selected ones are put there, to be shown after the rest */
+function* scalarLines(stats: StatsAggregate, query: StatsQuery, out: LineBuffer, histograms: Series[] | null): Pieces {
+  const cursor = stats.cursor();
+  let passed = 0;
+  for (let series = cursor.next(); series !== null; series = cursor.next()) {
+    if (++passed % PASS === 0) yield '';
+    if (!isScalar(series)) {
+      if (histograms !== null && isHistogram(series) && selects(query, series)) histograms.push(series);
+      continue;
+    }
+    if (!selects(query, series)) continue;
+    const { prefix } = series.node;
+    const room = textRoom(prefix) + textRoom(series.name) + NUMBER_ROOM;
+    if (!out.fits(room)) {
+      yield out.take();
+      out.fits(room);
+    }
+    out.text(prefix);
+    out.text(series.name);
+    out.byte(COLON);
+    out.byte(SPACE);
+    out.integer(series.value());
+    out.newline();
+  }
+}
+
+export function* writeJson(stats: StatsAggregate, query: StatsQuery): Pieces {
+  const out = new LineBuffer();
+  const { texts, scalars, histograms } = wanted(query);
   let separator = '';
-  yield '{"stats":[';
-  const scalars: Kinds = (s) => s.kind !== 'histogram';
+  yield* put(out, '{"stats":[');
   // Envoy's order: text readouts, then counters and gauges together.
-  for (const kinds of [isText, isScalar]) {
-    for (const s of query.type === 'Histograms' ? [] : selected(stats, query, (x) => scalars(x) && kinds(x))) {
-      if (s === null) yield '';
-      else {
-        yield `${separator}{"name":${JSON.stringify(s.fullName)},"value":${s.kind === 'text' ? JSON.stringify(s.text ?? '') : integer(s.value())}}`;
-        separator = ',';
-      }
+  if (texts) {
+    for (const s of selected(stats, query, isText)) {
+      yield* put(out, s === null ? '' : `${separator}${jsonName(s)}${JSON.stringify(s.text ?? '')}}`);
+      if (s !== null) separator = ',';
     }
   }
-  if (query.type === 'All' || query.type === 'Histograms') yield* histogramsJson(stats, query, separator);
-  yield ']}';
+  if (scalars) {
+    for (const s of selected(stats, query, isScalar)) {
+      yield* put(out, s === null ? '' : `${separator}${jsonName(s)}${integer(s.value())}}`);
+      if (s !== null) separator = ',';
+    }
+  }
+  if (histograms) for (const piece of histogramsJson(stats, query, separator)) yield* put(out, piece);
+  yield* put(out, ']}');
+  yield out.take();
 }
 
-/** Counters and gauges are unsigned numbers of 64 bits: one this big is still written out in full, and -1 is 2^64 - 1, as in Envoy. */
-export function integer(value: number): string {
-  const whole = Math.trunc(value);
-  if (whole < 0) return Number.isSafeInteger(whole) ? BigInt.asUintN(64, BigInt(whole)).toString() : '0';
-  return Number.isSafeInteger(whole) ? String(whole + 0) : Number.isFinite(whole) ? BigInt(whole).toString() : '0';
+/** An object up to the value. */
+function jsonName(series: Series): string {
+  return `{"name":${JSON.stringify(series.fullName)},"value":`;
 }
 
 function histogramText(stats: StatsAggregate, query: StatsQuery, series: Series): string {

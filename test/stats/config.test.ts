@@ -9,6 +9,7 @@ import { writePrometheus } from '../../src/stats/prometheus-writer.ts';
 import { parseStatsQuery, type StatsQuery } from '../../src/stats/query.ts';
 import type { StatsScope } from '../../src/stats/scope.ts';
 import type { StatsSettings } from '../../src/stats/settings.ts';
+import { joined } from '../support/pieces.ts';
 
 function compile(config: JsonValue): { settings: StatsSettings; problems: string[] } {
   const list = new ProblemList(namedSource('test'));
@@ -26,8 +27,7 @@ function shown(config: JsonValue, make: (root: StatsScope) => void): string[] {
   stats.configure(structuredClone(settings));
   make(stats.local.root);
   const query = parseStatsQuery(new URLSearchParams(), true) as StatsQuery;
-  return [...writePrometheus(stats, query)]
-    .join('')
+  return joined(writePrometheus(stats, query))
     .split('\n')
     .filter((l) => l !== '' && !l.startsWith('#'));
 }

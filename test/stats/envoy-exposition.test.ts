@@ -14,6 +14,7 @@ import { writePrometheus } from '../../src/stats/prometheus-writer.ts';
 import { parseStatsQuery, type StatsQuery } from '../../src/stats/query.ts';
 import { writeText } from '../../src/stats/text-writer.ts';
 import { ProxyUnderTest } from '../envoy/harness/proxy-under-test.ts';
+import { joined } from '../support/pieces.ts';
 import { freePort } from '../support/ports.ts';
 import { requireTool } from '../support/tool.ts';
 
@@ -60,7 +61,6 @@ static_resources:
 `;
 
 const query = (text: string, prometheus = false) => parseStatsQuery(new URLSearchParams(text), prometheus) as StatsQuery;
-const written = (pieces: Iterable<string>) => [...pieces].join('');
 
 function get(port: number, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -126,16 +126,16 @@ describe.skipIf(envoy === null)('beside the real Envoy', () => {
   test('/stats: the same names in the same order', () => {
     const names = (lines: string) => lines.split('\n').map((l) => l.split(': ')[0]);
     expect(names(text).length).toBeGreaterThan(500);
-    expect(names(written(writeText(ours, query(''))))).toEqual(names(text));
+    expect(names(joined(writeText(ours, query(''))))).toEqual(names(text));
   });
 
   test('/stats/prometheus: the same metrics, labels and order', () => {
     const series = (lines: string) => lines.split('\n').map((l) => (l.startsWith('#') ? l : l.slice(0, l.lastIndexOf(' '))));
-    expect(series(written(writePrometheus(ours, query('', true))))).toEqual(series(prometheus));
+    expect(series(joined(writePrometheus(ours, query('', true))))).toEqual(series(prometheus));
   });
 
   test.skipIf(promtool === null)('promtool finds nothing that it does not find in Envoy', () => {
-    const own = complaints(written(writePrometheus(ours, query('', true))));
+    const own = complaints(joined(writePrometheus(ours, query('', true))));
     expect(complaints(prometheus)).toEqual(expect.arrayContaining(own));
   });
 });

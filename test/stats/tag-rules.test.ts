@@ -3,13 +3,13 @@ import { StatsAggregate } from '../../src/stats/aggregate.ts';
 import { writePrometheus } from '../../src/stats/prometheus-writer.ts';
 import { parseStatsQuery, type StatsQuery } from '../../src/stats/query.ts';
 import type { StatsScope } from '../../src/stats/scope.ts';
+import { joined } from '../support/pieces.ts';
 
 function shown(make: (root: StatsScope) => void): string[] {
   const aggregate = new StatsAggregate();
   make(aggregate.local.root);
   const query = parseStatsQuery(new URLSearchParams(), true) as StatsQuery;
-  return [...writePrometheus(aggregate, query)]
-    .join('')
+  return joined(writePrometheus(aggregate, query))
     .split('\n')
     .filter((l) => l !== '' && !l.startsWith('#'));
 }
@@ -62,7 +62,7 @@ test('one TYPE line a metric, series of all clusters under it', () => {
   for (const name of ['b', 'a-b', 'a']) aggregate.local.root.tagged('cluster', 'envoy.cluster_name', name).counter('x').inc();
   aggregate.local.root.gauge('cluster.a.y').set(2);
   const query = parseStatsQuery(new URLSearchParams(), true) as StatsQuery;
-  expect([...writePrometheus(aggregate, query)].join('')).toBe(
+  expect(joined(writePrometheus(aggregate, query))).toBe(
     [
       '# TYPE envoy_cluster_x counter',
       'envoy_cluster_x{envoy_cluster_name="a-b"} 1',

@@ -3,6 +3,7 @@ import { StatsAggregate } from '../../src/stats/aggregate.ts';
 import { writePrometheus } from '../../src/stats/prometheus-writer.ts';
 import { parseStatsQuery, type StatsQuery } from '../../src/stats/query.ts';
 import { writeJson, writeText } from '../../src/stats/text-writer.ts';
+import { joined } from '../support/pieces.ts';
 
 function sample(): StatsAggregate {
   const stats = new StatsAggregate();
@@ -17,8 +18,8 @@ function sample(): StatsAggregate {
   return stats;
 }
 
-const text = (query: string) => [...writeText(sample(), parse(query))].join('');
-const json = (query: string) => JSON.parse([...writeJson(sample(), parse(query))].join(''));
+const text = (query: string) => joined(writeText(sample(), parse(query)));
+const json = (query: string) => JSON.parse(joined(writeJson(sample(), parse(query))));
 const parse = (query: string, prometheus = false) => parseStatsQuery(new URLSearchParams(query), prometheus) as StatsQuery;
 
 describe('text', () => {
@@ -98,7 +99,7 @@ describe('json', () => {
 });
 
 describe('prometheus', () => {
-  const prom = (query: string) => [...writePrometheus(sample(), parse(query, true))].join('');
+  const prom = (query: string) => joined(writePrometheus(sample(), parse(query, true)));
 
   test('a histogram', () => {
     const out = prom('filter=a.ms');
@@ -125,5 +126,75 @@ describe('a query that is wrong', () => {
     ['format=prometheus&histogram_buckets=disjoint', 'unsupported prometheus histogram bucket mode'],
   ])('%s', (query, message) => {
     expect(parseStatsQuery(new URLSearchParams(query), false)).toBe(message);
+  });
+});
+
+describe('long answers', () => {
+  const MANY = 3000;
+
+  function large(): { readonly stats: StatsAggregate; readonly names: string[] } {
+    const stats = new StatsAggregate();
+    const names = Array.from({ length: MANY }, (_v, i) => `cluster_${String(i).padStart(4, '0')}`);
+    for (const name of names) {
+      const scope = stats.local.root.tagged('cluster', 'envoy.cluster_name', name);
+      scope.counter('total').add(Number(name.slice(8)));
+      scope.gauge('active').set(2 ** 40);
+      scope.histogram('ms').record(3);
+    }
+    return { stats, names };
+  }
+
+  test('lines are whole over the ends of pieces, and a metric has one head', () => {
+    const { stats, names } = large();
+    const lines = joined(writePrometheus(stats, parse('', true))).split('\n');
+    expect(lines.slice(0, MANY + 1)).toEqual([
+      '# TYPE envoy_cluster_total counter',
+      ...names.map((name, i) => `envoy_cluster_total{envoy_cluster_name="${name}"} ${i}`),
+    ]);
+    expect(lines.slice(MANY + 1, 2 * MANY + 2)).toEqual([
+      '# TYPE envoy_cluster_active gauge',
+      ...names.map((name) => `envoy_cluster_active{envoy_cluster_name="${name}"} 1099511627776`),
+    ]);
+    expect(lines.filter((line) => line.includes('_bucket{')).length).toBe(20 * MANY);
+    expect(lines.filter((line) => line.startsWith('#')).length).toBe(3);
+    expect(joined(writeText(stats, parse('type=Counters')))).toBe(names.map((name, i) => `cluster.${name}.total: ${i}\n`).join(''));
+    expect(JSON.parse(joined(writeJson(stats, parse('format=json&type=Gauges')))).stats).toEqual(
+      names.map((name) => ({ name: `cluster.${name}.active`, value: 2 ** 40 })),
+    );
+  });
+
+  test('a metric without a selected series has no head', () => {
+    const { stats } = large();
+    expect(joined(writePrometheus(stats, parse('filter=_0007.total', true)))).toBe(
+      '# TYPE envoy_cluster_total counter\nenvoy_cluster_total{envoy_cluster_name="cluster_0007"} 7\n',
+    );
+  });
+
+  test('what is new after a scrape is in the next one, in its place', () => {
+    const stats = new StatsAggregate();
+    const scope = (name: string) => stats.local.root.tagged('cluster', 'envoy.cluster_name', name);
+    scope('b').counter('total').inc();
+    const first = '# TYPE envoy_cluster_total counter\nenvoy_cluster_total{envoy_cluster_name="b"} 1\n';
+    expect(joined(writePrometheus(stats, parse('', true)))).toBe(first);
+    scope('a').counter('total');
+    scope('a').counter('early');
+    expect(joined(writePrometheus(stats, parse('', true)))).toBe(
+      '# TYPE envoy_cluster_early counter\nenvoy_cluster_early{envoy_cluster_name="a"} 0\n' +
+        first.replace('\n', '\nenvoy_cluster_total{envoy_cluster_name="a"} 0\n'),
+    );
+  });
+
+  test('one name of a counter and a gauge, labels longer than a piece, characters of several bytes', () => {
+    const stats = new StatsAggregate();
+    const long = 'é'.repeat(100_000);
+    for (const name of ['a', long]) {
+      const scope = stats.local.root.tagged('cluster', 'envoy.cluster_name', name);
+      scope.counter('x').inc();
+      scope.gauge('x').set(5);
+    }
+    const lines = (type: string, value: number) =>
+      `# TYPE envoy_cluster_x ${type}\n${['a', long].map((name) => `envoy_cluster_x{envoy_cluster_name="${name}"} ${value}\n`).join('')}`;
+    expect(joined(writePrometheus(stats, parse('', true)))).toBe(lines('counter', 1) + lines('gauge', 5));
+    expect(joined(writeText(stats, parse('type=Gauges')))).toBe(`cluster.a.x: 5\ncluster.${long}.x: 5\n`);
   });
 });

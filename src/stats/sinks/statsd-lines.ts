@@ -1,6 +1,8 @@
 /** The statsd protocol, plain, with tags as DogStatsD takes them, and as Graphite does. Source: Envoy's UdpStatsdSink and TcpStatsdSink. */
+
+import { integer } from '../integer.ts';
 import type { Tag } from '../tag-extractor.ts';
-import { integer, shortNumber } from '../text-writer.ts';
+import { shortNumber } from '../text-writer.ts';
 import type { SinkStat, StatsSnapshot } from './snapshot.ts';
 
 export type StatsdTags = 'none' | 'dog' | 'graphite';
