@@ -99,9 +99,9 @@ envoy.extensions.filters.http.cors.v3.CorsPolicy
 envoy.extensions.filters.http.csrf.v3.CsrfPolicy
   + *
 envoy.extensions.filters.network.rbac.v3.RBAC
-  + rules shadow_rules shadow_rules_stat_prefix stat_prefix enforcement_type delay_deny
+  + rules matcher shadow_rules shadow_matcher shadow_rules_stat_prefix stat_prefix enforcement_type delay_deny
 envoy.extensions.filters.http.rbac.v3.RBAC
-  + rules rules_stat_prefix shadow_rules shadow_rules_stat_prefix
+  + rules matcher rules_stat_prefix shadow_rules shadow_matcher shadow_rules_stat_prefix
 envoy.extensions.filters.http.rbac.v3.RBACPerRoute
   + *
 envoy.config.rbac.v3.RBAC

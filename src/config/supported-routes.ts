@@ -29,10 +29,39 @@ xds.type.matcher.v3.Matcher.MatcherList.Predicate
 xds.type.matcher.v3.Matcher.MatcherList.Predicate.PredicateList
   + *
 xds.type.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate
-  + input value_match
+  + input value_match custom_match
 xds.type.matcher.v3.Matcher.MatcherTree
-  + input exact_match_map prefix_match_map
+  + input exact_match_map prefix_match_map custom_match
 xds.type.matcher.v3.Matcher.MatcherTree.MatchMap
+  + *
+xds.type.matcher.v3.IPMatcher
+  + *
+xds.type.matcher.v3.IPMatcher.IPRangeMatcher
+  + *
+xds.type.matcher.v3.ServerNameMatcher
+  + *
+xds.type.matcher.v3.ServerNameMatcher.DomainMatcher
+  + *
+envoy.extensions.matching.input_matchers.ip.v3.Ip
+  + cidr_ranges
+  ~ stat_prefix
+envoy.extensions.matching.common_inputs.network.v3.DestinationIPInput
+envoy.extensions.matching.common_inputs.network.v3.DestinationPortInput
+envoy.extensions.matching.common_inputs.network.v3.SourceIPInput
+envoy.extensions.matching.common_inputs.network.v3.SourcePortInput
+envoy.extensions.matching.common_inputs.network.v3.DirectSourceIPInput
+envoy.extensions.matching.common_inputs.network.v3.SourceTypeInput
+envoy.extensions.matching.common_inputs.network.v3.ServerNameInput
+envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput
+  + *
+envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput.PathSegment
+  + *
+envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput
+envoy.extensions.matching.common_inputs.ssl.v3.DnsSanInput
+envoy.extensions.matching.common_inputs.ssl.v3.SubjectInput
+envoy.type.matcher.v3.HttpRequestQueryParamMatchInput
+  + *
+envoy.config.rbac.v3.Action
   + *
 xds.type.matcher.v3.StringMatcher
   + exact prefix suffix safe_regex contains ignore_case

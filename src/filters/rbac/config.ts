@@ -3,35 +3,91 @@ import type { CompileContext } from '../../config/context.ts';
 import type { CidrRange } from '../../config/gen/envoy/config/core/v3/address_pb.js';
 import type { TypedExtensionConfig } from '../../config/gen/envoy/config/core/v3/extension_pb.js';
 import { MetadataSource } from '../../config/gen/envoy/config/rbac/v3/metadata_source_pb.js';
-import { RBAC_Action as Action, type Permission, type Principal, type RBAC } from '../../config/gen/envoy/config/rbac/v3/rbac_pb.js';
+import {
+  RBAC_Action as Action,
+  type Action as MatcherAction,
+  type Permission,
+  type Principal,
+  type RBAC,
+} from '../../config/gen/envoy/config/rbac/v3/rbac_pb.js';
 import type { Config as MtlsAuthenticated } from '../../config/gen/envoy/extensions/rbac/principals/mtls_authenticated/v3/mtls_authenticated_pb.js';
 import type { PathMatcher } from '../../config/gen/envoy/type/matcher/v3/path_pb.js';
+import type { Matcher } from '../../config/gen/xds/type/matcher/v3/matcher_pb.js';
 import { isCidr } from '../../http/address-ranges.ts';
 import { compileHeaderMatcher, compileMetadataMatcher, compileStringMatcher } from '../../http/config.ts';
+import { compileMatcher, type MatchOwner } from '../../http/matching/config.ts';
 import { compileSanMatcher } from '../../tls/validation-config.ts';
-import type { RbacRuleSettings, RbacRulesSettings, RbacSettings } from './settings.ts';
+import type { RbacAction, RbacRuleSettings, RbacRulesSettings, RbacSettings, RbacTreeSettings } from './settings.ts';
 
 /** The fields that the messages of both filters have. */
 export interface RbacFields {
   readonly rules?: RBAC | undefined;
   readonly shadowRules?: RBAC | undefined;
+  readonly matcher?: Matcher | undefined;
+  readonly shadowMatcher?: Matcher | undefined;
   readonly rulesStatPrefix?: string;
   readonly shadowRulesStatPrefix: string;
 }
 
-export function compileRbacFields(message: RbacFields, at: CompileContext): RbacSettings {
+/** @param of what the rules are asked about: Envoy lets the two filters match on different inputs */
+export function compileRbacFields(message: RbacFields, of: 'requests' | 'connections', at: CompileContext): RbacSettings {
   return {
-    rules: message.rules === undefined ? null : compileRules(message.rules, at.field('rules')),
-    shadowRules: message.shadowRules === undefined ? null : compileRules(message.shadowRules, at.field('shadow_rules')),
+    rules: compileEngine(message.rules, message.matcher, of, at, ''),
+    shadowRules: compileEngine(message.shadowRules, message.shadowMatcher, of, at, 'shadow_'),
     rulesStatPrefix: message.rulesStatPrefix ?? '',
     shadowRulesStatPrefix: message.shadowRulesStatPrefix,
   };
 }
 
+function compileEngine(
+  rules: RBAC | undefined,
+  matcher: Matcher | undefined,
+  of: 'requests' | 'connections',
+  at: CompileContext,
+  prefix: string,
+): RbacSettings['rules'] {
+  const rulesField = `${prefix}rules`;
+  const matcherField = `${prefix}matcher`;
+  if (matcher === undefined) return rules === undefined ? null : compileRules(rules, at.field(rulesField));
+  if (rules !== undefined) at.warn(`${rulesField} and ${matcherField} are both set: only ${matcherField} has an effect`);
+  return compileTree(matcher, of, at.field(matcherField));
+}
+
+function compileTree(matcher: Matcher, of: 'requests' | 'connections', at: CompileContext): RbacTreeSettings | null {
+  const actions: { name: string; action: RbacAction }[] = [];
+  const owner: MatchOwner = {
+    action: (any, here) => {
+      const message = here.unpackAs<MatcherAction>(any, 'envoy.config.rbac.v3.Action');
+      return actions.push({ name: message?.name ?? '', action: ACTIONS[message?.action ?? Action.DENY] ?? 'DENY' }) - 1;
+    },
+    inputRefused: (type) => {
+      if (!NOT_ON[of].includes(type)) return null;
+      return `RBAC ${of === 'requests' ? 'HTTP filter cannot match on' : 'network filter cannot match'} 'type.googleapis.com/${type}'`;
+    },
+  };
+  const tree = compileMatcher(matcher, owner, at);
+  return tree === null ? null : { tree, actions };
+}
+
+const OF_NEITHER = [
+  'envoy.extensions.matching.common_inputs.network.v3.SourceTypeInput',
+  'envoy.type.matcher.v3.HttpRequestQueryParamMatchInput',
+];
+const NOT_ON: Readonly<Record<'requests' | 'connections', readonly string[]>> = {
+  requests: OF_NEITHER,
+  connections: [
+    ...OF_NEITHER,
+    'envoy.type.matcher.v3.HttpRequestHeaderMatchInput',
+    'envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput',
+  ],
+};
+
+const ACTIONS: Readonly<Record<number, RbacAction>> = { [Action.ALLOW]: 'ALLOW', [Action.DENY]: 'DENY', [Action.LOG]: 'LOG' };
+
 function compileRules(message: RBAC, at: CompileContext): RbacRulesSettings {
   const names = Object.keys(message.policies).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   return {
-    action: message.action === Action.DENY ? 'DENY' : message.action === Action.LOG ? 'LOG' : 'ALLOW',
+    action: ACTIONS[message.action] ?? 'ALLOW',
     policies: names.map((name) => {
       const here = at.key('policies', name);
       const policy = message.policies[name]!;

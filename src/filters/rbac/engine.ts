@@ -2,49 +2,91 @@
 import { AddressRanges } from '../../http/address-ranges.ts';
 import type { RequestHeaders } from '../../http/header-map.ts';
 import { buildHeaderMatcher } from '../../http/header-matcher.ts';
+import { buildMatchTree, type MatchTree, NO_ACTION } from '../../http/matching/match-tree.ts';
 import { MetadataMatcher } from '../../http/metadata-matcher.ts';
 import { pathOnly } from '../../http/query.ts';
 import type { StreamInfo } from '../../http/stream-info.ts';
 import { buildStringMatcher, type StringMatcher } from '../../http/string-matcher.ts';
 import type { CertificateInfo } from '../../net/tls-info.ts';
 import { SanMatcher } from '../../tls/san-matcher.ts';
-import type { RbacRuleSettings, RbacRulesSettings } from './settings.ts';
+import type { RbacRuleSettings, RbacRulesSettings, RbacTreeSettings } from './settings.ts';
 
 type Rule = (headers: RequestHeaders | null, info: StreamInfo) => boolean;
 
-interface Policy {
-  readonly name: string;
-  readonly permissions: readonly Rule[];
-  readonly principals: readonly Rule[];
+/** What has been decided. One object a policy: deciding makes none. */
+export interface RbacVerdict {
+  /** null = no policy matched. */
+  readonly policy: string | null;
+  readonly allowed: boolean;
+  /** What envoy.common's access_log_hint becomes; null = it stays. */
+  readonly logs: boolean | null;
 }
 
-export class RbacEngine {
-  readonly action: RbacRulesSettings['action'];
-  readonly #policies: readonly Policy[];
+export interface RbacEngine {
+  /** @param headers null for a connection */
+  decide(headers: RequestHeaders | null, info: StreamInfo): RbacVerdict;
+}
 
-  constructor(settings: RbacRulesSettings) {
-    this.action = settings.action;
-    this.#policies = settings.policies.map(({ name, permissions, principals }) => ({
-      name,
+export function buildRbacEngine(settings: RbacRulesSettings | RbacTreeSettings): RbacEngine {
+  return 'tree' in settings ? new TreeEngine(settings) : new RulesEngine(settings);
+}
+
+interface Policy {
+  readonly permissions: readonly Rule[];
+  readonly principals: readonly Rule[];
+  readonly verdict: RbacVerdict;
+}
+
+/** The first policy that matches counts. */
+class RulesEngine implements RbacEngine {
+  readonly #policies: readonly Policy[];
+  readonly #none: RbacVerdict;
+
+  constructor({ action, policies }: RbacRulesSettings) {
+    const verdict = (policy: string | null): RbacVerdict => ({
+      policy,
+      allowed: action === 'LOG' || (policy !== null) === (action === 'ALLOW'),
+      logs: action === 'LOG' ? policy !== null : null,
+    });
+    this.#policies = policies.map(({ name, permissions, principals }) => ({
       permissions: permissions.map(buildRule),
       principals: principals.map(buildRule),
+      verdict: verdict(name),
+    }));
+    this.#none = verdict(null);
+  }
+
+  decide(headers: RequestHeaders | null, info: StreamInfo): RbacVerdict {
+    for (let i = 0; i < this.#policies.length; i++) {
+      const policy = this.#policies[i]!;
+      if (anyOf(policy.permissions, headers, info) && anyOf(policy.principals, headers, info)) return policy.verdict;
+    }
+    return this.#none;
+  }
+}
+
+/** Behaviour: Envoy's RoleBasedAccessControlMatcherEngineImpl. */
+class TreeEngine implements RbacEngine {
+  readonly #tree: MatchTree;
+  readonly #verdicts: readonly RbacVerdict[];
+
+  constructor({ tree, actions }: RbacTreeSettings) {
+    const logs = actions.some(({ action }) => action === 'LOG');
+    this.#tree = buildMatchTree(tree);
+    this.#verdicts = actions.map(({ name, action }) => ({
+      policy: name,
+      allowed: action !== 'DENY',
+      logs: logs ? action === 'LOG' : null,
     }));
   }
 
-  /** Name of the first policy that matches; null = none. @param headers null for a connection */
-  match(headers: RequestHeaders | null, info: StreamInfo): string | null {
-    for (let i = 0; i < this.#policies.length; i++) {
-      const policy = this.#policies[i]!;
-      if (anyOf(policy.permissions, headers, info) && anyOf(policy.principals, headers, info)) return policy.name;
-    }
-    return null;
-  }
-
-  /** @param matched what `match` gave */
-  allows(matched: string | null): boolean {
-    return this.action === 'LOG' || (matched !== null) === (this.action === 'ALLOW');
+  decide(headers: RequestHeaders | null, info: StreamInfo): RbacVerdict {
+    const action = this.#tree.match(headers, info);
+    return action === NO_ACTION ? DENIED : this.#verdicts[action]!;
   }
 }
+
+const DENIED: RbacVerdict = { policy: null, allowed: false, logs: null };
 
 function anyOf(rules: readonly Rule[], headers: RequestHeaders | null, info: StreamInfo): boolean {
   for (let i = 0; i < rules.length; i++) if (rules[i]!(headers, info)) return true;

@@ -1,13 +1,23 @@
 /** Who may do what: rules of the HTTP and the network rbac filter. Source: envoy.config.rbac.v3.RBAC. */
 import type { HeaderMatcherSettings } from '../../http/header-matcher.ts';
+import type { MatchTreeSettings } from '../../http/matching/match-tree.ts';
 import type { MetadataMatcherSettings } from '../../http/metadata-matcher.ts';
 import type { StringMatcherSettings } from '../../http/string-matcher.ts';
 import type { SanMatcherSettings } from '../../tls/settings.ts';
 
+export type RbacAction = 'ALLOW' | 'DENY' | 'LOG';
+
 export interface RbacRulesSettings {
-  readonly action: 'ALLOW' | 'DENY' | 'LOG';
+  readonly action: RbacAction;
   /** Sorted by name: the first that matches is the one that counts. */
   readonly policies: readonly RbacPolicySettings[];
+}
+
+/** A match tree instead of rules: what nothing in it matches is denied. Source: `matcher` of the filters, envoy.config.rbac.v3.Action. */
+export interface RbacTreeSettings {
+  readonly tree: MatchTreeSettings;
+  /** By the numbers that the tree gives. */
+  readonly actions: readonly { readonly name: string; readonly action: RbacAction }[];
 }
 
 export interface RbacPolicySettings {
@@ -37,8 +47,8 @@ export type RbacRuleSettings =
 
 /** What both filters have; a route's replaces it whole. */
 export interface RbacSettings {
-  readonly rules: RbacRulesSettings | null;
-  readonly shadowRules: RbacRulesSettings | null;
+  readonly rules: RbacRulesSettings | RbacTreeSettings | null;
+  readonly shadowRules: RbacRulesSettings | RbacTreeSettings | null;
   readonly rulesStatPrefix: string;
   readonly shadowRulesStatPrefix: string;
 }

@@ -1,10 +1,11 @@
 /** Match trees from their messages. Source: xds.type.matcher.v3.Matcher. */
 import type { Any } from '@bufbuild/protobuf/wkt';
 import { anyTypeName, type CompileContext } from '../../config/context.ts';
-import type { FilterStateInput } from '../../config/gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs_pb.js';
-import type { HttpRequestHeaderMatchInput } from '../../config/gen/envoy/type/matcher/v3/http_inputs_pb.js';
+import type { Ip } from '../../config/gen/envoy/extensions/matching/input_matchers/ip/v3/ip_pb.js';
 import type { StringMatcher } from '../../config/gen/envoy/type/matcher/v3/string_pb.js';
 import type { TypedExtensionConfig } from '../../config/gen/xds/core/v3/extension_pb.js';
+import type { ServerNameMatcher } from '../../config/gen/xds/type/matcher/v3/domain_pb.js';
+import type { IPMatcher } from '../../config/gen/xds/type/matcher/v3/ip_pb.js';
 import type {
   Matcher,
   Matcher_MatcherList_Predicate,
@@ -12,18 +13,22 @@ import type {
   Matcher_MatcherTree_MatchMap,
   Matcher_OnMatch,
 } from '../../config/gen/xds/type/matcher/v3/matcher_pb.js';
+import { isCidr } from '../address-ranges.ts';
 import { compileStringMatcher } from '../config.ts';
 import { wireText } from '../wire-text.ts';
-import { type MatchInputSettings, type MatchTreeSettings, NO_ACTION, type OnMatchSettings, type PredicateSettings } from './match-tree.ts';
+import { compileInput } from './input-config.ts';
+import type { MatchInputSettings } from './match-input.ts';
+import { type IpRangeSettings, type MatchTreeSettings, NO_ACTION, type OnMatchSettings, type PredicateSettings } from './match-tree.ts';
 
-const REQUEST_HEADER = 'envoy.type.matcher.v3.HttpRequestHeaderMatchInput';
-const FILTER_STATE = 'envoy.extensions.matching.common_inputs.network.v3.FilterStateInput';
+const IP = 'envoy.extensions.matching.input_matchers.ip.v3.Ip';
+const IP_TREE = 'xds.type.matcher.v3.IPMatcher';
+const SERVER_NAME_TREE = 'xds.type.matcher.v3.ServerNameMatcher';
 
 export interface MatchOwner {
   /** Compiles an action and gives it a number. */
   action(any: Any | undefined, at: CompileContext): number;
-  /** What is said of an input that this owner cannot match on. @param type its full name */
-  inputRefused(type: string): string;
+  /** What is said of an input that this owner cannot match on; null = it can. @param type its full name */
+  inputRefused(type: string): string | null;
 }
 
 /** null when it was refused, and reported. */
@@ -50,11 +55,58 @@ export function compileMatcher(matcher: Matcher, owner: MatchOwner, at: CompileC
     if (tree.case === 'prefixMatchMap') {
       return { kind: 'prefix', input, map: compileMap(tree.value, owner, here.field('prefix_match_map')), onNoMatch };
     }
-    here.unsupported('custom_match');
+    if (tree.case === 'customMatch') return compileCustomTree(tree.value, input, onNoMatch, owner, here.field('custom_match'));
+    here.error('one of exact_match_map, prefix_match_map and custom_match is required');
     return null;
   }
   // Only the fallback: legal, and always taken.
   return { kind: 'list', entries: [], onNoMatch };
+}
+
+function compileCustomTree(
+  custom: TypedExtensionConfig,
+  input: MatchInputSettings,
+  onNoMatch: OnMatchSettings | null,
+  owner: MatchOwner,
+  at: CompileContext,
+): MatchTreeSettings | null {
+  const here = at.field('typed_config');
+  const type = anyTypeName(custom.typedConfig);
+  if (type === IP_TREE) {
+    const matchers = here.unpackAs<IPMatcher>(custom.typedConfig, IP_TREE)?.rangeMatchers ?? [];
+    const ranges = matchers.flatMap(({ ranges, onMatch, exclusive }, i): IpRangeSettings[] => {
+      const place = here.field('range_matchers', i);
+      const compiled = compileOnMatch(onMatch, owner, place.field('on_match'));
+      return compileRanges(ranges, place.field('ranges')).map((range) => ({ range, onMatch: compiled, exclusive }));
+    });
+    const length = ({ range }: IpRangeSettings) => Number(range.slice(range.indexOf('/') + 1));
+    return { kind: 'ip', input, ranges: ranges.sort((a, b) => length(b) - length(a)), onNoMatch };
+  }
+  if (type === SERVER_NAME_TREE) {
+    const map: Record<string, OnMatchSettings> = {};
+    (here.unpackAs<ServerNameMatcher>(custom.typedConfig, SERVER_NAME_TREE)?.domainMatchers ?? []).forEach(({ domains, onMatch }, i) => {
+      const place = here.field('domain_matchers', i);
+      const compiled = compileOnMatch(onMatch, owner, place.field('on_match'));
+      domains.forEach((domain, j) => {
+        if (domain in map) place.field('domains', j).error(`Duplicate domain in ServerNameMatcher: ${domain}`);
+        map[domain] = compiled;
+      });
+    });
+    return { kind: 'server_name', input, map, onNoMatch };
+  }
+  at.unsupported('typed_config', `extension ${type} is not supported by Outrider yet`);
+  return null;
+}
+
+function compileRanges(
+  ranges: readonly { readonly addressPrefix: string; readonly prefixLen?: number | undefined }[],
+  at: CompileContext,
+): string[] {
+  return ranges.map(({ addressPrefix, prefixLen }) => {
+    const text = `${addressPrefix}/${prefixLen ?? 0}`;
+    if (!isCidr(text)) at.error(`malformed IP address: ${addressPrefix}`);
+    return text;
+  });
 }
 
 function compileMap(message: Matcher_MatcherTree_MatchMap, owner: MatchOwner, at: CompileContext): Record<string, OnMatchSettings> {
@@ -85,16 +137,12 @@ function compilePredicate(message: Matcher_MatcherList_Predicate | undefined, ow
   switch (type?.case) {
     case 'singlePredicate': {
       const here = at.field('single_predicate');
+      const input = compileInput(type.value.input, owner, here.field('input'));
       const matcher = type.value.matcher;
-      if (matcher.case !== 'valueMatch') here.unsupported('custom_match');
+      if (matcher.case === 'customMatch') return compileCustomMatch(matcher.value, input, here.field('custom_match'));
       // The two APIs have messages of the same shape.
-      const value = (matcher.case === 'valueMatch' ? matcher.value : undefined) as unknown as StringMatcher | undefined;
-      return {
-        kind: 'value',
-        input: compileInput(type.value.input, owner, here.field('input')),
-        value:
-          value === undefined ? { kind: 'exact', value: '', ignoreCase: false } : compileStringMatcher(value, here.field('value_match')),
-      };
+      const value = matcher.value as unknown as StringMatcher | undefined;
+      return { kind: 'value', input, value: compileStringMatcher(value, here.field('value_match')) };
     }
     case 'andMatcher':
       return { kind: 'and', predicates: many(type.value, at.field('and_matcher')) };
@@ -108,15 +156,10 @@ function compilePredicate(message: Matcher_MatcherList_Predicate | undefined, ow
   }
 }
 
-function compileInput(input: TypedExtensionConfig | undefined, owner: MatchOwner, at: CompileContext): MatchInputSettings {
+function compileCustomMatch(custom: TypedExtensionConfig, input: MatchInputSettings, at: CompileContext): PredicateSettings {
   const here = at.field('typed_config');
-  const any = input?.typedConfig;
-  const type = anyTypeName(any);
-  if (type === REQUEST_HEADER) {
-    const config = here.unpackAs<HttpRequestHeaderMatchInput>(any, REQUEST_HEADER);
-    return { kind: 'request_header', name: (config?.headerName ?? '').toLowerCase() };
-  }
-  if (type === FILTER_STATE) return { kind: 'filter_state', name: here.unpackAs<FilterStateInput>(any, FILTER_STATE)?.key ?? '' };
-  here.error(owner.inputRefused(type));
-  return { kind: 'request_header', name: '' };
+  if (anyTypeName(custom.typedConfig) !== IP)
+    at.unsupported('typed_config', `extension ${anyTypeName(custom.typedConfig)} is not supported by Outrider yet`);
+  const ranges = anyTypeName(custom.typedConfig) === IP ? (here.unpackAs<Ip>(custom.typedConfig, IP)?.cidrRanges ?? []) : [];
+  return { kind: 'ip', input, ranges: compileRanges(ranges, here.field('cidr_ranges')) };
 }

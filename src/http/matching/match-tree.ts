@@ -1,7 +1,10 @@
 /** Generic matching (xds.type.matcher.v3.Matcher): a tree of predicates and maps that ends in actions. An action is a number: its owner knows what it means. */
+import { type Address, ipAddress, isIp } from '../../net/address.ts';
+import { AddressRanges } from '../address-ranges.ts';
 import type { RequestHeaders } from '../header-map.ts';
 import type { StreamInfo } from '../stream-info.ts';
 import { buildStringMatcher, type StringMatcher, type StringMatcherSettings } from '../string-matcher.ts';
+import { type MatchInputSettings, readInput } from './match-input.ts';
 
 export type MatchTreeSettings =
   | {
@@ -10,43 +13,56 @@ export type MatchTreeSettings =
       readonly onNoMatch: OnMatchSettings | null;
     }
   | {
-      readonly kind: 'exact' | 'prefix';
+      /** `server_name`: "*" and names that begin with "*." stand for what they end in. */
+      readonly kind: 'exact' | 'prefix' | 'server_name';
       readonly input: MatchInputSettings;
       readonly map: Readonly<Record<string, OnMatchSettings>>;
       readonly onNoMatch: OnMatchSettings | null;
+    }
+  | {
+      readonly kind: 'ip';
+      readonly input: MatchInputSettings;
+      /** The longest prefix first. */
+      readonly ranges: readonly IpRangeSettings[];
+      readonly onNoMatch: OnMatchSettings | null;
     };
+
+export interface IpRangeSettings {
+  /** "10.0.0.0/8" */
+  readonly range: string;
+  readonly onMatch: OnMatchSettings;
+  /** Counts only where no narrower range holds the address. */
+  readonly exclusive: boolean;
+}
 
 export type OnMatchSettings = { readonly action: number } | { readonly tree: MatchTreeSettings };
 
 export type PredicateSettings =
   | { readonly kind: 'value'; readonly input: MatchInputSettings; readonly value: StringMatcherSettings }
+  /** "10.0.0.0/8", any of them. Source: envoy.extensions.matching.input_matchers.ip.v3.Ip. */
+  | { readonly kind: 'ip'; readonly input: MatchInputSettings; readonly ranges: readonly string[] }
   | { readonly kind: 'and' | 'or'; readonly predicates: readonly PredicateSettings[] }
   | { readonly kind: 'not'; readonly predicate: PredicateSettings };
-
-export interface MatchInputSettings {
-  readonly kind: 'request_header' | 'filter_state';
-  /** Header in lower case, pseudo headers with their colon; or key of the filter state. */
-  readonly name: string;
-}
 
 /** No action: nothing in the tree matched. */
 export const NO_ACTION = -1;
 
 export interface MatchTree {
-  /** The action for a request, or NO_ACTION. */
-  match(headers: RequestHeaders, info: StreamInfo): number;
+  /** The action for a request, or NO_ACTION. @param headers null for a connection that carries no HTTP */
+  match(headers: RequestHeaders | null, info: StreamInfo): number;
 }
 
 interface Predicate {
-  holds(headers: RequestHeaders, info: StreamInfo): boolean;
+  holds(headers: RequestHeaders | null, info: StreamInfo): boolean;
 }
 
 export function buildMatchTree(settings: MatchTreeSettings): MatchTree {
   if (settings.kind === 'list') return new ListTree(settings.entries, buildOnMatch(settings.onNoMatch));
+  const onNoMatch = buildOnMatch(settings.onNoMatch);
+  if (settings.kind === 'ip') return new IpTree(settings.input, settings.ranges, onNoMatch);
   const map = new Map(Object.entries(settings.map).map(([key, onMatch]) => [key, buildOnMatch(onMatch)]));
-  return settings.kind === 'exact'
-    ? new ExactTree(settings.input, map, buildOnMatch(settings.onNoMatch))
-    : new PrefixTree(settings.input, map, buildOnMatch(settings.onNoMatch));
+  if (settings.kind === 'exact') return new ExactTree(settings.input, map, onNoMatch);
+  return settings.kind === 'prefix' ? new PrefixTree(settings.input, map, onNoMatch) : new ServerNameTree(settings.input, map, onNoMatch);
 }
 
 function buildOnMatch(settings: OnMatchSettings | null): MatchTree {
@@ -73,7 +89,7 @@ class ListTree implements MatchTree {
     this.#onNoMatch = onNoMatch;
   }
 
-  match(headers: RequestHeaders, info: StreamInfo): number {
+  match(headers: RequestHeaders | null, info: StreamInfo): number {
     for (let i = 0; i < this.#entries.length; i++) {
       const { predicate, onMatch } = this.#entries[i]!;
       if (!predicate.holds(headers, info)) continue;
@@ -96,7 +112,7 @@ class ExactTree implements MatchTree {
     this.#onNoMatch = onNoMatch;
   }
 
-  match(headers: RequestHeaders, info: StreamInfo): number {
+  match(headers: RequestHeaders | null, info: StreamInfo): number {
     const value = readInput(this.#input, headers, info);
     const action = value === undefined ? NO_ACTION : (this.#map.get(value)?.match(headers, info) ?? NO_ACTION);
     return action === NO_ACTION ? this.#onNoMatch.match(headers, info) : action;
@@ -117,7 +133,7 @@ class PrefixTree implements MatchTree {
     this.#onNoMatch = onNoMatch;
   }
 
-  match(headers: RequestHeaders, info: StreamInfo): number {
+  match(headers: RequestHeaders | null, info: StreamInfo): number {
     const value = readInput(this.#input, headers, info);
     if (value !== undefined) {
       for (let i = 0; i < this.#lengths.length; i++) {
@@ -131,10 +147,74 @@ class PrefixTree implements MatchTree {
   }
 }
 
+class ServerNameTree implements MatchTree {
+  readonly #input: MatchInputSettings;
+  readonly #map: ReadonlyMap<string, MatchTree>;
+  readonly #onNoMatch: MatchTree;
+
+  constructor(input: MatchInputSettings, map: ReadonlyMap<string, MatchTree>, onNoMatch: MatchTree) {
+    this.#input = input;
+    this.#map = map;
+    this.#onNoMatch = onNoMatch;
+  }
+
+  match(headers: RequestHeaders | null, info: StreamInfo): number {
+    const name = readInput(this.#input, headers, info);
+    let action = name === undefined ? NO_ACTION : this.#try(name, headers, info);
+    if (name !== undefined) {
+      // From the whole name to its last label.
+      for (let dot = name.indexOf('.'); action === NO_ACTION && dot >= 0; dot = name.indexOf('.', dot + 1))
+        action = this.#try(`*${name.slice(dot)}`, headers, info);
+      if (action === NO_ACTION) action = this.#try('*', headers, info);
+    }
+    return action === NO_ACTION ? this.#onNoMatch.match(headers, info) : action;
+  }
+
+  #try(key: string, headers: RequestHeaders | null, info: StreamInfo): number {
+    return this.#map.get(key)?.match(headers, info) ?? NO_ACTION;
+  }
+}
+
+class IpTree implements MatchTree {
+  readonly #input: MatchInputSettings;
+  readonly #ranges: readonly { readonly range: AddressRanges; readonly onMatch: MatchTree; readonly exclusive: boolean }[];
+  readonly #onNoMatch: MatchTree;
+
+  constructor(input: MatchInputSettings, ranges: readonly IpRangeSettings[], onNoMatch: MatchTree) {
+    this.#input = input;
+    this.#ranges = ranges.map(({ range, onMatch, exclusive }) => ({
+      range: new AddressRanges([range]),
+      onMatch: buildOnMatch(onMatch),
+      exclusive,
+    }));
+    this.#onNoMatch = onNoMatch;
+  }
+
+  match(headers: RequestHeaders | null, info: StreamInfo): number {
+    const address = readAddress(this.#input, headers, info);
+    let narrowest = true;
+    for (let i = 0; address !== null && i < this.#ranges.length; i++) {
+      const { range, onMatch, exclusive } = this.#ranges[i]!;
+      if (!range.contains(address) || (exclusive && !narrowest)) continue;
+      const action = onMatch.match(headers, info);
+      if (action !== NO_ACTION) return action;
+      narrowest = false;
+    }
+    return this.#onNoMatch.match(headers, info);
+  }
+}
+
+function readAddress(input: MatchInputSettings, headers: RequestHeaders | null, info: StreamInfo): Address | null {
+  const text = readInput(input, headers, info);
+  return text !== undefined && isIp(text) ? ipAddress(text, 0) : null;
+}
+
 function buildPredicate(settings: PredicateSettings): Predicate {
   switch (settings.kind) {
     case 'value':
       return new ValuePredicate(settings.input, buildStringMatcher(settings.value));
+    case 'ip':
+      return new IpPredicate(settings.input, new AddressRanges(settings.ranges));
     case 'not':
       return new NotPredicate(buildPredicate(settings.predicate));
     default:
@@ -149,9 +229,22 @@ class ValuePredicate implements Predicate {
     this.#input = input;
     this.#value = value;
   }
-  holds(headers: RequestHeaders, info: StreamInfo): boolean {
+  holds(headers: RequestHeaders | null, info: StreamInfo): boolean {
     const value = readInput(this.#input, headers, info);
     return value !== undefined && this.#value.matches(value);
+  }
+}
+
+class IpPredicate implements Predicate {
+  readonly #input: MatchInputSettings;
+  readonly #ranges: AddressRanges;
+  constructor(input: MatchInputSettings, ranges: AddressRanges) {
+    this.#input = input;
+    this.#ranges = ranges;
+  }
+  holds(headers: RequestHeaders | null, info: StreamInfo): boolean {
+    const address = readAddress(this.#input, headers, info);
+    return address !== null && this.#ranges.contains(address);
   }
 }
 
@@ -160,7 +253,7 @@ class NotPredicate implements Predicate {
   constructor(predicate: Predicate) {
     this.#predicate = predicate;
   }
-  holds(headers: RequestHeaders, info: StreamInfo): boolean {
+  holds(headers: RequestHeaders | null, info: StreamInfo): boolean {
     return !this.#predicate.holds(headers, info);
   }
 }
@@ -173,16 +266,10 @@ class ManyPredicate implements Predicate {
     this.#predicates = predicates;
     this.#decisive = decisive;
   }
-  holds(headers: RequestHeaders, info: StreamInfo): boolean {
+  holds(headers: RequestHeaders | null, info: StreamInfo): boolean {
     for (let i = 0; i < this.#predicates.length; i++) {
       if (this.#predicates[i]!.holds(headers, info) === this.#decisive) return this.#decisive;
     }
     return !this.#decisive;
   }
-}
-
-function readInput(input: MatchInputSettings, headers: RequestHeaders, info: StreamInfo): string | undefined {
-  if (input.kind === 'request_header') return headers.lookup(input.name);
-  const state = info.filterState?.get(input.name);
-  return state === undefined ? undefined : String(state);
 }

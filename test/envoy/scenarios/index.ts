@@ -22,6 +22,7 @@ import { internalRedirects } from './internal-redirects.ts';
 import { logServices } from './log-services.ts';
 import { logs } from './logs.ts';
 import { malformed } from './malformed.ts';
+import { matching } from './matching.ts';
 import { mirroring } from './mirroring.ts';
 import { mutation } from './mutation.ts';
 import { outlier } from './outlier.ts';
@@ -106,6 +107,7 @@ export const areas: readonly Area[] = [
   transcoding,
   mutation,
   rbac,
+  matching,
   health,
   healthTls,
   ratelimit,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { RbacEngine } from '../../../src/filters/rbac/engine.ts';
+import { buildRbacEngine } from '../../../src/filters/rbac/engine.ts';
 import type { RbacRuleSettings, RbacRulesSettings } from '../../../src/filters/rbac/settings.ts';
 import { ipAddress } from '../../../src/net/address.ts';
 import type { CertificateInfo, TlsInfo } from '../../../src/net/tls-info.ts';
@@ -16,9 +16,8 @@ const rules = (action: RbacRulesSettings['action'], ...policies: [string, RbacRu
 });
 
 function decide(settings: RbacRulesSettings, lines: Record<string, string> = {}, path = '/'): [boolean, string | null] {
-  const engine = new RbacEngine(settings);
-  const matched = engine.match(requestHeaders(lines, 'GET', path), newStreamInfo());
-  return [engine.allows(matched), matched];
+  const { allowed, policy } = buildRbacEngine(settings).decide(requestHeaders(lines, 'GET', path), newStreamInfo());
+  return [allowed, policy];
 }
 
 describe('actions', () => {
@@ -51,17 +50,17 @@ test('the path is matched without its query and fragment', () => {
 });
 
 test('for a connection, what speaks of requests never matches', () => {
-  const engine = new RbacEngine(
+  const engine = buildRbacEngine(
     rules('DENY', ['p', header('x-a'), ANY], ['q', { kind: 'url_path', path: { kind: 'prefix', value: '', ignoreCase: false } }, ANY]),
   );
-  expect(engine.match(null, newStreamInfo())).toBeNull();
+  expect(engine.decide(null, newStreamInfo()).policy).toBeNull();
 });
 
 test('addresses: the trusted client is one thing, the peer of the connection another', () => {
   const info = newStreamInfo(connectionInfo({}, ipAddress('10.1.2.3', 1000)));
   info.remoteAddress = ipAddress('2001:db8::7', 0);
   const matches = (of: 'destination' | 'direct_remote' | 'remote', range: string) =>
-    new RbacEngine(rules('ALLOW', ['p', ANY, { kind: 'address', of, range }])).match(null, info) === 'p';
+    buildRbacEngine(rules('ALLOW', ['p', ANY, { kind: 'address', of, range }])).decide(null, info).policy === 'p';
   expect([matches('direct_remote', '10.0.0.0/8'), matches('remote', '10.0.0.0/8')]).toEqual([true, false]);
   expect([matches('remote', '2001:db8::/32'), matches('remote', '0.0.0.0/0')]).toEqual([true, false]);
   expect([matches('destination', '192.0.2.2/32'), matches('destination', '192.0.2.3/32')]).toEqual([true, false]);
@@ -78,7 +77,7 @@ describe('who is at the other end', () => {
     ...{ peerPresented: peer !== null, peerValidated: peer !== null && peerValidated, peer },
   });
   const is = (principal: RbacRuleSettings, info: TlsInfo | null) =>
-    new RbacEngine(rules('ALLOW', ['p', ANY, principal])).match(null, newStreamInfo(connectionInfo({ tls: info }))) === 'p';
+    buildRbacEngine(rules('ALLOW', ['p', ANY, principal])).decide(null, newStreamInfo(connectionInfo({ tls: info }))).policy === 'p';
   const exact = (value: string) => ({ kind: 'exact', value, ignoreCase: false }) as const;
   const named = (value: string): RbacRuleSettings => ({ kind: 'authenticated', principal: exact(value) });
 
@@ -106,4 +105,17 @@ describe('who is at the other end', () => {
     const uri: RbacRuleSettings = { kind: 'mtls_authenticated', san: { type: 'URI', matcher: exact('x.d.test') } };
     expect([is(dns, tls(peer)), is(dns, tls(peer, false)), is(uri, tls(peer))]).toEqual([true, false, false]);
   });
+});
+
+test('a tree denies what nothing in it matches, and tells whether the access log is to say so', () => {
+  const name = { kind: 'request_header', name: 'x-user' } as const;
+  const map = { a: { action: 0 }, b: { action: 1 }, c: { action: 2 } };
+  const actions = (['ALLOW', 'DENY', 'LOG'] as const).map((action) => ({ name: action.toLowerCase(), action }));
+  const engine = buildRbacEngine({ tree: { kind: 'exact', input: name, map, onNoMatch: null }, actions });
+  const of = (user: string) => engine.decide(requestHeaders({ 'x-user': user }), newStreamInfo());
+  expect(of('a')).toEqual({ policy: 'allow', allowed: true, logs: false });
+  expect(of('b')).toEqual({ policy: 'deny', allowed: false, logs: false });
+  expect(of('c')).toEqual({ policy: 'log', allowed: true, logs: true });
+  expect(of('d')).toEqual({ policy: null, allowed: false, logs: null });
+  expect(engine.decide(null, newStreamInfo()).allowed).toBe(false);
 });

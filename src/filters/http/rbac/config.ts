@@ -7,10 +7,10 @@ import type { RbacSettings } from '../../rbac/settings.ts';
 const NOTHING: RbacSettings = { rules: null, shadowRules: null, rulesStatPrefix: '', shadowRulesStatPrefix: '' };
 
 export function compileRbac(message: RBAC, at: CompileContext): RbacSettings {
-  return compileRbacFields(message, at);
+  return compileRbacFields(message, 'requests', at);
 }
 
 /** Without rules the route is free. */
 export function compileRbacOfRoute(message: RBACPerRoute, at: CompileContext): RbacSettings {
-  return message.rbac === undefined ? NOTHING : compileRbacFields(message.rbac, at.field('rbac'));
+  return message.rbac === undefined ? NOTHING : compileRbacFields(message.rbac, 'requests', at.field('rbac'));
 }

@@ -5,7 +5,7 @@ import type { Route } from '../../../route/route.ts';
 import type { Counter } from '../../../stats/scope.ts';
 import type { FilterDeps, HttpFilter, HttpFilterFactory, HttpStream } from '../../api.ts';
 import { PassThroughFilter, Status } from '../../api.ts';
-import { RbacEngine } from '../../rbac/engine.ts';
+import { buildRbacEngine, type RbacEngine, type RbacVerdict } from '../../rbac/engine.ts';
 import type { RbacSettings } from '../../rbac/settings.ts';
 
 const METADATA = 'envoy.filters.http.rbac';
@@ -41,8 +41,8 @@ class RbacFilter extends PassThroughFilter {
 
   constructor(settings: RbacSettings, stats: RbacStats) {
     super();
-    this.#rules = settings.rules === null ? null : new RbacEngine(settings.rules);
-    this.#shadow = settings.shadowRules === null ? null : new RbacEngine(settings.shadowRules);
+    this.#rules = settings.rules === null ? null : buildRbacEngine(settings.rules);
+    this.#shadow = settings.shadowRules === null ? null : buildRbacEngine(settings.shadowRules);
     this.#prefix = settings.rulesStatPrefix;
     this.#shadowPrefix = settings.shadowRulesStatPrefix;
     this.#stats = stats;
@@ -53,31 +53,29 @@ class RbacFilter extends PassThroughFilter {
     if (this.#shadow !== null) this.#try(this.#shadow, info, headers);
     const rules = this.#rules;
     if (rules === null) return Status.Continue;
-    const matched = rules.match(headers, info);
-    if (rules.action === 'LOG') note(info, 'envoy.common', { access_log_hint: matched !== null });
-    const allowed = rules.allows(matched);
-    note(info, METADATA, outcome(`${this.#prefix}enforced_`, allowed, matched));
-    if (allowed) {
+    const verdict = rules.decide(headers, info);
+    if (verdict.logs !== null) note(info, 'envoy.common', { access_log_hint: verdict.logs });
+    note(info, METADATA, outcome(`${this.#prefix}enforced_`, verdict));
+    if (verdict.allowed) {
       this.#stats.allowed.inc();
       return Status.Continue;
     }
     this.#stats.denied.inc();
-    stream.localReply(403, 'RBAC: access denied', 0, `rbac_access_denied_matched_policy[${matched ?? 'none'}]`);
+    stream.localReply(403, 'RBAC: access denied', 0, `rbac_access_denied_matched_policy[${verdict.policy ?? 'none'}]`);
     return Status.Stop;
   }
 
   /** Rules that decide nothing: what they would have done is counted. */
   #try(shadow: RbacEngine, info: StreamInfo, headers: RequestHeaders): void {
-    const matched = shadow.match(headers, info);
-    const allowed = shadow.allows(matched);
-    (allowed ? this.#stats.shadowAllowed : this.#stats.shadowDenied).inc();
-    note(info, METADATA, outcome(`${this.#shadowPrefix}shadow_`, allowed, matched));
+    const verdict = shadow.decide(headers, info);
+    (verdict.allowed ? this.#stats.shadowAllowed : this.#stats.shadowDenied).inc();
+    note(info, METADATA, outcome(`${this.#shadowPrefix}shadow_`, verdict));
   }
 }
 
-function outcome(prefix: string, allowed: boolean, matched: string | null): Record<string, unknown> {
+function outcome(prefix: string, { allowed, policy }: RbacVerdict): Record<string, unknown> {
   const values: Record<string, unknown> = { [`${prefix}engine_result`]: allowed ? 'allowed' : 'denied' };
-  if (matched !== null) values[`${prefix}effective_policy_id`] = matched;
+  if (policy !== null) values[`${prefix}effective_policy_id`] = policy;
   return values;
 }
 

@@ -15,7 +15,7 @@ export interface ConnectionRbacSettings extends RbacSettings {
 
 export function compileConnectionRbac(message: RBAC, at: CompileContext): ConnectionRbacSettings {
   return {
-    ...compileRbacFields(message, at),
+    ...compileRbacFields(message, 'connections', at),
     statPrefix: message.statPrefix,
     continuous: message.enforcementType === Enforcement.CONTINUOUS,
     delayDenyMs: durationMs(message.delayDeny) ?? 0,

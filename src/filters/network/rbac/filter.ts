@@ -3,7 +3,7 @@ import { type Clock, Timer, type TimerTarget } from '../../../runtime/clock.ts';
 import type { Counter, StatsScope } from '../../../stats/scope.ts';
 import type { NetworkFilter, NetworkFilterCallbacks, NetworkFilterDeps, NetworkFilterFactory } from '../../api.ts';
 import { Status } from '../../api.ts';
-import { RbacEngine } from '../../rbac/engine.ts';
+import { buildRbacEngine, type RbacEngine } from '../../rbac/engine.ts';
 import type { ConnectionRbacSettings } from './config.ts';
 
 const METADATA = 'envoy.filters.network.rbac';
@@ -22,8 +22,8 @@ class ConnectionRbac implements NetworkFilterFactory {
   constructor(settings: ConnectionRbacSettings, clock: Clock, root: StatsScope) {
     this.settings = settings;
     this.clock = clock;
-    this.rules = settings.rules === null ? null : new RbacEngine(settings.rules);
-    this.shadow = settings.shadowRules === null ? null : new RbacEngine(settings.shadowRules);
+    this.rules = settings.rules === null ? null : buildRbacEngine(settings.rules);
+    this.shadow = settings.shadowRules === null ? null : buildRbacEngine(settings.shadowRules);
     const prefix = settings.statPrefix.replace(/\.$/, '');
     const scope = root.scope(prefix === '' ? 'rbac' : `${prefix}.rbac`);
     const shadow = settings.shadowRulesStatPrefix.replace(/\.$/, '');
@@ -82,15 +82,15 @@ class ConnectionRbacFilter implements NetworkFilter, TimerTarget {
     this.#checked = true;
     const { rules, settings, clock, allowed, denied } = this.#rbac;
     if (rules === null) return;
-    const matched = rules.match(null, this.#callbacks.streamInfo);
-    if (rules.action === 'LOG') this.#note('envoy.common', { access_log_hint: matched !== null });
-    if (rules.allows(matched)) {
+    const verdict = rules.decide(null, this.#callbacks.streamInfo);
+    if (verdict.logs !== null) this.#note('envoy.common', { access_log_hint: verdict.logs });
+    if (verdict.allowed) {
       allowed.inc();
       return;
     }
     denied.inc();
     this.#denied = true;
-    this.#details = `rbac_access_denied_matched_policy[${(matched ?? 'none').replaceAll(' ', '_')}]`;
+    this.#details = `rbac_access_denied_matched_policy[${(verdict.policy ?? 'none').replaceAll(' ', '_')}]`;
     if (settings.delayDenyMs > 0) clock.arm(this.#delay, settings.delayDenyMs);
     else this.onTimer();
   }
@@ -99,12 +99,11 @@ class ConnectionRbacFilter implements NetworkFilter, TimerTarget {
     this.#shadowChecked = true;
     const { shadow, settings, shadowAllowed, shadowDenied } = this.#rbac;
     if (shadow === null) return;
-    const matched = shadow.match(null, this.#callbacks.streamInfo);
-    const allowed = shadow.allows(matched);
+    const { allowed, policy } = shadow.decide(null, this.#callbacks.streamInfo);
     (allowed ? shadowAllowed : shadowDenied).inc();
     const prefix = settings.shadowRulesStatPrefix;
     const values: Record<string, unknown> = { [`${prefix}shadow_engine_result`]: allowed ? 'allowed' : 'denied' };
-    if (matched !== null) values[`${prefix}shadow_effective_policy_id`] = matched;
+    if (policy !== null) values[`${prefix}shadow_effective_policy_id`] = policy;
     this.#note(METADATA, values);
   }
 

@@ -3,6 +3,7 @@ import { anyTypeName, type CompileContext } from '../../../config/context.ts';
 import type { Route, RouteList } from '../../../config/gen/envoy/config/route/v3/route_components_pb.js';
 import type { Matcher } from '../../../config/gen/xds/type/matcher/v3/matcher_pb.js';
 import { compileMatcher } from '../../../http/matching/config.ts';
+import { FILTER_STATE_INPUT, REQUEST_HEADER_INPUT } from '../../../http/matching/input-config.ts';
 import type { RouteSettings, VirtualHostSettings } from '../../settings.ts';
 
 const ROUTE = 'envoy.config.route.v3.Route';
@@ -30,7 +31,10 @@ export function compileRouteTree(
         if (single !== null) add(single, here);
         return actions.push(places) - 1;
       },
-      inputRefused: (type) => `Route table can only match on request headers, saw type.googleapis.com/${type}`,
+      inputRefused: (type) =>
+        type === REQUEST_HEADER_INPUT || type === FILTER_STATE_INPUT
+          ? null
+          : `Route table can only match on request headers, saw type.googleapis.com/${type}`,
     },
     at,
   );

@@ -25,8 +25,7 @@ export function compileClusterPlugin(plugin: ClusterSpecifierPlugin, at: Compile
   const owner = {
     action: (action: typeof any, place: CompileContext) =>
       clusters.push(place.unpackAs<ClusterAction>(action, CLUSTER_ACTION)?.cluster ?? '') - 1,
-    inputRefused: (type: string) =>
-      `input ${type} is not supported by Outrider yet: clusters are matched on request headers and filter state`,
+    inputRefused: () => null,
   };
   const tree = compileMatcher(config.clusterMatcher, owner, here.field('cluster_matcher'));
   return tree === null ? null : { kind: 'matched', tree, clusters };
