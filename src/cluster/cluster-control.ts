@@ -1,5 +1,6 @@
 /** Clusters on the control thread: discovery, membership, and what admin and statistics show. Nothing here is in a request's path. */
 import type { FormatEnvironment } from '../http/format/operator.ts';
+import type { ClientSideWeightSettings, ToldLoad } from '../lb/client-side-weights.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import { type Clock, Timer } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
@@ -9,16 +10,18 @@ import { NO_SECRETS, type SecretSource } from '../tls/secrets.ts';
 import { CLUSTER_CELLS, clusterBlockCells, hostCells } from './block.ts';
 import { type PackedCluster, unpackSettings } from './catalog.ts';
 import { ControlGauges } from './control-gauges.ts';
-import type { DnsStats } from './discovery/dns-target.ts';
 import { HostBook, type KeyedHost, SlotPool } from './discovery/host-book.ts';
 import { LogicalDns } from './discovery/logical-dns.ts';
 import type { DnsResolver } from './discovery/resolver.ts';
 import { StrictDns } from './discovery/strict-dns.ts';
+import { UpdateStats } from './discovery/update-stats.ts';
 import { HashTableMaker, type HashTables } from './hash-tables.ts';
 import type { ClusterHealth } from './health-check/cluster-health.ts';
 import type { EventLog } from './health-check/events.ts';
+import { withHealthy } from './health-check/kept-hosts.ts';
 import type { HealthCheckSettings } from './health-check/settings.ts';
 import { assignmentPolicy, type HostUpdate, hostRecord, staticHosts } from './host-update.ts';
+import type { ClusterLoadReports } from './load-reports/cluster-load-reports.ts';
 import { OutlierControl } from './outlier-control.ts';
 import { type PackedHosts, packUpdate } from './packed-hosts.ts';
 import type { ClusterRegistry } from './registry.ts';
@@ -52,6 +55,8 @@ export interface ClusterControlDeps {
   publishHealth(cluster: string): void;
   /** Tells every worker. */
   publishTables?(tables: HashTables): void;
+  /** Tells every worker what hosts of this cluster have said of their load. */
+  publishLoads?(cluster: string, id: number, loads: readonly ToldLoad[]): void;
   /** For checks over TLS. Absent: none have a name. */
   readonly secrets?: SecretSource | undefined;
   /** What %OPERATORS% in headers of health checks read; null: there are no health checks. */
@@ -67,7 +72,7 @@ export interface ClusterControlDeps {
 }
 
 /** Settings that the control thread has work with. */
-const NOT_ONLY_ADDRESSES = /"(type|healthCheck|consistentHash)":/;
+const NOT_ONLY_ADDRESSES = /"(type|healthCheck|consistentHash)":|"outOfBand":\{/;
 
 /** Up to this many clusters all have their gauges, used or not, as in Envoy; of more only those that have seen traffic or discovery. */
 const SHOW_ALL_UP_TO = 1000;
@@ -98,6 +103,7 @@ export class ClusterControl {
   readonly #discovered = new Map<string, Discovered>();
   readonly #gauges = new Map<string, { readonly id: number; readonly gauges: ControlGauges }>();
   readonly #health = new Map<string, ClusterHealth>();
+  readonly #reports = new Map<string, ClusterLoadReports>();
   readonly #viaApi = new Set<string>();
   /** Clusters whose hosts workers make from traffic. */
   readonly #ownHosts = new Set<string>();
@@ -131,6 +137,7 @@ export class ClusterControl {
   stop(): void {
     for (const { source } of this.#discovered.values()) source?.stop();
     for (const health of this.#health.values()) health.close();
+    for (const reports of this.#reports.values()) reports.close();
     this.outliers.stop();
     this.#merger.stop();
   }
@@ -294,9 +301,15 @@ export class ClusterControl {
     const settings = unpackSettings(packed.json);
     if (makesOwnHosts(settings.type)) this.#ownHosts.add(settings.name);
     const health = settings.healthCheck === null ? null : await this.#checkHealth(settings, settings.healthCheck);
-    if (settings.type === 'STATIC' && health !== null) {
+    const { clientSideWeights } = settings.balancer;
+    const reports = clientSideWeights?.outOfBand ? await this.#askForLoads(settings, clientSideWeights, packed.id) : null;
+    if (settings.type === 'STATIC' && (health !== null || reports !== null)) {
       const block = this.#deps.slab.block(packed.id, clusterBlockCells(settings));
-      health.apply(staticHosts(settings, packed.id, block < 0 ? -1 : block + CLUSTER_CELLS, hostCells(settings)));
+      const fixed = staticHosts(settings, packed.id, block < 0 ? -1 : block + CLUSTER_CELLS, hostCells(settings));
+      reports?.apply(fixed);
+      health?.apply(fixed);
+    }
+    if (settings.type === 'STATIC' && health !== null) {
       await health.firstRound();
       this.#merger.begin(settings.name, settings.updateMergeMs);
     }
@@ -369,6 +382,23 @@ export class ClusterControl {
     return health;
   }
 
+  /** null: the cluster has gone meanwhile, or its hosts are not known here. */
+  async #askForLoads(settings: ClusterSettings, weights: ClientSideWeightSettings, id: number): Promise<ClusterLoadReports | null> {
+    const { name } = settings;
+    if (makesOwnHosts(settings.type) || settings.type === 'AGGREGATE') return null;
+    const { ClusterLoadReports } = await import('./load-reports/cluster-load-reports.ts');
+    if (this.#registry.catalog.id(name) !== id) return null;
+    const { clock, random, slab, secrets = NO_SECRETS } = this.#deps;
+    const deps = { clock, random, secrets, cells: slab.cells, scope: this.#scope(settings) };
+    const reports = new ClusterLoadReports(settings, weights, weights.outOfBand!, {
+      ...deps,
+      tell: (loads) => this.#deps.publishLoads?.(name, id, loads),
+    });
+    this.#reports.get(name)?.close();
+    this.#reports.set(name, reports);
+    return reports;
+  }
+
   #resolver(dns: DnsSettings): DnsResolver {
     const own = dns.resolvers.length > 0 || dns.resolverOptions !== null;
     const { servers, options } = own ? { servers: dns.resolvers, options: dns.resolverOptions } : (this.#deps.defaultResolver ?? SYSTEM);
@@ -382,9 +412,10 @@ export class ClusterControl {
     const { name } = cluster.settings;
     const health = this.#health.get(name);
     cluster.told = priorities;
-    cluster.kept = health === undefined ? priorities : withHealthy(priorities, cluster, health);
+    cluster.kept = health === undefined ? priorities : withHealthy(priorities, cluster.kept, cluster.book, health);
     const change = cluster.book.set(cluster.kept);
     health?.apply(cluster.book.current);
+    this.#reports.get(name)?.apply(cluster.book.current);
     if (change === 'members') this.#gaugesOf(name).membershipChange.inc();
     if (change === 'nothing') noRebuild?.inc();
     else {
@@ -422,6 +453,8 @@ export class ClusterControl {
     this.#hashTables.remove(name);
     this.#health.get(name)?.close();
     this.#health.delete(name);
+    this.#reports.get(name)?.close();
+    this.#reports.delete(name);
     this.outliers.forget(name);
     const cluster = this.#discovered.get(name);
     if (cluster === undefined) return null;
@@ -431,56 +464,4 @@ export class ClusterControl {
   }
 }
 
-/** Hosts that discovery does not name any more stay while their checks pass: discovery is trusted less than what can be seen. */
-function withHealthy(told: KeyedHost[][], cluster: Discovered, health: ClusterHealth): KeyedHost[][] {
-  const named = new Set(told.flat().map(({ key }) => key));
-  const all = told.map((hosts) => [...hosts]);
-  for (const [priority, hosts] of cluster.kept.entries()) {
-    for (const { key, host } of hosts) {
-      const slot = cluster.book.slotOf(key);
-      if (named.has(key)) {
-        health.markRemoved(slot, false);
-        continue;
-      }
-      if (!health.keeps({ ...host, slot })) continue;
-      health.markRemoved(slot, true);
-      while (all.length <= priority) all.push([]);
-      all[priority]!.push({ key, host });
-    }
-  }
-  return all;
-}
-
 const SYSTEM: DefaultResolver = { servers: [], options: null };
-
-class UpdateStats implements DnsStats {
-  readonly #attempt: Counter;
-  readonly #success: Counter;
-  readonly #failure: Counter;
-  readonly noRebuild: Counter;
-  /** Envoy makes the hosts of an answer anew, and looks up the transport socket of each. */
-  readonly #matches: Counter;
-  readonly #isLogical: boolean;
-
-  constructor(scope: StatsScope, type: ClusterSettings['type']) {
-    this.#matches = scope.counter('default.total_match_count');
-    this.#isLogical = type === 'LOGICAL_DNS';
-    this.#attempt = scope.counter('update_attempt');
-    this.#success = scope.counter('update_success');
-    this.#failure = scope.counter('update_failure');
-    // Counted for EDS only, as in Envoy.
-    scope.counter('update_empty');
-    this.noRebuild = scope.counter('update_no_rebuild');
-  }
-
-  attempt(): void {
-    this.#attempt.inc();
-  }
-  success(addresses: number): void {
-    this.#success.inc();
-    this.#matches.add(this.#isLogical ? Math.min(1, addresses) : addresses);
-  }
-  failure(): void {
-    this.#failure.inc();
-  }
-}

@@ -1,4 +1,5 @@
 /** All clusters of one worker. Settings come packed; a cluster is made when a request first asks for it. */
+import type { ToldLoad } from '../lb/client-side-weights.ts';
 import type { Host, HostCounts, Locality } from '../lb/host.ts';
 import { makeHostSet } from '../lb/host-set.ts';
 import type { LocalCluster } from '../lb/locality/zone-routing.ts';
@@ -161,6 +162,12 @@ export class WorkerClusterManager implements ClusterManager {
     if (waiting === undefined || version <= waiting.version) return;
     waiting.changes.push(message);
     waiting.version = version;
+  }
+
+  /** Hosts have told the control thread of their load. */
+  applyLoads(name: string, id: number, loads: readonly ToldLoad[]): void {
+    const cluster = this.#clusters.get(name);
+    if (cluster?.id === id) cluster.loadReports?.onTold(loads);
   }
 
   /** The slab's health words of `name` have changed. */

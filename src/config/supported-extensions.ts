@@ -395,8 +395,9 @@ envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality
   + *
 envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin
   + blackout_period weight_expiration_period weight_update_period error_utilization_penalty metric_names_for_computing_utilization
-  + slow_start_config enable_oob_load_report
-  ~ oob_reporting_period
+  + slow_start_config enable_oob_load_report oob_reporting_period oob_reporting_config
+envoy.extensions.load_balancing_policies.common.v3.OrcaOobReportingConfig
+  + *
 envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost
   + override_host_sources fallback_policy
 envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost.OverrideHostSource

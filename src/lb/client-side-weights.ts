@@ -16,6 +16,28 @@ export interface ClientSideWeightSettings {
   readonly errorPenalty: number;
   /** Looked at where there is no application_utilization; the greatest counts. Then cpu_utilization. */
   readonly metricNames: readonly string[];
+  /** Hosts are asked for their load apart from requests; null = their responses tell it. */
+  readonly outOfBand: OutOfBandSettings | null;
+}
+
+/** Source: enable_oob_load_report, oob_reporting_period, oob_reporting_config. */
+export interface OutOfBandSettings {
+  readonly periodMs: number;
+  /** 0 = that of the host. */
+  readonly port: number;
+  /** '' = that of the host. */
+  readonly authority: string;
+  /** Stand for the host's metadata where transport sockets are matched; null. */
+  readonly transportSocketCriteria: Readonly<Record<string, unknown>> | null;
+}
+
+/** What a host has told the control thread of its load. Plain data. */
+export interface ToldLoad {
+  /** Offset of the host's cells in the slab. */
+  readonly slot: number;
+  readonly weight: number;
+  /** Since when it has been telling, before now. */
+  readonly forMs: number;
 }
 
 /** As much of HTTP headers or trailers as is read. */
@@ -23,10 +45,12 @@ interface Fields {
   get(name: string): string | undefined;
 }
 
+const NEVER = Number.POSITIVE_INFINITY;
+
 class HostLoad {
   weight = 0;
-  /** -1: nothing that counts. */
-  sinceMs = -1;
+  /** NEVER: nothing that counts. */
+  sinceMs = NEVER;
   updatedMs = 0;
 }
 
@@ -58,7 +82,21 @@ export class ClientSideWeights implements TimerTarget {
     const report = readOrcaReport(bin, plain);
     if (report === null) return false;
     const weight = weightOf(report, this.#settings);
-    if (weight <= 0) return true;
+    if (weight > 0) this.#note(host, weight, 0);
+    return true;
+  }
+
+  /** The control thread has heard of hosts' loads. */
+  onTold(loads: readonly ToldLoad[]): void {
+    const bySlot = new Map(loads.map((load) => [load.slot, load]));
+    for (const hosts of this.#hosts())
+      for (const host of hosts) {
+        const told = bySlot.get(host.base);
+        if (told !== undefined) this.#note(host, told.weight, told.forMs);
+      }
+  }
+
+  #note(host: Host, weight: number, forMs: number): void {
     let load = this.#loads.get(host);
     if (load === undefined) {
       load = new HostLoad();
@@ -66,8 +104,7 @@ export class ClientSideWeights implements TimerTarget {
     }
     load.weight = weight;
     load.updatedMs = this.#clock.nowMs();
-    if (load.sinceMs < 0) load.sinceMs = load.updatedMs;
-    return true;
+    if (load.sinceMs === NEVER) load.sinceMs = load.updatedMs - forMs;
   }
 
   stop(): void {
@@ -110,12 +147,12 @@ export class ClientSideWeights implements TimerTarget {
   /** 0: none that counts now. */
   #validWeight(host: Host): number {
     const load = this.#loads.get(host);
-    if (load === undefined || load.sinceMs < 0) return 0;
+    if (load === undefined || load.sinceMs === NEVER) return 0;
     const now = this.#clock.nowMs();
     if (now - load.sinceMs < this.#settings.blackoutMs) return 0;
     if (now - load.updatedMs > this.#settings.expirationMs) {
       // The next report begins a blackout of its own.
-      load.sinceMs = -1;
+      load.sinceMs = NEVER;
       return 0;
     }
     return load.weight;
@@ -123,7 +160,7 @@ export class ClientSideWeights implements TimerTarget {
 }
 
 /** Requests a second for each unit of utilization; 0 when the report does not tell. */
-function weightOf({ metrics }: OrcaReport, { metricNames, errorPenalty }: ClientSideWeightSettings): number {
+export function weightOf({ metrics }: OrcaReport, { metricNames, errorPenalty }: ClientSideWeightSettings): number {
   const rps = metrics.get('rps_fractional') ?? 0;
   let utilization = metrics.get('application_utilization') ?? 0;
   if (utilization <= 0) for (const name of metricNames) utilization = Math.max(utilization, metrics.get(name) ?? 0);

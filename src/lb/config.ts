@@ -26,7 +26,7 @@ import type { RingHash } from '../config/gen/envoy/extensions/load_balancing_pol
 import type { RoundRobin } from '../config/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin_pb.js';
 import type { Subset } from '../config/gen/envoy/extensions/load_balancing_policies/subset/v3/subset_pb.js';
 import type { WrrLocality } from '../config/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality_pb.js';
-import type { ClientSideWeightSettings } from './client-side-weights.ts';
+import type { ClientSideWeightSettings, OutOfBandSettings } from './client-side-weights.ts';
 import { checkHostnameHashing, compileLegacyMaglev, compileLegacyRing, compileMaglev, compileRing } from './hash/config.ts';
 import type { ConsistentHashSettings } from './hash/table.ts';
 import type { LeastRequestSettings } from './least-request.ts';
@@ -149,12 +149,11 @@ const TYPED: Readonly<Record<string, (any: Any | undefined, at: CompileContext, 
   },
   'client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin': (any, at, defaults) => {
     const typed = at.unpackAs<ClientSideWeightedRoundRobin>(any, CLIENT_SIDE);
-    if (typed?.enableOobLoadReport === true) at.unsupported('enable_oob_load_report');
     return (
       typed && {
         ...defaults,
         policy: 'ROUND_ROBIN',
-        clientSideWeights: clientSideWeights(typed),
+        clientSideWeights: clientSideWeights(typed, at),
         slowStart: slowStart(typed.slowStartConfig),
       }
     );
@@ -210,13 +209,26 @@ function leastRequest(
   };
 }
 
-function clientSideWeights(config: ClientSideWeightedRoundRobin): ClientSideWeightSettings {
+function clientSideWeights(config: ClientSideWeightedRoundRobin, at: CompileContext): ClientSideWeightSettings {
   return {
     blackoutMs: milliseconds(config.blackoutPeriod) ?? 10_000,
     expirationMs: milliseconds(config.weightExpirationPeriod) ?? 180_000,
     updateMs: milliseconds(config.weightUpdatePeriod) ?? 1000,
     errorPenalty: config.errorUtilizationPenalty ?? 0,
     metricNames: config.metricNamesForComputingUtilization,
+    outOfBand: config.enableOobLoadReport === true ? outOfBand(config, at) : null,
+  };
+}
+
+function outOfBand(config: ClientSideWeightedRoundRobin, at: CompileContext): OutOfBandSettings {
+  const reporting = config.oobReportingConfig;
+  const periodMs = milliseconds(config.oobReportingPeriod) ?? 10_000;
+  if (periodMs <= 0) at.field('oob_reporting_period').error('value must be greater than 0s');
+  return {
+    periodMs,
+    port: reporting?.portValue ?? 0,
+    authority: reporting?.authority ?? '',
+    transportSocketCriteria: (reporting?.transportSocketMatchCriteria as Readonly<Record<string, unknown>> | undefined) ?? null,
   };
 }
 

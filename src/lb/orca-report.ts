@@ -18,13 +18,13 @@ const NAMES = new Set(Object.values(DOUBLES));
 
 /** @param bin @param plain values of the two headers; undefined = absent @returns null when they say nothing that can be read */
 export function readOrcaReport(bin: string | undefined, plain: string | undefined): OrcaReport | null {
-  if (bin !== undefined) return parseBinary(Buffer.from(bin, 'base64'));
+  if (bin !== undefined) return parseOrcaReport(Buffer.from(bin, 'base64'));
   if (plain === undefined) return null;
   const space = plain.indexOf(' ');
   const text = plain.slice(space + 1);
   switch (plain.slice(0, Math.max(space, 0))) {
     case 'BIN':
-      return parseBinary(Buffer.from(text, 'base64'));
+      return parseOrcaReport(Buffer.from(text, 'base64'));
     case 'TEXT':
       return parseText(text);
     case 'JSON':
@@ -64,7 +64,8 @@ function parseJson(text: string): OrcaReport | null {
   return { metrics };
 }
 
-function parseBinary(bytes: Buffer): OrcaReport | null {
+/** The message itself; null if it is none. */
+export function parseOrcaReport(bytes: Buffer): OrcaReport | null {
   const metrics = new Map<string, number>();
   return eachField(bytes, 0, bytes.length, (field, double, from, to) => {
     const name = DOUBLES[field];

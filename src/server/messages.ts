@@ -6,6 +6,7 @@ import type { HashTables } from '../cluster/hash-tables.ts';
 import type { HostMessage } from '../cluster/host-delta.ts';
 import type { PackedHosts } from '../cluster/packed-hosts.ts';
 import type { LocalInfo } from '../filters/api.ts';
+import type { ToldLoad } from '../lb/client-side-weights.ts';
 import type { ListenerSettings } from '../listener/settings.ts';
 import type { Detection } from '../resilience/outlier/monitor-cells.ts';
 import type { RouteTableSettings } from '../route/settings.ts';
@@ -105,6 +106,7 @@ export type WorkerCall =
   | { readonly kind: 'set-hosts'; readonly update: HostMessage }
   | { readonly kind: 'set-hash-tables'; readonly tables: HashTables }
   | { readonly kind: 'refresh-health'; readonly cluster: string }
+  | { readonly kind: 'set-loads'; readonly cluster: string; readonly clusterId: number; readonly loads: readonly ToldLoad[] }
   | { readonly kind: 'set-runtime'; readonly values: Readonly<Record<string, string>> }
   | { readonly kind: 'drain'; readonly inboundOnly: boolean }
   | { readonly kind: 'stop-listening'; readonly inboundOnly: boolean }

@@ -126,8 +126,7 @@ export class Server {
       this.stats,
       loggers,
     );
-    loggers.onChange = (component, level) =>
-      this.#tell('set-log-levels', this.workers.tell({ kind: 'set-log-levels', levels: { [component]: level } }));
+    loggers.onChange = (component, level) => this.#publish({ kind: 'set-log-levels', levels: { [component]: level } });
     this.#serverStats = new ServerStats(this);
     this.#runtimeWatch = new RuntimeWatch(clock, () => {
       // Envoy reads all layers once for each that was swapped.
@@ -167,8 +166,7 @@ export class Server {
       newResolver: (servers, resolverOptions) => new SystemResolver(servers, resolverOptions),
       defaultResolver: compiled.resolver,
       publish: (update) => {
-        for (const message of this.#hostTeller.messages(update))
-          this.#tell('set-hosts', this.workers.tell({ kind: 'set-hosts', update: message }));
+        for (const message of this.#hostTeller.messages(update)) this.#publish({ kind: 'set-hosts', update: message });
       },
       secrets: {
         get version() {
@@ -180,10 +178,11 @@ export class Server {
       openEventLog: (path) => this.#eventLogs.open(path),
       onException: (error) => this.logger.error('unexpected exception in a health check', { stack: (error as Error).stack }),
       publishHealth: (cluster) => {
-        this.#tell('refresh-health', this.workers.tell({ kind: 'refresh-health', cluster }));
+        this.#publish({ kind: 'refresh-health', cluster });
         this.clusters?.healthChanged(cluster);
       },
-      publishTables: (tables) => this.#tell('set-hash-tables', this.workers.tell({ kind: 'set-hash-tables', tables })),
+      publishTables: (tables) => this.#publish({ kind: 'set-hash-tables', tables }),
+      publishLoads: (cluster, clusterId, loads) => this.#publish({ kind: 'set-loads', cluster, clusterId, loads }),
       writeOutlierEvent: outlierLog === null ? null : (line) => outlierLog.write(Buffer.from(line).toString('latin1')),
       onHealthCheck: (cluster, slot, healthy) => {
         if (healthy) this.clusters?.outliers.onHealthCheckPassed(cluster, slot);
@@ -237,7 +236,7 @@ export class Server {
       const { clock, workers } = this;
       this.#overload = startOverloadManager(compiled.overload, {
         ...{ clock, workers, runtime: this.#runtimeValues, rootScope: this.stats.local.root, logger: this.logger },
-        tell: (call) => this.#tell(call.kind, workers.tell(call)),
+        tell: (call) => this.#publish(call),
       });
     }
     for (const secret of compiled.secrets) await resources.setSecret(secret);
@@ -319,7 +318,7 @@ export class Server {
     if (!this.#watchingThreads) {
       this.#watchingThreads = true;
       recordPauses(this.stats.local.root, 'control');
-      this.#tellNowAndLater('watch-thread', call);
+      this.#tellNowAndLater(call);
     }
     return [{ name: 'control', ...threadUsage() }, ...(await this.workers.usage())];
   }
@@ -340,26 +339,26 @@ export class Server {
   pushRuntime(): void {
     this.#serverStats.refreshRuntime();
     this.#runtimeValues.replace(this.runtime.values());
-    this.#tell('set-runtime', this.workers.tell({ kind: 'set-runtime', values: this.runtime.values() }));
+    this.#publish({ kind: 'set-runtime', values: this.runtime.values() });
   }
 
   failHealthChecks(failed: boolean): void {
     this.#healthCheckFailed = failed;
     if (this.#termination === null && (this.state === 'LIVE' || this.state === 'DRAINING')) this.state = failed ? 'DRAINING' : 'LIVE';
-    this.#tell('set-health-check-failed', this.workers.tell({ kind: 'set-health-check-failed', failed }));
+    this.#publish({ kind: 'set-health-check-failed', failed });
   }
 
   /** Connections are let go; unless told otherwise listeners stop, with `graceful` when the drain time is over. */
   drainListeners({ graceful, skipExit, inboundOnly }: DrainOptions): void {
     if (!graceful && !skipExit) {
-      this.#tellNowAndLater('stop-listening', { kind: 'stop-listening', inboundOnly });
+      this.#tellNowAndLater({ kind: 'stop-listening', inboundOnly });
       return;
     }
     if (this.#draining) return;
     this.#draining = true;
-    this.#tellNowAndLater('drain', { kind: 'drain', inboundOnly });
+    this.#tellNowAndLater({ kind: 'drain', inboundOnly });
     if (skipExit) return;
-    const stop = { onTimer: () => this.#tellNowAndLater('stop-listening', { kind: 'stop-listening', inboundOnly }) };
+    const stop = { onTimer: () => this.#tellNowAndLater({ kind: 'stop-listening', inboundOnly }) };
     this.clock.arm(new Timer(stop, 0), this.options.drainTimeSeconds * 1000);
   }
 
@@ -367,7 +366,7 @@ export class Server {
     this.#reopenLog();
     this.#adminLogs?.reopen();
     this.#eventLogs.reopen();
-    this.#tell('reopen-logs', this.workers.tell({ kind: 'reopen-logs' }));
+    this.#publish({ kind: 'reopen-logs' });
   }
 
   async reload(): Promise<void> {
@@ -480,13 +479,13 @@ export class Server {
     return calls;
   }
 
-  #tellNowAndLater(what: string, call: WorkerCall): void {
+  #tellNowAndLater(call: WorkerCall): void {
     this.#standing.push(call);
-    this.#tell(what, this.workers.tell(call));
+    this.#publish(call);
   }
 
-  #tell(what: string, done: Promise<void>): void {
-    done.catch((error: Error) => this.logger.error(`${what} failed`, { error: error.message }));
+  #publish(call: WorkerCall): void {
+    this.workers.tell(call).catch((error: Error) => this.logger.error(`${call.kind} failed`, { error: error.message }));
   }
 }
 

@@ -142,6 +142,9 @@ export class WorkerServer {
       case 'refresh-health':
         this.#clusters!.refreshHealth(message.cluster);
         return null;
+      case 'set-loads':
+        this.#clusters!.applyLoads(message.cluster, message.clusterId, message.loads);
+        return null;
       case 'set-runtime':
         this.#runtime.replace(message.values);
         return null;

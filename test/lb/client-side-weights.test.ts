@@ -4,7 +4,14 @@ import { readOrcaReport } from '../../src/lb/orca-report.ts';
 import { SimulatedClock } from '../../src/runtime/simulated-clock.ts';
 import { host } from '../support/lb-rig.ts';
 
-const SETTINGS: ClientSideWeightSettings = { blackoutMs: 10_000, expirationMs: 180_000, updateMs: 1000, errorPenalty: 1, metricNames: [] };
+const SETTINGS: ClientSideWeightSettings = {
+  blackoutMs: 10_000,
+  expirationMs: 180_000,
+  updateMs: 1000,
+  errorPenalty: 1,
+  metricNames: [],
+  outOfBand: null,
+};
 
 /** OrcaLoadReport as bytes: doubles by field number, and one entry of named_metrics. */
 function binary(doubles: Readonly<Record<number, number>>, named: readonly [string, number] | null = null): string {

@@ -12,6 +12,9 @@ import { matchStatistic, TransportSockets, usesTls } from '../transport-sockets.
 import type { CheckedHost } from './checked-host.ts';
 import type { HealthCheckSettings } from './settings.ts';
 
+/** What checks may say of how they are carried. */
+export type CheckTransport = Pick<HealthCheckSettings, 'alpn' | 'transportSocketCriteria'>;
+
 export class CheckConnector {
   readonly #options: ConnectOptions;
   readonly #sockets: TransportSockets | null;
@@ -32,7 +35,7 @@ export class CheckConnector {
   }
 
   /** @param scope `cluster.<name>.` of this thread */
-  static of(cluster: ClusterSettings, check: HealthCheckSettings, scope: StatsScope, secrets: SecretSource): CheckConnector {
+  static of(cluster: ClusterSettings, check: CheckTransport, scope: StatsScope, secrets: SecretSource): CheckConnector {
     const { perConnectionBufferLimit: bufferLimit, tcpKeepAlive, bindAddress, proxyProtocol } = cluster;
     const options = { bufferLimit, tcpKeepAlive, bindAddress, proxyProtocol };
     if (!usesTls(cluster)) return new CheckConnector(options);

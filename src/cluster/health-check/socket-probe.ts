@@ -109,7 +109,8 @@ export abstract class SocketProbe implements Probe, ConnectListener, ConnectionH
   }
 }
 
-const DEAF: ConnectionHandler = {
+/** Of a connection that has been given up. */
+export const DEAF: ConnectionHandler = {
   onData: () => undefined,
   onEnd: () => undefined,
   onClose: () => undefined,
