@@ -18,6 +18,7 @@ export type ToolName =
   | 'haproxy'
   | 'h2load'
   | 'h2spec'
+  | 'otel-collector'
   | 'openssl'
   | 'python3'
   | 'redis-server'
@@ -34,6 +35,11 @@ const PLACES: Partial<Record<ToolName, { env: string; paths: readonly string[]; 
   },
   h2load: { env: 'OUTRIDER_H2LOAD', paths: [], hint: 'part of the "nghttp2-client" package' },
   h2spec: { env: 'OUTRIDER_H2SPEC', paths: [join(root, '.cache/h2spec/h2spec')], hint: 'run scripts/install-peers.sh' },
+  'otel-collector': {
+    env: 'OUTRIDER_OTEL_COLLECTOR',
+    paths: [join(root, '.cache/otel-collector/collector')],
+    hint: 'run scripts/install-peers.sh',
+  },
   promtool: { env: 'OUTRIDER_PROMTOOL', paths: [], hint: 'part of the "prometheus" package' },
 };
 
