@@ -106,6 +106,15 @@ async function startChain(tracing: string, startApplication = startNodeHttp): Pr
   return edge.port('edge');
 }
 
+/** Passes on what it is asked, and nothing of who asked. */
+async function forgetful(port: number, next: string): Promise<http.Server> {
+  const server = http.createServer((_request, response) => {
+    http.get(next, (answer) => answer.pipe(response));
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return server;
+}
+
 /** Of all four passages through a proxy. */
 async function logged(): Promise<{ ids: string[]; traces: string[] }> {
   const lines = () => proxies.flatMap((proxy) => proxy.stdout.split('\n').filter((line) => /^[0-9a-f]{8}-/.test(line)));
@@ -165,6 +174,83 @@ describe('one request through edge, sidecar, application and sidecar', () => {
       ['b-1', 2],
     ]);
     expect(arrived['traceparent']).toBe(`00-0af7651916cd43dd8448eb211c80319c-${chain[3]!.id}-01`);
+  });
+
+  test('B3 with spans of tries: every call is one span of both its ends', async () => {
+    const port = await startChain(`${ZIPKIN}, spawn_upstream_span: true`);
+    const [trace, caller] = ['463ac35c9f6413ad48485a3953bb6124', 'a2fb4a1d1a96d312'];
+    await call(port, '/', false, { 'x-b3-traceid': trace, 'x-b3-spanid': caller, 'x-b3-sampled': '1' });
+    await until('all spans are there', () => zipkin.length === 8);
+    expect(new Set(zipkin.map((span) => span.traceId))).toEqual(new Set([trace]));
+    const passages: string[] = [];
+    let id = caller;
+    for (;;) {
+      const server = zipkin.find((span) => span.kind === 'SERVER' && span.id === id);
+      if (server === undefined) break;
+      const client = zipkin.find((span) => span.kind === 'CLIENT' && span.parentId === id)!;
+      expect(server.shared).toBe(true);
+      expect(client.localEndpoint).toEqual(server.localEndpoint);
+      passages.push(server.localEndpoint.serviceName);
+      id = client.id;
+    }
+    expect(passages).toEqual(['edge', 'a', 'a', 'b']);
+    expect(arrived['x-b3-spanid']).toBe(id);
+    expect(new Set((await logged()).ids).size).toBe(1);
+  });
+
+  test('W3C with spans of tries: a chain of eight', async () => {
+    const port = await startChain(`${OTEL}, spawn_upstream_span: true`);
+    await call(port, '/', false, { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
+    await until('all spans are there', () => otlp.length === 8);
+    const chain: OtlpSpan[] = [];
+    for (let next: OtlpSpan | undefined; ; chain.push(next)) {
+      const parent: string = chain.at(-1)?.id ?? 'b7ad6b7169203331';
+      next = otlp.find((span) => span.parentId === parent);
+      if (next === undefined) break;
+    }
+    expect(chain.map((span) => [span.kind, span.name.split(' ')[0]])).toEqual(
+      ['egress', 'ingress', 'egress', 'ingress'].flatMap((name) => [
+        [2, name],
+        [3, 'router'],
+      ]),
+    );
+    expect(arrived['traceparent']).toBe(`00-0af7651916cd43dd8448eb211c80319c-${chain[7]!.id}-01`);
+    expect(new Set((await logged()).ids).size).toBe(1);
+  });
+
+  test('B3 beside W3C: who comes with traceparent goes on with both', async () => {
+    const port = await startChain(ZIPKIN.replace('trace_id_128bit: true', 'trace_context_option: USE_B3_WITH_W3C_PROPAGATION'));
+    await call(port, '/', false, { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
+    await until('all spans are there', () => zipkin.length === 4);
+    expect(new Set(zipkin.map((span) => span.traceId))).toEqual(new Set(['0af7651916cd43dd8448eb211c80319c']));
+    const last = zipkin.find((span) => span.localEndpoint.serviceName === 'b')!;
+    expect(arrived['x-b3-spanid']).toBe(last.id);
+    expect(arrived['traceparent']).toBe(`00-0af7651916cd43dd8448eb211c80319c-${last.id}-01`);
+    expect(new Set((await logged()).ids).size).toBe(1);
+  });
+
+  test('a parent that is not sampled: nobody tells, the context goes through', async () => {
+    const port = await startChain(OTEL);
+    await call(port, '/', false, { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00' });
+    const { ids, traces } = await logged();
+    expect(new Set(ids).size).toBe(1);
+    expect(new Set(traces)).toEqual(new Set(['0af7651916cd43dd8448eb211c80319c']));
+    expect(arrived['traceparent']).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-00$/);
+    expect(otlp).toEqual([]);
+  });
+
+  test('an application that copies nothing begins a trace of its own, whole in itself', async () => {
+    const port = await startChain(ZIPKIN, forgetful);
+    await call(port);
+    await until('all spans are there', () => zipkin.length === 4);
+    const before = new Set(
+      zipkin.filter((span) => span.localEndpoint.serviceName === 'edge' || span.kind === 'SERVER').map((s) => s.traceId),
+    );
+    expect(traces.size).toBe(2);
+    const of = (name: string, kind: string) => zipkin.find((span) => span.localEndpoint.serviceName === name && span.kind === kind)!;
+    expect(of('a', 'CLIENT').parentId).toBeUndefined();
+    expect(of('b', 'SERVER')).toMatchObject({ traceId: of('a', 'CLIENT').traceId, id: of('a', 'CLIENT').id });
+    expect(new Set((await logged()).ids).size).toBe(2);
   });
 
   test('what is not sampled is told to nobody, and everybody knows it', async () => {
