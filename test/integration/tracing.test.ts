@@ -243,7 +243,7 @@ describe('one request through edge, sidecar, application and sidecar', () => {
     const port = await startChain(ZIPKIN, forgetful);
     await call(port);
     await until('all spans are there', () => zipkin.length === 4);
-    const before = new Set(
+    const traces = new Set(
       zipkin.filter((span) => span.localEndpoint.serviceName === 'edge' || span.kind === 'SERVER').map((s) => s.traceId),
     );
     expect(traces.size).toBe(2);

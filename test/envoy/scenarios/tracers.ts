@@ -59,6 +59,71 @@ const WHOEVER_ASKS: Configuration['cases'] = [
   { name: 'a parent that is not', send: from('00'), spans: 1 },
 ];
 
+const INTERNAL = 'internal_address_config: {cidr_ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}]}';
+const ID = '12345678-1234-4234-8234-123456789abc';
+/** Its random number is below 100 of 10,000: one of a hundred. */
+const LOW_ID = '00000031-1234-4234-8234-123456789abc';
+const FORCED = [
+  ['x-envoy-force-trace', 'true'],
+  ['x-forwarded-for', '10.1.1.1'],
+] as const;
+const withKeys = (keys: string): string => AT_ONCE.replace('min_flush_spans: 1}', `min_flush_spans: 1, ${keys}}`);
+const sampling = (name: string, shares: string, cases: Configuration['cases'], keys = ''): Configuration =>
+  configuration(name, '', {
+    hcm: `{tracing: {provider: ${zipkin()}${shares}}, ${INTERNAL}, always_set_request_id_in_response: true}`,
+    ...(keys === '' ? {} : { bootstrap: withKeys(keys) }),
+    cases,
+  });
+
+/** Who wants a request traced, the shares, and the keys that overrule them: the reason is in the request id, which the client is told. */
+const SAMPLING: readonly Configuration[] = [
+  sampling('a hundredth by chance', ', random_sampling: {value: 1}', [
+    { name: 'not this', send: get('/', ['x-request-id', ID]), spans: 0 },
+    { name: 'this', send: get('/', ['x-request-id', LOW_ID]), spans: 1 },
+    { name: 'a service wants it', send: get('/', ['x-request-id', ID], ...FORCED), spans: 1 },
+    { name: 'a service wants it, and a new id', send: get('/', ...FORCED), spans: 1 },
+    { name: 'a client wants it', send: get('/', ['x-request-id', ID], ['x-client-trace-id', 'c']), spans: 1 },
+    { name: 'both want it', send: get('/', ['x-request-id', ID], ['x-client-trace-id', 'c'], ...FORCED), spans: 1 },
+    { name: 'a service wanted it', send: get('/', ['x-request-id', ID.replace('-4234', '-a234')]), spans: 1 },
+    { name: 'a client wanted it', send: get('/', ['x-request-id', ID.replace('-4234', '-b234')]), spans: 1 },
+  ]),
+  sampling('a hundredth overall', ', overall_sampling: {value: 1}', [
+    { name: 'not this', send: get('/', ['x-request-id', ID]), spans: 0 },
+    { name: 'not even if a service wants it', send: get('/', ['x-request-id', ID], ...FORCED), spans: 0 },
+    { name: 'not even if a client wants it', send: get('/', ['x-request-id', ID], ['x-client-trace-id', 'c']), spans: 0 },
+    { name: 'decided before, and taken back', send: get('/', ['x-request-id', ID.replace('-4234', '-9234')]), spans: 0 },
+  ]),
+  sampling(
+    'keys of the runtime',
+    ', random_sampling: {value: 100}, client_sampling: {value: 100}',
+    [
+      { name: 'not by chance', send: get('/', ['x-request-id', ID]), spans: 0 },
+      { name: 'the first of a hundred', send: get('/', ['x-request-id', LOW_ID]), spans: 1 },
+      { name: 'not for clients', send: get('/', ['x-request-id', ID], ['x-client-trace-id', 'c']), spans: 0 },
+      { name: 'for services', send: get('/', ['x-request-id', ID], ...FORCED), spans: 1 },
+    ],
+    'tracing.random_sampling: {numerator: 100, denominator: TEN_THOUSAND}, tracing.client_enabled: 0',
+  ),
+  sampling(
+    'a key in percent',
+    '',
+    [
+      { name: 'not by chance', send: get('/', ['x-request-id', LOW_ID]), spans: 0 },
+      { name: 'one of a hundred', send: get('/', ['x-request-id', '00000064-1234-4234-8234-123456789abc']), spans: 1 },
+    ],
+    'tracing.random_sampling: 1',
+  ),
+  sampling(
+    'a key for none',
+    '',
+    [
+      { name: 'not by chance', send: 'GET /', spans: 0 },
+      { name: 'not for services', send: get('/', ...FORCED), spans: 0 },
+    ],
+    'tracing.global_enabled: 0',
+  ),
+];
+
 /** Where tracers come from, over what they send, and the samplers of OpenTelemetry. */
 export const tracers: Area = {
   name: 'tracers',
@@ -86,6 +151,7 @@ export const tracers: Area = {
       cases: [{ name: 'the connection manager has the last word', send: 'GET /', spans: 1 }],
     }),
     configuration('of nobody', '', { cases: [{ name: 'only the decision', send: 'GET /', spans: 0 }] }),
+    ...SAMPLING,
     configuration('always on', `provider: ${otel(HTTP, `, ${sampler('AlwaysOnSamplerConfig')}`)}, random_sampling: {value: 0}`, {
       cases: WHOEVER_ASKS.map((one) => ({ ...one, spans: 0 })),
     }),
