@@ -5,7 +5,8 @@
 import { parseArgs } from 'node:util';
 import { findOutrider } from '../support/outrider.ts';
 import { requireTool } from '../support/tool.ts';
-import { compareConfiguration, excerpt, type Result } from './harness/compare.ts';
+import { compareConfiguration, compareSlower, excerpt, type Result } from './harness/compare.ts';
+import type { Configuration } from './harness/scenario.ts';
 import { areas } from './scenarios/index.ts';
 
 const { values } = parseArgs({
@@ -30,8 +31,15 @@ const work = areas
 
 const started = Date.now();
 const rows: { title: string; result: Result }[] = [];
+const unsettled: { title: string; configuration: Configuration; results: readonly Result[] }[] = [];
 const queue = [...work];
 await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
+for (const { title, configuration, results } of unsettled) {
+  const again = await compareSlower(configuration, sides, results, (differing) =>
+    print(`compared again: ${title}: ${differing.map(({ name }) => name).join(', ')}`),
+  );
+  tell(title, again);
+}
 const failures = report();
 process.exit(failures === 0 ? 0 : 1);
 
@@ -39,11 +47,16 @@ async function worker(): Promise<void> {
   for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
     const title = `${item.area.name} › ${item.configuration.name}`;
     const results = await compareConfiguration(item.configuration, sides);
-    for (const result of results) {
-      rows.push({ title: `${title} › ${result.name}`, result });
-      if (result.verdict === 'different') print(`\n✗ ${title} › ${result.name}\n${excerpt(result.diff)}`);
-      else if (values.show) print(`\n${result.verdict === 'equal' ? '=' : '~'} ${title} › ${result.name}\n${result.left}`);
-    }
+    if (results.some((result) => result.verdict === 'different')) unsettled.push({ title, configuration: item.configuration, results });
+    else tell(title, results);
+  }
+}
+
+function tell(title: string, results: readonly Result[]): void {
+  for (const result of results) {
+    rows.push({ title: `${title} › ${result.name}`, result });
+    if (result.verdict === 'different') print(`\n✗ ${title} › ${result.name}\n${excerpt(result.diff)}`);
+    else if (values.show) print(`\n${result.verdict === 'equal' ? '=' : '~'} ${title} › ${result.name}\n${result.left}`);
   }
 }
 

@@ -2,12 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { findOutrider } from '../../support/outrider.ts';
 import { requireTool } from '../../support/tool.ts';
-import { compareConfiguration, excerpt, type Result } from './compare.ts';
-import { setPatience } from './patience.ts';
+import { compareConfiguration, compareSlower, excerpt, type Result } from './compare.ts';
 import type { Area } from './scenario.ts';
-
-/** How much longer the pauses of the second and the third comparison are. */
-const PATIENCE = [4, 12] as const;
 
 export function testArea(area: Area): void {
   const envoy = requireTool('envoy');
@@ -17,18 +13,11 @@ export function testArea(area: Area): void {
         const results = new Map<string, Result>();
         beforeAll(async () => {
           const sides = { left: envoy as string, right: findOutrider() };
-          let list = await compareConfiguration(configuration, sides);
-          for (const patience of PATIENCE) {
-            const differing = list.filter((result) => result.verdict === 'different');
-            if (differing.length === 0) break;
-            // Both sides' timers run on a machine that does other things too. What really differs does so again.
-            process.stderr.write(
-              `compared again: ${area.name} › ${configuration.name}: ${differing.map(({ name }) => name).join(', ')}\n${excerpt(differing[0]!.diff)}\n`,
-            );
-            setPatience(patience);
-            list = await compareConfiguration(configuration, sides);
-          }
-          setPatience(1);
+          const first = await compareConfiguration(configuration, sides);
+          const list = await compareSlower(configuration, sides, first, (differing) => {
+            const names = differing.map(({ name }) => name).join(', ');
+            process.stderr.write(`compared again: ${area.name} › ${configuration.name}: ${names}\n${excerpt(differing[0]!.diff)}\n`);
+          });
           for (const result of list) results.set(`${result.kind} ${result.name}`, result);
         }, 600_000);
         const check = (key: string) => {

@@ -1,6 +1,6 @@
 /** Runs a configuration on two proxies at the same time and compares case by case. */
 import { changes, difference } from './diff.ts';
-import { reached } from './patience.ts';
+import { Agreement, reached, setSlowMotion } from './patience.ts';
 import { ConfigurationRun } from './run-configuration.ts';
 import type { Configuration, Difference } from './scenario.ts';
 
@@ -19,8 +19,10 @@ export interface Sides {
   readonly right: string;
 }
 
-/** How long counters of both sides may take to agree. */
-const STATS_SETTLE_MS = 8000;
+/** How long counters, and what upstreams have seen, may take to agree on both sides. */
+const SETTLE_MS = 5000;
+/** How much slower the second and the third comparison are. */
+const SLOWER = [2, 8] as const;
 
 export async function compareConfiguration(configuration: Configuration, sides: Sides): Promise<Result[]> {
   const results: Result[] = [];
@@ -38,16 +40,41 @@ export async function compareConfiguration(configuration: Configuration, sides: 
       return allFailed(configuration, errors);
     }
     for (const one of configuration.cases) {
-      const [a, b] = await Promise.all([left.play(one), right.play(one)]);
-      results.push(judge(one.name, 'case', a, b, one.differs ?? null));
+      const agreement = new Agreement();
+      const [a, b] = await Promise.all([left.play(one, agreement.end()), right.play(one, agreement.end())]);
+      results.push(await settled(() => judge(one.name, 'case', a(), b(), one.differs ?? null)));
     }
     results.push(await settledStats(left, right, configuration.statsDiffer ?? null));
     const [logA, logB] = await Promise.all([left.finish(), right.finish()]);
     results.push(judge('access log', 'log', logA, logB, configuration.logDiffers ?? null));
     return results;
+  } catch (error) {
+    return allFailed(configuration, [`! ${String(error)}`]);
   } finally {
     await Promise.all(runs.map((run) => run.close()));
   }
+}
+
+/**
+ * What differed is compared again, slower: both sides' timers run on a machine that does other things too. What really differs does so
+ * again. One at a time: the speed is that of the process.
+ */
+export async function compareSlower(
+  configuration: Configuration,
+  sides: Sides,
+  first: readonly Result[],
+  tell: (differing: readonly Result[]) => void,
+): Promise<readonly Result[]> {
+  let results = first;
+  for (const times of SLOWER) {
+    const differing = results.filter((result) => result.verdict === 'different');
+    if (differing.length === 0) break;
+    tell(differing);
+    setSlowMotion(times);
+    results = await compareConfiguration(configuration, sides);
+    setSlowMotion(1);
+  }
+  return results;
 }
 
 /** What differs wherever it happens, and is told for each configuration in which it does. */
@@ -55,14 +82,19 @@ const EVERYWHERE = /^[-+] http\.\w+\.downstream_cx_delayed_close_timeout: \d+$/;
 const EVERYWHERE_REASON =
   'after an early answer Envoy says nothing and waits delayed_close_timeout for the client to close; Outrider sends FIN first (RFC 9112 §9.6), so that clients that wait for the end, as these here do, close in time';
 
-/** Judged when both have come to rest, and again as long as that finds a difference: on a busy machine the last events may be counted late. */
 async function settledStats(left: ConfigurationRun, right: ConfigurationRun, expected: Difference | null): Promise<Result> {
   const [a, b] = await Promise.all([left.restingStats(), right.restingStats()]);
-  let result = judgeStats(a, b, expected);
+  const result = judgeStats(a, b, expected);
+  return result.verdict === 'different' ? settled(async () => judgeStats(await left.stats(), await right.stats(), expected)) : result;
+}
+
+/** Judges again as long as there is a difference: on a busy machine the last events may be told late. */
+async function settled(look: () => Result | Promise<Result>): Promise<Result> {
+  let result = await look();
   await reached(async () => {
-    if (result.verdict === 'different') result = judgeStats(await left.stats(), await right.stats(), expected);
+    if (result.verdict === 'different') result = await look();
     return result.verdict !== 'different';
-  }, STATS_SETTLE_MS);
+  }, SETTLE_MS);
   return result;
 }
 

@@ -1,5 +1,6 @@
 /** The bootstrap around a case's few lines of configuration. */
 import { parse } from 'yaml';
+import { slowed } from './patience.ts';
 import type { Configuration } from './scenario.ts';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -51,7 +52,9 @@ export function buildBootstrap(configuration: Configuration, inputs: FrameInputs
     admin: { address: { socket_address: { address: '127.0.0.1', port_value: Number(inputs.tokens.get('admin')) } } },
     static_resources: { listeners: [listener], clusters: [...clusters, ...list(configuration.clusters)] },
   };
-  return merge(bootstrap, configuration.bootstrap === undefined ? {} : (readWithHcm(configuration.bootstrap) as JsonObject));
+  return inSlowMotion(
+    merge(bootstrap, configuration.bootstrap === undefined ? {} : (readWithHcm(configuration.bootstrap) as JsonObject)),
+  ) as JsonObject;
 }
 
 function connectionManager(
@@ -117,6 +120,12 @@ export function merge(base: JsonObject, over: JsonObject): JsonObject {
     out[key] = isObject(old) && isObject(value) ? merge(old, value) : value;
   }
   return out;
+}
+
+function inSlowMotion(value: Json): Json {
+  if (typeof value === 'string') return slowed(value);
+  if (Array.isArray(value)) return value.map(inSlowMotion);
+  return isObject(value) ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inSlowMotion(item)])) : value;
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

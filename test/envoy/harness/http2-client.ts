@@ -5,7 +5,7 @@ import net from 'node:net';
 import type tls from 'node:tls';
 import { describeFrame, type Frame, frame, PREFACE, parseFrames } from '../../http/h2/frames.ts';
 import { showBody } from './message-reader.ts';
-import { pause } from './patience.ts';
+import { type Agree, pause } from './patience.ts';
 import { type CertificateName, tlsFixture } from './tls-fixture.ts';
 
 const GIVE_UP_MS = 15_000;
@@ -47,7 +47,7 @@ export interface Http2Frames {
   readonly closes?: boolean;
 }
 
-export async function playHttp2(port: number, send: Http2Send): Promise<string> {
+export async function playHttp2(port: number, send: Http2Send, agree: Agree): Promise<string> {
   const session =
     send.tls === undefined
       ? http2.connect(`http://127.0.0.1:${port}`, { settings: send.settings ?? {} })
@@ -61,6 +61,7 @@ export async function playHttp2(port: number, send: Http2Send): Promise<string> 
   else for (const request of send.requests) seen.push(await one(session, request));
   if (send.closes === true) await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, GIVE_UP_MS))]);
   else await pause(send.requests.some((request) => request.reset !== undefined) ? 50 : 5);
+  await agree(() => `${session.closed} ${[...new Set(notes)].join(' ')}`);
   const fate = session.closed ? '[connection closed]' : '[connection open]';
   session.destroy();
   return [...seen, ...new Set(notes), fate].join('\n');
@@ -128,7 +129,7 @@ function pairs(raw: readonly string[]): string[] {
   return lines;
 }
 
-export async function playFrames(port: number, send: Http2Frames): Promise<string> {
+export async function playFrames(port: number, send: Http2Frames, agree: Agree): Promise<string> {
   const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
   const chunks: Buffer[] = [];
   let closed = false;
@@ -151,9 +152,19 @@ export async function playFrames(port: number, send: Http2Frames): Promise<strin
   // Upstreams learn of the end a little later.
   if (send.closes === true) await pause(30);
   const shows = send.shows ?? /^(RST_STREAM|HEADERS|DATA)/;
-  const frames = joinData(parseFrames(Buffer.concat(chunks))).map(describeFrame);
+  const seen = () => {
+    const frames = joinData(parseFrames(Buffer.concat(chunks))).map(describeFrame);
+    return [...frames.filter((text) => shows.test(text)), closed ? '[connection closed]' : '[connection open]'].join('\n');
+  };
+  await agree(() => {
+    try {
+      return seen();
+    } catch {
+      return `half a frame of ${chunks.length} pieces`;
+    }
+  });
   socket.destroy();
-  return [...frames.filter((text) => shows.test(text)), closed ? '[connection closed]' : '[connection open]'].join('\n');
+  return seen();
 }
 
 /** Where a body is cut into frames is nobody's business. */

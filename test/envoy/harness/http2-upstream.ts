@@ -2,7 +2,7 @@
 import http2 from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { showBody } from './message-reader.ts';
-import { reached } from './patience.ts';
+import { pause, reached } from './patience.ts';
 
 export interface Http2Reply {
   /** 200 */
@@ -105,7 +105,7 @@ export class Http2Upstream {
       }
       stream.write(chunk.toString('latin1').toUpperCase());
       if (reply.tunnelEnds === 'half-close') stream.end();
-      else if (reply.tunnelEnds === 'reset') setTimeout(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR), 20);
+      else if (reply.tunnelEnds === 'reset') void pause(20).then(() => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR));
     });
     stream.on('trailers', (trailers) => {
       for (const [name, value] of Object.entries(trailers)) chunks.push(Buffer.from(`\n[trailer ${name}: ${value}]`));
@@ -133,7 +133,7 @@ export class Http2Upstream {
         },
       );
       stream.on('wantTrailers', () => stream.sendTrailers(reply.trailers ?? {}));
-      if (reply.reset?.when === 'after headers') setTimeout(() => stream.close(reply.reset?.code), 20);
+      if (reply.reset?.when === 'after headers') void pause(20).then(() => stream.close(reply.reset?.code));
       else if (reply.tunnel !== true && !stream.writableEnded)
         stream.end(headers[':method'] === 'HEAD' ? '' : Buffer.from(reply.body ?? this.name, 'latin1'));
     };

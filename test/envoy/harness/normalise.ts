@@ -20,6 +20,7 @@ export function normalise(text: string, names: Names): string {
     .replace(/^(date): \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/gim, '$1: {date}')
     .replace(/(\bPROXY TCP4 127\.0\.0\.1 127\.0\.0\.1) \d+ /g, '$1 {client} ')
     .replace(UUID, (id, kind: string) => (names.sent.includes(id) ? id : `{uuid ${kind}}`))
+    .replace(/^(x-ratelimit-reset): 35\d\d$/gim, '$1: {almost an hour}')
     .replace(/^(x-envoy-upstream-service-time): \d+$/gim, '$1: {ms}')
     .replace(/^(x-envoy-expected-rq-timeout-ms): (\d+)$/gim, (_all, name: string, ms: string) => `${name}: ${roundUp(Number(ms))}`)
     .replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z/g, '{time}')

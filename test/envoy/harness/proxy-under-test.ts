@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import http from 'node:http';
 import { keepLog } from '../../support/process-logs.ts';
 
-const READY_MS = 60_000;
+const READY_MS = 120_000;
 
 export interface AdminAnswer {
   readonly status: number;

@@ -1,7 +1,7 @@
 /** The client of the comparison: writes exact bytes and reads until the response is complete or the proxy closes. */
 import net from 'node:net';
 import { describe, type Message, MessageReader, showBody } from './message-reader.ts';
-import { pause } from './patience.ts';
+import { type Agree, pause } from './patience.ts';
 
 const GIVE_UP_MS = 15_000;
 
@@ -92,10 +92,11 @@ export class RawClient {
     return text;
   }
 
-  /** What became of the connection: waits for the close when one has to come, looks only once when not. */
-  async fate(mustClose: boolean): Promise<string> {
+  /** What became of the connection: waits for the close when one has to come, and until both sides agree when not. */
+  async fate(mustClose: boolean, agree: Agree): Promise<string> {
     if (mustClose) await this.#until(() => this.closed);
     else if (!this.closed) await pause(4);
+    await agree(() => `${this.closed} ${this.#messages.length} ${this.#reader.raw.length}`);
     const rest = this.#messages.splice(0).map(describe).join('\n--\n');
     const raw = this.#reader.raw.length > 0 ? `\n[tunnel] ${showBody(this.#reader.raw)}` : '';
     const extra = rest === '' ? '' : `\n[unasked] ${rest}`;

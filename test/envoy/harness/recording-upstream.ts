@@ -4,7 +4,7 @@
  */
 import net from 'node:net';
 import { describe, MessageReader, showBody } from './message-reader.ts';
-import { reached } from './patience.ts';
+import { pause, reached } from './patience.ts';
 
 export type Step =
   | { readonly send: string }
@@ -65,11 +65,21 @@ export class RecordingUpstream {
   }
 
   /** Forget what was recorded and take the scripts for the next case. */
-  prepare(scripts: readonly Script[]): void {
+  async prepare(scripts: readonly Script[]): Promise<void> {
+    if (scripts.some(breaksUnanswered)) await this.#closeIdle();
     this.#records = [];
     this.#scripts = [...scripts];
     this.#arrived = 0;
     this.#gateOpen = false;
+  }
+
+  /**
+   * A request into a connection that breaks after it was idle for long is sent again by Outrider (docs/decisions/019): whether it was
+   * is not to depend on how long the last case took.
+   */
+  async #closeIdle(): Promise<void> {
+    for (const socket of this.#sockets) if (!this.#tunnels.has(socket)) socket.end();
+    await reached(() => this.#sockets.size === this.#tunnels.size);
   }
 
   openGates(): void {
@@ -169,7 +179,7 @@ export class RecordingUpstream {
     for (const step of script) {
       if (socket.destroyed) return;
       if ('send' in step) socket.write(step.send, 'latin1');
-      else if ('delay' in step) await new Promise((resolve) => setTimeout(resolve, step.delay));
+      else if ('delay' in step) await pause(step.delay);
       else if ('gate' in step) await new Promise<void>((resolve) => (this.#gateOpen ? resolve() : this.#gates.push(resolve)));
       else if ('wholeRequest' in step) await whole;
       else if ('tunnel' in step) this.#echo(socket, reader, record);
@@ -202,6 +212,12 @@ export class RecordingUpstream {
       return false;
     });
   }
+}
+
+/** Whether the connection ends before anything is sent. */
+function breaksUnanswered(script: Script): boolean {
+  const first = script.find((step) => 'send' in step || 'end' in step || 'reset' in step);
+  return first !== undefined && !('send' in first);
 }
 
 function defaultReply(name: string): Script {

@@ -11,7 +11,7 @@ import { playFrames, playHttp2 } from './http2-client.ts';
 import { Http2Upstream } from './http2-upstream.ts';
 import { LogServer } from './log-server.ts';
 import { type Names, normalise, setOwnAddresses } from './normalise.ts';
-import { pause, reached } from './patience.ts';
+import { type Agree, pause, reached, slowedYaml } from './patience.ts';
 import { ProxyUnderTest } from './proxy-under-test.ts';
 import { announcesClose, RawClient } from './raw-client.ts';
 import { RecordingUpstream } from './recording-upstream.ts';
@@ -121,7 +121,7 @@ export class ConfigurationRun {
     }
     for (const [name, text] of Object.entries(configuration.files ?? {})) {
       await mkdir(dirname(join(directory, name)), { recursive: true });
-      await writeFile(join(directory, name), fillTokens(text, tokens));
+      await writeFile(join(directory, name), slowedYaml(fillTokens(text, tokens)));
     }
     for (const [name, target] of Object.entries(configuration.links ?? {})) await symlink(join(directory, target), join(directory, name));
     const file = join(directory, 'bootstrap.yaml');
@@ -142,17 +142,17 @@ export class ConfigurationRun {
     return run;
   }
 
-  /** Sends one case and returns what client and upstreams saw. */
-  async play(one: Case): Promise<string> {
+  /** Sends one case. @returns what client and upstreams have seen by the time at which that is asked for */
+  async play(one: Case, agree: Agree): Promise<() => string> {
     this.#spans.forget();
     this.#logs.forget();
     if (one.checks !== undefined) this.#checks.state = one.checks;
-    for (const [name, upstream] of this.#upstreams) upstream.prepare(one.upstream?.[name] ?? []);
+    for (const [name, upstream] of this.#upstreams) await upstream.prepare(one.upstream?.[name] ?? []);
     for (const [name, upstream] of this.#http2Upstreams) upstream.prepare(one.http2Upstream?.[name] ?? []);
     for (const upstream of this.#tlsUpstreams.values()) upstream.prepare();
     for (const [name, text] of Object.entries(one.writes ?? {})) {
       const file = join(this.#directory, name);
-      await writeFile(`${file}.new`, fillTokens(text, this.#tokens));
+      await writeFile(`${file}.new`, slowedYaml(fillTokens(text, this.#tokens)));
       await rename(`${file}.new`, file);
     }
     for (const [name, target] of Object.entries(one.links ?? {})) {
@@ -163,10 +163,10 @@ export class ConfigurationRun {
     if (one.until !== undefined) await this.#reached(one.until);
     const seen: string[] = [];
     const sent: string[] = [];
-    if (one.parallel !== undefined) seen.push(await this.#parallel(one, one.parallel, sent));
+    if (one.parallel !== undefined) seen.push(await this.#parallel(one, one.parallel, sent, agree));
     else if (one.http2 !== undefined) {
       const port = Number(this.#token(one.to ?? 'listener'));
-      seen.push(await ('frames' in one.http2 ? playFrames(port, one.http2) : playHttp2(port, one.http2)));
+      seen.push(await ('frames' in one.http2 ? playFrames(port, one.http2, agree) : playHttp2(port, one.http2, agree)));
     } else if (one.tls !== undefined) {
       const port = Number(this.#token(one.to ?? 'listener'));
       for (const send of [one.tls].flat()) seen.push(await playTls(port, send));
@@ -178,31 +178,26 @@ export class ConfigurationRun {
       }
     } else if (one.send !== undefined) {
       const list = Array.isArray(one.send) ? (one.send as readonly Send[]) : [one.send as Send];
-      seen.push(await this.#sequence(one, list, sent));
+      seen.push(await this.#sequence(one, list, sent, agree));
     }
     for (const upstream of this.#upstreams.values()) {
       upstream.openGates();
       await upstream.tunnelsEnded();
-      const report = upstream.report();
-      if (report !== '') seen.push(report);
     }
-    for (const upstream of this.#http2Upstreams.values()) {
-      await upstream.settled();
-      const report = upstream.report();
-      if (report !== '') seen.push(report);
-    }
-    for (const upstream of this.#tlsUpstreams.values()) {
-      const report = upstream.report();
-      if (report !== '') seen.push(report);
-    }
-    if (one.admin !== undefined) seen.push(await this.#adminUntil(one));
-    if (one.shows !== undefined) seen.push(this.#checks.seen(one.shows));
-    if (one.file !== undefined) seen.push(await this.#fileWith(one.file));
-    if (one.traces !== undefined) seen.push(await takeTraces(join(this.#directory, 'taps'), one.traces));
-    if (one.entries !== undefined) seen.push(await this.#logs.report(one.entries));
-    if (one.spans !== undefined) seen.push(await this.#spans.report(one.spans));
-    const text = normalise(seen.join('\n'), this.#names(sent.join('\n')));
-    return one.spans === undefined ? text : nameIds(text, sent.join('\n'));
+    for (const upstream of this.#http2Upstreams.values()) await upstream.settled();
+    const upstreams = [...this.#upstreams.values(), ...this.#http2Upstreams.values(), ...this.#tlsUpstreams.values()];
+    const later: string[] = [];
+    if (one.admin !== undefined) later.push(await this.#adminUntil(one));
+    if (one.shows !== undefined) later.push(this.#checks.seen(one.shows));
+    if (one.file !== undefined) later.push(await this.#fileWith(one.file));
+    if (one.traces !== undefined) later.push(await takeTraces(join(this.#directory, 'taps'), one.traces));
+    if (one.entries !== undefined) later.push(await this.#logs.report(one.entries));
+    if (one.spans !== undefined) later.push(await this.#spans.report(one.spans));
+    return () => {
+      const reports = upstreams.map((upstream) => upstream.report()).filter((report) => report !== '');
+      const text = normalise([...seen, ...reports, ...later].join('\n'), this.#names(sent.join('\n')));
+      return one.spans === undefined ? text : nameIds(text, sent.join('\n'));
+    };
   }
 
   /** Statistics once they have come to rest. */
@@ -251,7 +246,7 @@ export class ConfigurationRun {
     return this.#proxy?.output ?? '';
   }
 
-  async #sequence(one: Case, sends: readonly Send[], sent: string[]): Promise<string> {
+  async #sequence(one: Case, sends: readonly Send[], sent: string[], agree: Agree): Promise<string> {
     const client = await this.#connect(one);
     const seen: string[] = [];
     for (const send of sends) {
@@ -264,12 +259,12 @@ export class ConfigurationRun {
       const names = this.#names(sent.join('\n'));
       seen.splice(0, seen.length, ...seen.map((text) => normalise(text, names)).sort());
     }
-    seen.push(await client.fate(one.closes === true || announcesClose(last)));
+    seen.push(await client.fate(one.closes === true || announcesClose(last), agree));
     await client.destroy();
     return seen.join('\n');
   }
 
-  async #parallel(one: Case, list: readonly Parallel[], sent: string[]): Promise<string> {
+  async #parallel(one: Case, list: readonly Parallel[], sent: string[], agree: Agree): Promise<string> {
     const running: { client: RawClient; wire: Wire; text: string | null; abort: boolean }[] = [];
     for (const item of list) {
       const client = await this.#connect(one);
@@ -290,7 +285,7 @@ export class ConfigurationRun {
     const seen: string[] = [];
     for (const [index, entry] of running.entries()) {
       const text = entry.text ?? (await this.#read(entry.client, entry.wire));
-      const fate = entry.abort ? '' : `\n${await entry.client.fate(announcesClose(text))}`;
+      const fate = entry.abort ? '' : `\n${await entry.client.fate(announcesClose(text), agree)}`;
       seen.push(`(${index + 1})\n${text}${fate}`);
     }
     for (const entry of running) await entry.client.destroy();
