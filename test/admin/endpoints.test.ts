@@ -372,5 +372,5 @@ describe('profiles', () => {
     const { status, body } = await server.ask('/heap_dump');
     expect(status).toBe(200);
     expect(body.startsWith('{"snapshot":')).toBe(true);
-  }, 60_000);
+  }, 240_000);
 });

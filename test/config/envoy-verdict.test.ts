@@ -171,7 +171,7 @@ describe.skipIf(envoy === null)('the same verdict as Envoy', () => {
   ];
 
   // One test for all: Envoy starts hundreds of times, two at once.
-  test(`on ${cases.length} documents`, { timeout: 180_000 }, async () => {
+  test(`on ${cases.length} documents`, { timeout: 600_000 }, async () => {
     const differ: string[] = [];
     const queue = [...cases];
     const judge = async (): Promise<void> => {

@@ -55,15 +55,34 @@ const VARYING =
   // Who closes first is a race here; other areas compare it. Envoy counts look-ups of names, and a request that it could not parse as not traceable.
   /destroy_(local|remote)$|stats_recent_lookups|not_traceable|cluster_updated$|_bytes_|_ms$|_time$|_duration$|uptime|memory_|version|initialization|_buffered|write_(completed|buffered)|flushed_by_timer|listener_admin|parent_connections|worker_downstream_cx_active|update_attempt|days_until/;
 
+/** Counters and gauges. */
+const values = (metrics: Map<string, Metric>): string[] =>
+  DASHBOARD_STATISTICS.filter((name) => metrics.get(name)?.type !== 'histogram' && !VARYING.test(name)).flatMap((name) =>
+    [...(metrics.get(name)?.values ?? [])].map(([labels, number]) => `${labels} ${number}`),
+  );
+
+/** How much histograms have counted. */
+const counts = (metrics: Map<string, Metric>): string[] =>
+  DASHBOARD_STATISTICS.flatMap((name) =>
+    [...(metrics.get(name)?.values ?? [])]
+      .filter(([labels]) => labels.startsWith(`${name}_count{`) && !/admin|update_duration/.test(labels))
+      .map(([labels, number]) => `${labels} ${number}`),
+  );
+
 const envoy = requireTool('envoy');
 
 describe('the names that dashboards ask for', () => {
   let ours: Map<string, Metric>;
   let theirs: Map<string, Metric> | null = null;
   beforeAll(async () => {
-    ours = await measure(findOutrider());
-    if (envoy !== null) theirs = await measure(envoy);
-  }, 90_000);
+    // Again where they differ: a request may have been given up for being late on one side. What really differs does so again.
+    for (let i = 0; i < 3; i++) {
+      ours = await measure(findOutrider());
+      if (envoy === null) return;
+      theirs = await measure(envoy);
+      if (String(values(ours)) === String(values(theirs)) && String(counts(ours)) === String(counts(theirs))) return;
+    }
+  }, 600_000);
 
   test('there are more than 200 of them, each once', () => {
     expect(DASHBOARD_STATISTICS.length).toBeGreaterThan(200);
@@ -91,20 +110,10 @@ describe('the names that dashboards ask for', () => {
   });
 
   test.skipIf(envoy === null)('counters and gauges are equal', () => {
-    const values = (metrics: Map<string, Metric>) =>
-      DASHBOARD_STATISTICS.filter((name) => metrics.get(name)?.type !== 'histogram' && !VARYING.test(name)).flatMap((name) =>
-        [...(metrics.get(name)?.values ?? [])].map(([labels, number]) => `${labels} ${number}`),
-      );
     expect(values(ours)).toEqual(values(theirs!));
   });
 
   test.skipIf(envoy === null)('histograms have counted as much', () => {
-    const counts = (metrics: Map<string, Metric>) =>
-      DASHBOARD_STATISTICS.flatMap((name) =>
-        [...(metrics.get(name)?.values ?? [])]
-          .filter(([labels]) => labels.startsWith(`${name}_count{`) && !/admin|update_duration/.test(labels))
-          .map(([labels, number]) => `${labels} ${number}`),
-      );
     expect(counts(ours)).toEqual(counts(theirs!));
   });
 });

@@ -97,7 +97,7 @@ describe.skipIf(envoy === null)('consistent hashing, compared with Envoy', () =>
       proxies.push(await ProxyUnderTest.start(binary, file, admin));
       ports.push(listener);
     }
-  }, 60_000);
+  }, 300_000);
 
   afterAll(async () => {
     await Promise.all(proxies.map((proxy) => proxy.stop()));

@@ -295,7 +295,7 @@ describe('what did not change is not touched', () => {
     await until('the last push is in force', async () => (await call(port, '/push')).body === String(PUSHES));
     pushing = false;
     await Promise.all(load);
-    expect(answers.length).toBeGreaterThan(100);
+    expect(answers.length).toBeGreaterThan(50);
     expect(answers.filter((status) => status !== 200)).toEqual([]);
     // They still work.
     const echoes = clients.map((client) => new Promise((resolve) => client.once('message', (message) => resolve(String(message)))));
@@ -306,5 +306,5 @@ describe('what did not change is not touched', () => {
     await expect.poll(() => proxy.stat('cluster_manager.cds.update_rejected')).toBe(0);
     for (const client of clients) client.terminate();
     sockets.close();
-  }, 90_000);
+  });
 });

@@ -202,7 +202,7 @@ test(`${REQUESTS} random requests get what was explained`, async () => {
     '418 direct_response',
   ])
     expect(outcomes.get(kind), kind).toBeGreaterThan(0);
-}, 60_000);
+}, 240_000);
 
 test('explaining leaves no trace in statistics', async () => {
   const counted = () => proxy.stats('^(http\\.(plain|edge|inner)|cluster\\.c)\\..*_rq_');

@@ -82,7 +82,7 @@ describe.each(SETUPS.map((setup, i) => [setup, LISTENERS[i]!] as const))('%s', (
     for (const server of PEERS) {
       test.runIf(OPENSSL !== null && client.missing === null && server.missing === null)(
         `${client.name} asks, ${server.name} answers`,
-        { timeout: 60_000 },
+        { timeout: 300_000 },
         async () => {
           const name = `${kind}-${server.name}`;
           const before = servers.get(name)!.givenUp();

@@ -174,7 +174,7 @@ describe.skipIf(reason !== '')('interception', () => {
 
   test('everything else passes through byte for byte, whoever speaks first', () => {
     const client = `const s = require('node:net').connect(4000, '10.1.1.1'); let t = ''; s.on('data', (d) => { t += d; if (t === '220 ready\\n') s.write('x\\xff'); }); s.on('end', () => console.log(JSON.stringify(t)));`;
-    const result = spawnSync('ip', as(CLIENT_UID, APP, [process.execPath, '-e', client]), { encoding: 'utf8', timeout: 10_000 });
+    const result = spawnSync('ip', as(CLIENT_UID, APP, [process.execPath, '-e', client]), { encoding: 'utf8', timeout: 60_000 });
     expect(JSON.parse(result.stdout)).toBe('220 ready\ngot x\xff');
     expect(stat('tcp.passthrough.downstream_cx_total')).toBe(1);
   });

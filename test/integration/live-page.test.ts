@@ -6,6 +6,7 @@ import type { ClusterPart, LoggedRequest, PageHistory, PageSnapshot, PageTick } 
 import { EventStream } from '../support/event-stream.ts';
 import { call } from '../support/http-call.ts';
 import { until } from '../support/poll.ts';
+import { freePort } from '../support/ports.ts';
 import { ADMIN, httpListener, ProxyProcess, staticCluster } from '../support/proxy.ts';
 
 const TCP_PROXY =
@@ -49,9 +50,7 @@ beforeAll(async () => {
   hung = net.createServer((socket) => socket.on('error', () => undefined));
   upPort = await listen(upstream);
   const hungPort = await listen(hung);
-  const closed = net.createServer();
-  const deadPort = await listen(closed);
-  closed.close();
+  const deadPort = await freePort();
   const routes = `[
     {match: {prefix: /up}, name: to-up, route: {cluster: up, request_mirror_policies: [{cluster: mirror}]}},
     {match: {prefix: /fail}, route: {cluster: ejecting}},

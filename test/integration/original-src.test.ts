@@ -83,7 +83,7 @@ function inside(namespace: string, command: string): string {
 }
 
 const curl = (port: number, ...headers: readonly string[]) =>
-  inside(CLIENT, `curl -s --max-time 5 ${headers.map((header) => `-H '${header}'`).join(' ')} http://10.3.1.1:${port}/`);
+  inside(CLIENT, `curl -s --max-time 60 ${headers.map((header) => `-H '${header}'`).join(' ')} http://10.3.1.1:${port}/`);
 const stat = (name: string, admin = 9901) =>
   Number(inside(PROXY, `curl -s 'http://127.0.0.1:${admin}/stats?filter=^${name}$'`).split(': ')[1] ?? 0);
 

@@ -111,7 +111,7 @@ describe('memory', () => {
     await until('requests are served again', async () => ((await call(port, '/small')).status === 200 ? true : undefined), 60_000);
     expect(proxy.running).toBe(true);
     await expect.poll(() => proxy.stat('server.envoy_bug_failures')).toBe(0);
-  }, 120_000);
+  }, 240_000);
 
   test('the largest streams end', async () => {
     const port = await start(

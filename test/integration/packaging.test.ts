@@ -33,7 +33,7 @@ beforeAll(() => {
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))!;
   npm(['install', '--no-audit', '--no-fund', join(folder, tarball)], app);
   program = join(app, 'node_modules/.bin/outrider');
-}, 180_000);
+}, 600_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -5,10 +5,11 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { call } from '../support/http-call.ts';
 import { complaintsOf, openBrowser } from '../support/page-server.ts';
+import { freePort } from '../support/ports.ts';
 import { ADMIN, httpListener, ProxyProcess } from '../support/proxy.ts';
 
 // A browser beside other tests has little of the machine.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 let browser: Browser;
 let upstream: Server;
@@ -42,7 +43,7 @@ function bootstrap(admin = ADMIN): string {
 async function open(path = ''): Promise<void> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(90_000);
   complaints = complaintsOf(page);
   await page.goto(`http://${proxy.adminAddress}/#/${path}`);
   await page.locator('header').getByText('Live', { exact: true }).waitFor();
@@ -107,8 +108,10 @@ test('the configuration in force can be searched', async () => {
 });
 
 test('it comes back when the proxy restarts', async () => {
-  proxy = await ProxyProcess.start(bootstrap());
-  const address = proxy.adminAddress;
+  // One that no outgoing connection can have taken when it is opened again.
+  const port = await freePort();
+  const admin = `admin: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}}\n`;
+  proxy = await ProxyProcess.start(bootstrap(admin));
   await open('clusters');
   await page.getByRole('link', { name: 'payments' }).waitFor();
   // The stream of a viewer does not keep the process from ending.
@@ -116,8 +119,7 @@ test('it comes back when the proxy restarts', async () => {
   expect(await proxy.exited).toBe(0);
   await page.getByText('Reconnecting…').waitFor();
   await proxy.stop();
-  const port = address.slice(address.lastIndexOf(':') + 1);
-  proxy = await ProxyProcess.start(bootstrap(`admin: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}}\n`));
+  proxy = await ProxyProcess.start(bootstrap(admin));
   await page.locator('header').getByText('Live', { exact: true }).waitFor();
   await page.getByRole('link', { name: 'payments' }).waitFor();
 });

@@ -18,7 +18,7 @@ const EVERY_MS = 5;
 const SERVICE_MS = 10;
 
 const CHECKS =
-  'health_checks: [{timeout: 0.2s, interval: 0.1s, no_traffic_interval: 0.1s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /health}}]';
+  'health_checks: [{timeout: 2s, interval: 0.1s, no_traffic_interval: 0.1s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /health}}]';
 /** As meshes set it: Envoy's default lets three requests be retried at a time, and a pod that is killed resets more. */
 const BREAKERS = 'circuit_breakers: {thresholds: [{max_retries: 1000}]}';
 const RETRIES =
@@ -87,7 +87,7 @@ test.each(['gracefully', 'killed'] as const)('pods that end %s', async (how) => 
   let current = await Promise.all(['a1', 'b1', 'c1'].map(newPod));
   tell(current);
   const eds = `eds_cluster_config: {eds_config: {path_config_source: {path: "${join(folder, 'eds.yaml')}"}}}`;
-  const cluster = `{name: app, type: EDS, connect_timeout: 0.2s, ${eds}, ${CHECKS}, ${BREAKERS}}`;
+  const cluster = `{name: app, type: EDS, connect_timeout: 2s, ${eds}, ${CHECKS}, ${BREAKERS}}`;
   const bootstrap = `${ADMIN}node: {id: test, cluster: test}\nstatic_resources:\n  listeners:\n  - ${httpListener('l', routeTo('app', RETRIES))}\n  clusters:\n  - ${cluster}\n`;
   proxy = await ProxyProcess.start(bootstrap, { folder, args: ['-l', 'error'] });
   const port = await proxy.port('l');
@@ -129,6 +129,6 @@ test.each(['gracefully', 'killed'] as const)('pods that end %s', async (how) => 
   const failures = [...outcomes].filter(([what]) => what.startsWith('failed'));
   expect(failures).toEqual([]);
   expect([...outcomes.keys()]).toEqual(expect.arrayContaining(['a2', 'b2', 'c2']));
-  expect(calls.length).toBeGreaterThan(100);
+  expect(calls.length).toBeGreaterThan(50);
   await expect.poll(() => proxy!.stat('cluster.app.membership_total')).toBe(3);
 });

@@ -21,7 +21,7 @@ fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 30, 100, 0, 0))
 screens = []
 for wanted, keys in steps:
     seen = b''
-    end = time.time() + 15
+    end = time.time() + 90
     while wanted.encode() not in seen and time.time() < end:
         if select.select([fd], [], [], 0.1)[0]:
             try: piece = os.read(fd, 65536)

@@ -7,6 +7,7 @@ import { startApplication as startNodeHttp } from '../../config/tracing-app/node
 import { call } from '../support/http-call.ts';
 import { type OtlpSpan, readOtlp } from '../support/otlp-reader.ts';
 import { until } from '../support/poll.ts';
+import { freePort } from '../support/ports.ts';
 import { ADMIN, ProxyProcess, staticCluster } from '../support/proxy.ts';
 
 interface ZipkinSpan {
@@ -93,9 +94,7 @@ async function start(name: string, listeners: readonly string[], clusters: reado
 async function startChain(tracing: string, startApplication = startNodeHttp): Promise<number> {
   const b = await start('b', [listener('in', 'INBOUND', tracing, 'end')], [staticCluster('end', portOf(end))]);
   const inbound = [listener('in', 'INBOUND', tracing, 'application'), listener('out', 'OUTBOUND', tracing, 'b')];
-  const held = await serve(() => undefined);
-  const applicationPort = portOf(held);
-  await new Promise((resolve) => held.close(resolve));
+  const applicationPort = await freePort();
   const a = await start('a', inbound, [staticCluster('application', applicationPort), staticCluster('b', await b.port('in'))]);
   application = await startApplication(applicationPort, `http://127.0.0.1:${await a.port('out')}/`);
   const edge = await start(
@@ -264,8 +263,9 @@ describe('one request through edge, sidecar, application and sidecar', () => {
 });
 
 test('spans that wait for company are sent when the proxy ends', async () => {
+  const patient = 'layered_runtime: {layers: [{name: s, static_layer: {tracing.zipkin.flush_interval_ms: 3600000}}]}';
   const proxy = await ProxyProcess.start(
-    `${ADMIN}static_resources: {listeners: [${listener('out', 'OUTBOUND', ZIPKIN, 'end')}], clusters: [${staticCluster('end', portOf(end))}, ${staticCluster('spans', portOf(collector))}]}\n`,
+    `${ADMIN}${patient}\nstatic_resources: {listeners: [${listener('out', 'OUTBOUND', ZIPKIN, 'end')}], clusters: [${staticCluster('end', portOf(end))}, ${staticCluster('spans', portOf(collector))}]}\n`,
   );
   await call(await proxy.port('out'));
   await call(await proxy.port('out'));

@@ -44,4 +44,4 @@ test('of all draws exactly one goes to the entry with weight 1', async () => {
   );
   expect([stable.requests, canary.requests]).toEqual([TOTAL - 1, 1]);
   await expect.poll(() => proxy.stat('cluster.canary.upstream_rq_total')).toBe(1);
-}, 60_000);
+}, 240_000);

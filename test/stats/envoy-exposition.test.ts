@@ -120,7 +120,7 @@ describe.skipIf(envoy === null)('beside the real Envoy', () => {
     } finally {
       await proxy.stop();
     }
-  }, 60_000);
+  }, 300_000);
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
   test('/stats: the same names in the same order', () => {

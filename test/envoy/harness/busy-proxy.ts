@@ -36,7 +36,7 @@ function listeners(ports: Ports, directory: string): string {
                   domains: ["*"]
                   virtual_clusters: [{name: reads, headers: [{name: ":method", string_match: {exact: GET}}]}]
                   routes:
-                    - {match: {prefix: /app}, route: {cluster: app, timeout: 2s, retry_policy: {retry_on: 5xx, num_retries: 1, retry_back_off: {base_interval: 0.001s}}}}
+                    - {match: {prefix: /app}, route: {cluster: app, timeout: 30s, retry_policy: {retry_on: 5xx, num_retries: 1, retry_back_off: {base_interval: 0.001s}}}}
                     - {match: {prefix: /slow}, route: {cluster: app, timeout: 0.1s}}
                     - {match: {prefix: /full}, route: {cluster: full}}
                     - {match: {prefix: /dead}, route: {cluster: dead}}

@@ -8,7 +8,7 @@ import { PageFixture } from '../../support/page-fixture.ts';
 import { complaintsOf, openBrowser, PageServer } from '../../support/page-server.ts';
 
 // A browser beside other tests has little of the machine.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const VIEWS = ['', 'clusters', 'clusters/payments', 'requests', 'config', 'certificates', 'server'];

@@ -67,7 +67,7 @@ function start(program: string, args: readonly string[], port: (output: string) 
 
 function run(program: string, args: readonly string[]): Promise<{ code: number | string | null; output: string }> {
   return new Promise((resolve) => {
-    execFile(program, [...args], { timeout: 30_000 }, (error, stdout, stderr) =>
+    execFile(program, [...args], { timeout: 120_000 }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : (error.code ?? null), output: stdout + stderr }),
     );
   });
