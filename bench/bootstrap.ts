@@ -4,8 +4,12 @@ export interface BootstrapOptions {
   readonly listener: number;
   readonly admin: number;
   readonly upstream: number;
-  /** Path of a text access log, or null for none. */
+  /** Path of an access log, or null for none. */
   readonly accessLog?: string | null;
+  /** It is JSON with the fields that Istio's has; Envoy's default text otherwise. */
+  readonly jsonLog?: boolean;
+  /** Spans of 1 % of the requests, to a Zipkin collector at the upstream's port. */
+  readonly tracing?: boolean;
   /** Outlier detection, health checks, a fault filter at 0 % and a local rate limit that is never reached. */
   readonly resilience?: boolean;
   /** tcp_proxy instead of the HTTP connection manager. */
@@ -50,6 +54,7 @@ export function bootstrap(options: BootstrapOptions): string {
   const http2 = options.http2Upstream === true ? HTTP2 : {};
   const watched = options.resilience === true ? WATCHED : {};
   const clusters: unknown[] = [{ ...cluster('upstream', [options.upstream]), ...http2, ...watched }];
+  if (options.tracing === true) clusters.push(cluster('zipkin', [options.upstream]));
   const tls = options.tls ?? null;
   const listeners: unknown[] = [];
   if (tls?.where === 'sidecars') {
@@ -122,7 +127,11 @@ function connectionManager(options: BootstrapOptions & { readonly target?: strin
       : [
           {
             name: 'envoy.access_loggers.file',
-            typed_config: { '@type': `${TYPE}.access_loggers.file.v3.FileAccessLog`, path: options.accessLog },
+            typed_config: {
+              '@type': `${TYPE}.access_loggers.file.v3.FileAccessLog`,
+              path: options.accessLog,
+              ...(options.jsonLog === true ? { log_format: { json_format: JSON_FIELDS } } : {}),
+            },
           },
         ];
   return {
@@ -131,6 +140,7 @@ function connectionManager(options: BootstrapOptions & { readonly target?: strin
       '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: 'bench',
       access_log: log,
+      ...(options.tracing === true ? TRACING : {}),
       route_config: {
         name: 'bench',
         virtual_hosts: [
@@ -145,6 +155,50 @@ function connectionManager(options: BootstrapOptions & { readonly target?: strin
     },
   };
 }
+
+const TRACING: object = {
+  generate_request_id: true,
+  tracing: {
+    random_sampling: { value: 1 },
+    provider: {
+      name: 'envoy.tracers.zipkin',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.config.trace.v3.ZipkinConfig',
+        collector_cluster: 'zipkin',
+        collector_endpoint: '/api/v2/spans',
+        collector_endpoint_version: 'HTTP_JSON',
+      },
+    },
+  },
+};
+
+/** Those of Istio's JSON log. */
+const JSON_FIELDS: Readonly<Record<string, string>> = {
+  authority: '%REQ(:AUTHORITY)%',
+  bytes_received: '%BYTES_RECEIVED%',
+  bytes_sent: '%BYTES_SENT%',
+  connection_termination_details: '%CONNECTION_TERMINATION_DETAILS%',
+  downstream_local_address: '%DOWNSTREAM_LOCAL_ADDRESS%',
+  downstream_remote_address: '%DOWNSTREAM_REMOTE_ADDRESS%',
+  duration: '%DURATION%',
+  method: '%REQ(:METHOD)%',
+  path: '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%',
+  protocol: '%PROTOCOL%',
+  request_id: '%REQ(X-REQUEST-ID)%',
+  requested_server_name: '%REQUESTED_SERVER_NAME%',
+  response_code: '%RESPONSE_CODE%',
+  response_code_details: '%RESPONSE_CODE_DETAILS%',
+  response_flags: '%RESPONSE_FLAGS%',
+  route_name: '%ROUTE_NAME%',
+  start_time: '%START_TIME%',
+  upstream_cluster: '%UPSTREAM_CLUSTER%',
+  upstream_host: '%UPSTREAM_HOST%',
+  upstream_local_address: '%UPSTREAM_LOCAL_ADDRESS%',
+  upstream_service_time: '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%',
+  upstream_transport_failure_reason: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
+  user_agent: '%REQ(USER-AGENT)%',
+  x_forwarded_for: '%REQ(X-FORWARDED-FOR)%',
+};
 
 /** Of a cluster whose hosts are watched. */
 const WATCHED: object = {

@@ -19,6 +19,8 @@ export interface Variant {
   readonly http2?: 'downstream' | 'both';
   /** See BootstrapOptions. */
   readonly resilience?: boolean;
+  readonly jsonLog?: boolean;
+  readonly tracing?: boolean;
   /** Certificates, and where TLS is spoken. */
   readonly tls?: Omit<TlsOptions, 'inner'>;
 }
@@ -68,6 +70,7 @@ export async function startProxy(
         bootstrap({
           ...{ listener: port, admin, upstream, accessLog },
           ...{ tcp: variant.tcp, http2Upstream: variant.http2 === 'both', resilience: variant.resilience === true },
+          ...{ jsonLog: variant.jsonLog === true, tracing: variant.tracing === true },
           tls: variant.tls === undefined ? null : { ...variant.tls, inner: await freePort() },
           ...options,
         }),

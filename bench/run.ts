@@ -52,6 +52,20 @@ const SCENARIOS: readonly Scenario[] = [
     variant: { tcp: false, accessLog: true },
     bar: 0.85,
   },
+  {
+    name: 'tracing-text-log',
+    title: 'GET, 100 bytes, 1 % of requests traced, text access log',
+    request: { path: '/', bodyBytes: 0 },
+    variant: { tcp: false, accessLog: true, tracing: true },
+    bar: 0.9,
+  },
+  {
+    name: 'tracing-json-log',
+    title: "GET, 100 bytes, 1 % of requests traced, JSON access log with Istio's 24 fields",
+    request: { path: '/', bodyBytes: 0 },
+    variant: { tcp: false, accessLog: true, jsonLog: true, tracing: true },
+    bar: 0.9,
+  },
   { name: 'h2-h1', title: 'GET, 100 bytes, HTTP/2 to HTTP/1', request: SMALL_HTTP2, variant: { ...HTTP, http2: 'downstream' }, bar: 0.95 },
   { name: 'h2-h2', title: 'GET, 100 bytes, HTTP/2 to HTTP/2', request: SMALL_HTTP2, variant: { ...HTTP, http2: 'both' }, bar: 1.1 },
   {

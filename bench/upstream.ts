@@ -51,6 +51,7 @@ http {
   server {
     listen 127.0.0.1:${port} backlog=4096;
     location / { return 200 "${'x'.repeat(100)}"; }
+    location = /api/v2/spans { return 202; }
     location = /10k { root ${folder}/www; }
     location = /1m { root ${folder}/www; }
   }
