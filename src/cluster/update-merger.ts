@@ -51,7 +51,7 @@ export class UpdateMerger {
     this.#outOfWindow = scope.counter('update_out_of_merge_window');
   }
 
-  /** The cluster is ready: from now on its changes are merged. @param windowMs 0 = never */
+  /** The cluster is ready: from now on its changes are counted, and merged. @param windowMs 0 = never */
   begin(cluster: string, windowMs: number): void {
     if (this.#clusters.has(cluster)) return;
     this.#clusters.set(cluster, new Pending(windowMs, this.#clock, this.#viaMerge));
@@ -89,7 +89,12 @@ export class UpdateMerger {
 
   #tell(cluster: string, mergeable: boolean, kind: 'hosts' | 'health' | null, deliver: Deliver): void {
     const pending = this.#clusters.get(cluster);
-    if (pending !== undefined && pending.windowMs > 0) {
+    if (pending === undefined) {
+      // What happens until a cluster is ready is part of its coming, and not a change of it.
+      deliver();
+      return;
+    }
+    if (pending.windowMs > 0) {
       const now = this.#clock.nowMs();
       const outside = now - pending.lastMs > pending.windowMs;
       if (mergeable && !outside) {

@@ -17,6 +17,17 @@ function rig(windowMs = 1000) {
   return { clock, merger, told, say, counts };
 }
 
+test('before a cluster is ready everything is told at once and not counted', () => {
+  const { merger, told, say, counts } = rig();
+  merger.members('coming', say('hosts'));
+  merger.health('coming', say('first round'));
+  expect(told).toEqual(['hosts', 'first round']);
+  expect(counts()).toEqual([0, 0, 0, 0]);
+  merger.begin('coming', 0);
+  merger.health('coming', say('later'));
+  expect(counts()).toEqual([1, 0, 0, 0]);
+});
+
 describe('changes that follow one another', () => {
   test('the first at once, those inside the window as one when it ends', () => {
     const { clock, merger, told, say, counts } = rig();

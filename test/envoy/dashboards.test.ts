@@ -53,7 +53,7 @@ function value(metrics: Map<string, Metric>, name: string, cluster: string): num
 /** Depends on time, on the number of bytes that a codec makes of something, or on the process itself. */
 const VARYING =
   // Who closes first is a race here; other areas compare it. Envoy counts look-ups of names, and a request that it could not parse as not traceable.
-  /destroy_(local|remote)$|stats_recent_lookups|not_traceable|cluster_updated$|_bytes_|_ms$|_time$|_duration$|uptime|memory_|version|initialization|_buffered|write_(completed|buffered)|flushed_by_timer|listener_admin|parent_connections|worker_downstream_cx_active|update_attempt|days_until/;
+  /destroy_(local|remote)$|stats_recent_lookups|not_traceable|_bytes_|_ms$|_time$|_duration$|uptime|memory_|version|initialization|_buffered|write_(completed|buffered)|flushed_by_timer|listener_admin|parent_connections|worker_downstream_cx_active|update_attempt|days_until/;
 
 /** Counters and gauges. */
 const values = (metrics: Map<string, Metric>): string[] =>
