@@ -1,5 +1,5 @@
 /**
- * Makes dist/, what the package publishes: the modules of src/ joined into few files. A start reads about 300 modules in three threads;
+ * Makes dist/, what the package publishes: the modules of src/ joined into few files. A start reads about 400 modules in three threads;
  * finding and reading each costs more than compiling it, and V8 keeps every source text, comments too (docs/decisions/013-build.md).
  * Run by `npm run build`.
  */
@@ -7,14 +7,19 @@ import { copyFileSync, globSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { refuseCircles, StartGroups } from './build-groups.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'dist');
 
 rmSync(dist, { recursive: true, force: true });
+const groups = new StartGroups(root);
 const bundle = await rolldown({
   cwd: root,
-  // One entry for each thread. What is imported late stays a file of its own.
+  plugins: [groups.plugin],
+  // A thread's entry may export to the files that share its modules.
+  preserveEntrySignatures: 'allow-extension',
+  // One entry for each thread. What is imported late stays a file of its own, but for what nearly every start imports.
   input: {
     main: 'src/main.ts',
     'server/worker-thread': 'src/server/worker-thread.ts',
@@ -25,14 +30,16 @@ const bundle = await rolldown({
   external: /^(?![./]|.*\/src\/)(?!.*@bufbuild)/,
   treeshake: true,
 });
-await bundle.write({
+const output = await bundle.write({
   dir: dist,
   format: 'esm',
   entryFileNames: '[name].js',
   chunkFileNames: 'chunks/[name]-[hash].js',
   comments: false,
   keepNames: true,
+  codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: groups.name, debugName: 'start' }] },
 });
+refuseCircles(output);
 await bundle.close();
 
 // The live page, for browsers: with the charting library in it, and short, since it goes over the wire.
