@@ -292,8 +292,7 @@ envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
   + disable_stateful_session_resumption session_timeout ocsp_staple_policy
   + full_scan_certs_on_sni_mismatch prefer_client_ciphers
 envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
-  + common_tls_context sni max_session_keys auto_host_sni auto_sni_san_validation
-  ~ allow_renegotiation enforce_rsa_key_usage
+  + common_tls_context sni max_session_keys auto_host_sni auto_sni_san_validation enforce_rsa_key_usage allow_renegotiation
 envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
   + tls_params tls_certificates tls_certificate_sds_secret_configs validation_context validation_context_sds_secret_config
   + combined_validation_context alpn_protocols key_log
@@ -302,7 +301,7 @@ envoy.extensions.transport_sockets.tls.v3.TlsKeyLog
 envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext
   + default_validation_context validation_context_sds_secret_config
 envoy.extensions.transport_sockets.tls.v3.TlsParameters
-  + tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms
+  + tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites ecdh_curves signature_algorithms compliance_policies
 envoy.extensions.transport_sockets.tls.v3.TlsCertificate
   + certificate_chain private_key pkcs12 password watched_directory ocsp_staple
 envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
@@ -314,8 +313,7 @@ envoy.extensions.transport_sockets.tls.v3.Secret
 envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
   + trusted_ca watched_directory system_root_certs verify_certificate_spki verify_certificate_hash match_typed_subject_alt_names
   + match_subject_alt_names crl allow_expired_certificate trust_chain_verification max_verify_depth
-  + custom_validator_config
-  ~ suppress_client_ca_list
+  + custom_validator_config only_verify_leaf_cert_crl suppress_client_ca_list
 envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts
   + *
 envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig
@@ -323,7 +321,7 @@ envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig
 envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain
   + name trust_bundle
 envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
-  + san_type matcher
+  + san_type matcher oid
 envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
   + *
 envoy.extensions.upstreams.http.v3.HttpProtocolOptions

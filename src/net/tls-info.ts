@@ -6,6 +6,8 @@ export interface CertificateInfo {
   readonly dnsSans: readonly string[];
   readonly ipSans: readonly string[];
   readonly emailSans: readonly string[];
+  /** Those of kinds that an OID says. */
+  readonly otherSans: readonly { readonly oid: string; readonly value: string }[];
   /** RFC 2253. */
   readonly subject: string;
   readonly issuer: string;

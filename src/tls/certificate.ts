@@ -1,6 +1,7 @@
 /** Facts of one X.509 certificate, each read when it is asked for. */
 import type { X509Certificate } from 'node:crypto';
 import type { CertificateInfo } from '../net/tls-info.ts';
+import { type OtherName, otherNamesOf } from './extensions.ts';
 
 export class Certificate implements CertificateInfo {
   readonly x509: X509Certificate;
@@ -23,9 +24,16 @@ export class Certificate implements CertificateInfo {
   get emailSans(): readonly string[] {
     return this.#names('email');
   }
+  get otherSans(): readonly OtherName[] {
+    return otherNamesOf(this.x509);
+  }
   /** Subject alternative names of every kind, in the certificate's order. */
   get names(): readonly string[] {
-    return [...altNames(this.x509.subjectAltName ?? '')].map(([, name]) => name);
+    const others = this.otherSans.values();
+    // Of these Node tells next to nothing.
+    return [...altNames(this.x509.subjectAltName ?? '')].map(([type, name]) =>
+      type === 'othername' ? (others.next().value?.value ?? name) : name,
+    );
   }
   get subject(): string {
     return rfc2253(this.x509.subject);

@@ -1,13 +1,19 @@
 /** Where a peer's chain leads: what Node's verdict on a chain, which is only the last thing that OpenSSL found, does not tell. */
 import type { X509Certificate } from 'node:crypto';
 import { nodeModule } from '../runtime/node-module.ts';
+import { KEY_USAGE, keyUsageOf } from './extensions.ts';
 
 const PEM = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\S]*?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
+
+/** Each certificate's PEM. */
+export function pemsIn(text: string): readonly string[] {
+  return text.match(PEM) ?? [];
+}
 
 /** @param text PEM of any number of certificates @throws if one of them is none */
 export function certificatesIn(text: string): readonly X509Certificate[] {
   const { X509Certificate } = nodeModule<typeof import('node:crypto')>('node:crypto');
-  return (text.match(PEM) ?? []).map((pem) => new X509Certificate(pem));
+  return pemsIn(text).map((pem) => new X509Certificate(pem));
 }
 
 /**
@@ -43,19 +49,8 @@ export function mayBe(role: 'server' | 'client', certificate: X509Certificate): 
   return uses === undefined || uses.length === 0 || uses.includes(USES[role]) || uses.includes(ANY_USE);
 }
 
-/** Extension keyUsage, RFC 5280 §4.2.1.3: an OID, then whether it is critical, then a BIT STRING in an OCTET STRING. */
-const KEY_USAGE = Buffer.from('0603551d0f', 'hex');
-const CRITICAL = Buffer.from('0101ff', 'hex');
-const SIGNS_CERTIFICATES_OR_LISTS = 0x06;
-
-/** As Envoy takes it, whoever does not say what its key is for may issue certificates or revocation lists. Node does not show this extension. */
+/** As Envoy takes it, whoever does not say what its key is for may issue certificates or revocation lists. */
 export function mayIssue(certificate: X509Certificate): boolean {
-  const { raw } = certificate;
-  const at = raw.indexOf(KEY_USAGE);
-  if (at < 0) return true;
-  let value = at + KEY_USAGE.length;
-  if (raw.subarray(value, value + CRITICAL.length).equals(CRITICAL)) value += CRITICAL.length;
-  // 04 length 03 length unused-bits bits
-  if (raw[value] !== 0x04 || raw[value + 2] !== 0x03) return true;
-  return (raw[value + 5]! & SIGNS_CERTIFICATES_OR_LISTS) !== 0;
+  const usage = keyUsageOf(certificate);
+  return usage < 0 || (usage & (KEY_USAGE.keyCertSign | KEY_USAGE.crlSign)) !== 0;
 }

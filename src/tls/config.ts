@@ -6,6 +6,7 @@ import type { DataSource } from '../config/gen/envoy/config/core/v3/base_pb.js';
 import type { ConfigSource } from '../config/gen/envoy/config/core/v3/config_source_pb.js';
 import {
   type CertificateValidationContext,
+  TlsParameters_CompliancePolicy as CompliancePolicy,
   TlsParameters_TlsProtocol as Protocol,
   type TlsCertificate,
   type TlsParameters,
@@ -153,6 +154,7 @@ export function compileUpstreamTls(message: UpstreamTlsContext, secrets: Secrets
     sni: message.sni,
     autoHostSni: message.autoHostSni,
     autoSniSanValidation: message.autoSniSanValidation,
+    allowRenegotiation: message.allowRenegotiation,
     maxSessionKeys: message.maxSessionKeys ?? 1,
   };
   const { validation } = common;
@@ -164,7 +166,7 @@ export function compileUpstreamTls(message: UpstreamTlsContext, secrets: Secrets
     );
   }
   if (at.list.errors > before) return null;
-  if (!namesSecrets(common)) attempt(at, () => clientContext(common));
+  if (!namesSecrets(common)) attempt(at, () => clientContext(common, settings.allowRenegotiation));
   return at.list.errors > before ? null : settings;
 }
 
@@ -207,7 +209,7 @@ function compileCommon(
     } else if (secret !== null) here.error(`secret '${config.name}' is no certificate`);
   });
   return {
-    ...parameters(message?.tlsParams, maxVersion),
+    ...parameters(message?.tlsParams, maxVersion, at.field('tls_params')),
     certificates,
     certificateSecrets,
     ...validationOf(message?.validationContextType, secrets, at),
@@ -296,7 +298,25 @@ function find(config: SdsSecretConfig | undefined, holds: SecretKind, secrets: S
   return secret ?? null;
 }
 
-function parameters(message: TlsParameters | undefined, maxVersion: Version) {
+type Parameters = Pick<CommonTlsSettings, 'minVersion' | 'maxVersion' | 'ciphers' | 'curves' | 'signatureAlgorithms' | 'newCiphers'>;
+
+/** NIST SP 800-52 revision 2, as BoringSSL has it. */
+const FIPS: Parameters = {
+  minVersion: 'TLSv1.2',
+  maxVersion: 'TLSv1.3',
+  newCiphers: 'TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256',
+  ciphers: 'ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384',
+  curves: 'P-256:P-384',
+  signatureAlgorithms:
+    'rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512:ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512',
+};
+
+function parameters(message: TlsParameters | undefined, maxVersion: Version, at: CompileContext): Parameters {
+  // A policy takes the place of everything else.
+  for (const [i, policy] of (message?.compliancePolicies ?? []).entries()) {
+    if (policy === CompliancePolicy.FIPS_202205) return FIPS;
+    at.field('compliance_policies', i).error(`${CompliancePolicy[policy]} is not supported by Outrider yet`);
+  }
   const version = (value: Protocol | undefined, fallback: Version): Version =>
     value === undefined || value === Protocol.TLS_AUTO ? fallback : VERSIONS[value];
   // Groups of equal preference, [A|B], are lists to OpenSSL.
@@ -307,6 +327,7 @@ function parameters(message: TlsParameters | undefined, maxVersion: Version) {
     ciphers: suites.join(':'),
     curves: (message?.ecdhCurves ?? []).join(':'),
     signatureAlgorithms: (message?.signatureAlgorithms ?? []).join(':'),
+    newCiphers: '',
   };
 }
 

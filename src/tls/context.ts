@@ -2,6 +2,7 @@
 import type { SecureContext, SecureContextOptions } from 'node:tls';
 import { nodeModule } from '../runtime/node-module.ts';
 import { Certificate } from './certificate.ts';
+import { pemsIn } from './chain.ts';
 import { parseOcspResponse } from './ocsp.ts';
 import type { CertificateSettings, CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
 import { handleTickets } from './tickets.ts';
@@ -18,6 +19,8 @@ const DEFAULT_CURVES = 'X25519MLKEM768:X25519:P-256';
 
 /** SSL_OP_NO_TICKET (RFC 5077 tickets, and those of TLS 1.3). */
 const SSL_OP_NO_TICKET = 0x4000;
+/** A peer that has been verified cannot come back as somebody else on the same connection. */
+const SSL_OP_NO_RENEGOTIATION = 0x4000_0000;
 
 export function tls(): Tls {
   return nodeModule<Tls>('node:tls');
@@ -30,7 +33,7 @@ function contextOptions(common: CommonTlsSettings, certificates: readonly Certif
   const options: SecureContextOptions = {
     minVersion: common.minVersion,
     maxVersion: common.maxVersion,
-    ciphers: `${TLS13_CIPHERS}:${common.ciphers === '' ? DEFAULT_CIPHERS : common.ciphers}`,
+    ciphers: `${common.newCiphers === '' ? TLS13_CIPHERS : common.newCiphers}:${common.ciphers === '' ? DEFAULT_CIPHERS : common.ciphers}`,
     ecdhCurve: common.curves === '' ? DEFAULT_CURVES : common.curves,
     honorCipherOrder: true,
     cert: pem.map((certificate) => certificate.chain),
@@ -48,14 +51,16 @@ function contextOptions(common: CommonTlsSettings, certificates: readonly Certif
     // Without a CA the chain is not judged; an empty list keeps Node from putting in its own.
     options.ca = roots;
     options.allowPartialTrustChain = true;
-    if (validation.crl !== '') options.crl = validation.crl;
+    if (validation.crl !== '' && !validation.onlyLeafCrl) options.crl = validation.crl;
   }
   return options;
 }
 
-export function clientContext(common: CommonTlsSettings): SecureContext {
+export function clientContext(common: CommonTlsSettings, allowRenegotiation: boolean): SecureContext {
   // A client has one certificate at most.
-  return tls().createSecureContext(contextOptions(common, common.certificates.slice(0, 1)));
+  const options = contextOptions(common, common.certificates.slice(0, 1));
+  if (!allowRenegotiation) options.secureOptions = SSL_OP_NO_RENEGOTIATION;
+  return tls().createSecureContext(options);
 }
 
 /**
@@ -74,13 +79,26 @@ export function serverContext(
   options.honorCipherOrder = !settings.preferClientCiphers;
   // What the server likes best counts, even if the client has to be asked for it (HelloRetryRequest): each group is a class of its own.
   if (settings.common.curves !== '') options.ecdhCurve = settings.common.curves.replaceAll(':', '/');
-  if (!settings.statelessResumption) options.secureOptions = SSL_OP_NO_TICKET;
+  options.secureOptions = SSL_OP_NO_RENEGOTIATION | (settings.statelessResumption ? 0 : SSL_OP_NO_TICKET);
   if (settings.sessionTimeoutS > 0) options.sessionTimeout = settings.sessionTimeoutS;
-  const context = tls().createSecureContext(options);
+  const context = settings.common.validation?.suppressNames === true ? withoutNames(options) : tls().createSecureContext(options);
   // A renewed ticket lives as long as a new one: a certificate that was verified once would be good for ever.
   const renew = settings.common.validation === null;
   if (settings.statelessResumption && (renew || ticketKeys.length > 1)) handleTickets(context, ticketKeys, renew);
   return context;
+}
+
+/** Of the authorities in `ca`, which Node names to clients; those that it would trust by itself it does not. Nothing else happens in between. */
+function withoutNames(options: SecureContextOptions): SecureContext {
+  const { ca, ...others } = options;
+  const { createSecureContext, getCACertificates, setDefaultCACertificates } = tls();
+  const before = getCACertificates('default');
+  setDefaultCACertificates(pemsIn([ca ?? []].flat().join('\n')));
+  try {
+    return createSecureContext(others);
+  } finally {
+    setDefaultCACertificates(before);
+  }
 }
 
 /**

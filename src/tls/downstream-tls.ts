@@ -5,7 +5,8 @@ import type { Connection } from '../net/connection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { TlsConnectionInfo } from './connection-info.ts';
 import { serverSocket, wrapped } from './direct-socket.ts';
-import { agreedOnVersion, failureText, handshakeFailure, verificationFailure } from './failure.ts';
+import { KEY_USAGE, mayUseKey } from './extensions.ts';
+import { agreedOnVersion, failureText, handshakeFailure, KEY_USAGE_INCORRECT, saidTwice, verificationFailure } from './failure.ts';
 import { KeyLog } from './key-log.ts';
 import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
 import { offersEcdsaCiphers, ServerContexts } from './server-contexts.ts';
@@ -131,7 +132,7 @@ export class DownstreamTls {
       info.failed(agreedOnVersion(reason));
       if (reason.includes('PEER_DID_NOT_RETURN_A_CERTIFICATE')) this.#stats.failVerifyNoCert.inc();
       else if (reason !== '') this.#stats.connectionError.inc();
-      listener.onHandshakeFailed(reason);
+      listener.onHandshakeFailed(saidTwice(reason, info.version));
     };
     socket.once('error', onFailed);
     socket.once('close', () => onFailed(null));
@@ -174,8 +175,12 @@ export class DownstreamTls {
       this.#stats.refused('fail_verify_no_cert');
       return verificationFailure('fail_verify_no_cert', '');
     }
-    const chainError = (socket as unknown as InnerTlsSocket)._handle?.verifyError?.()?.code ?? '';
+    // Clients sign. With TLS 1.3 that is looked at first.
+    const maySign = mayUseKey(peer.x509, KEY_USAGE.digitalSignature);
+    if (!maySign && info.version === 'TLSv1.3') return this.#keyMayNotSign();
+    const chainError = validator.withRevocation((socket as unknown as InnerTlsSocket)._handle?.verifyError?.()?.code ?? '', info);
     const failure = validator.check(peer, chainError, info, '');
+    if (failure === null && !maySign) return this.#keyMayNotSign();
     if (failure === null) {
       info.peerValidated = validator.validates(chainError);
       if (validator.overlooks(chainError)) this.#stats.failVerifyError.inc();
@@ -183,6 +188,11 @@ export class DownstreamTls {
     }
     this.#stats.refused(failure);
     return verificationFailure(failure, chainError, info, '', validator.outsideDomains(failure, chainError, info));
+  }
+
+  #keyMayNotSign(): string {
+    this.#stats.connectionError.inc();
+    return KEY_USAGE_INCORRECT;
   }
 }
 

@@ -7,6 +7,7 @@ const REASONS: Readonly<Record<string, number>> = {
   CERTIFICATE_VERIFY_FAILED: 125,
   CONNECTION_REJECTED: 133,
   HTTP_REQUEST: 156,
+  KEY_USAGE_BIT_INCORRECT: 302,
   NO_COMMON_SIGNATURE_ALGORITHMS: 253,
   NO_SHARED_CIPHER: 184,
   NO_SHARED_GROUP: 266,
@@ -41,6 +42,17 @@ export function failureText(reason: string, more = ''): string {
   return `TLS_error:|${code}:SSL routines:OPENSSL_internal:${name}${more === '' ? '' : `:${more}`}:TLS_error_end`;
 }
 
+const NO_SHARED_CIPHER = 'SSL routines:OPENSSL_internal:NO_SHARED_CIPHER';
+
+/** BoringSSL says it twice with TLS 1.3. */
+export function saidTwice(reason: string, version: string): string {
+  if (version !== 'TLSv1.3' || !reason.includes(NO_SHARED_CIPHER)) return reason;
+  return reason.replace(NO_SHARED_CIPHER, `${NO_SHARED_CIPHER}|${LIBRARY + REASONS['NO_SHARED_CIPHER']!}:${NO_SHARED_CIPHER}`);
+}
+
+/** A certificate says that its key is for something else. */
+export const KEY_USAGE_INCORRECT = failureText('key usage bit incorrect');
+
 /** Of an 'error' event before the handshake was over; '' for a connection that just ended. */
 export function handshakeFailure(error: NodeJS.ErrnoException & { reason?: string }): string {
   if (error.reason === 'peer did not return a certificate')
@@ -54,17 +66,22 @@ export function agreedOnVersion(reason: string): boolean {
   return !/:(UNSUPPORTED_PROTOCOL|HTTP_REQUEST|WRONG_VERSION_NUMBER|CONNECTION_REJECTED):/.test(reason);
 }
 
+const LISTS = 'certificate revocation check against provided CRLs failed';
+
 /** What BoringSSL says of a chain, from OpenSSL's code such as "CERT_HAS_EXPIRED". */
 const CHAIN_WORDS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'certificate has expired',
   CERT_NOT_YET_VALID: 'certificate is not yet valid',
-  CERT_REVOKED: 'certificate revocation check against provided CRLs failed: certificate revoked',
+  CERT_REVOKED: `${LISTS}: certificate revoked`,
+  CRL_HAS_EXPIRED: `${LISTS}: CRL has expired`,
+  CRL_NOT_YET_VALID: `${LISTS}: CRL is not yet valid`,
+  CRL_SIGNATURE_FAILURE: `${LISTS}: CRL signature failure`,
   DEPTH_ZERO_SELF_SIGNED_CERT: 'self signed certificate',
   SELF_SIGNED_CERT_IN_CHAIN: 'self signed certificate in certificate chain',
   UNABLE_TO_GET_ISSUER_CERT: 'unable to get issuer certificate',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'unable to get local issuer certificate',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unable to get local issuer certificate',
-  UNABLE_TO_GET_CRL: 'unable to get certificate CRL',
+  UNABLE_TO_GET_CRL: `${LISTS}: unable to get certificate CRL`,
   '': 'certificate chain too long',
   INVALID_PURPOSE: 'unsupported certificate purpose',
 };

@@ -1,4 +1,5 @@
 /** What an OCSP response (RFC 6960 §4.2.1) says about itself. Its signature is for clients to check, as with Envoy. */
+import { CONTEXT_0, Der, ENUMERATED, GENERALIZED_TIME, INTEGER, OCTET_STRING, SEQUENCE, serialOf, timeOf } from './der.ts';
 
 export interface OcspResponse {
   /** Of the certificate that it is about: lower-case hexadecimal. */
@@ -9,61 +10,17 @@ export interface OcspResponse {
   readonly der: Buffer;
 }
 
-const INTEGER = 0x02;
-const OCTET_STRING = 0x04;
-const ENUMERATED = 0x0a;
-const GENERALIZED_TIME = 0x18;
-const SEQUENCE = 0x30;
-const CONTEXT_0 = 0xa0;
-
-/** Elements of DER, one after the other. */
-class Der {
-  readonly #bytes: Buffer;
-  #at = 0;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  get done(): boolean {
-    return this.#at >= this.#bytes.length;
-  }
-
-  is(tag: number): boolean {
-    return this.#bytes[this.#at] === tag;
-  }
-
-  /** Contents of the next element. @param tag that it must have; -1 = any */
-  next(tag: number): Buffer {
-    const bytes = this.#bytes;
-    if (this.#at + 2 > bytes.length || (tag >= 0 && bytes[this.#at] !== tag)) throw new Error('OCSP response is malformed');
-    let length = bytes[this.#at + 1]!;
-    let start = this.#at + 2;
-    if (length >= 0x80) {
-      const size = length & 0x7f;
-      if (size === 0 || size > 4 || start + size > bytes.length) throw new Error('OCSP response is malformed');
-      length = bytes.readUIntBE(start, size);
-      start += size;
-    }
-    if (start + length > bytes.length) throw new Error('OCSP response is malformed');
-    this.#at = start + length;
-    return bytes.subarray(start, start + length);
-  }
-
-  sequence(): Der {
-    return new Der(this.next(SEQUENCE));
-  }
-}
+const WHAT = 'OCSP response';
 
 /** @throws Error if it is none, or not a successful one for a single certificate */
 export function parseOcspResponse(der: Buffer): OcspResponse {
-  const response = new Der(der).sequence();
+  const response = new Der(der, WHAT).sequence();
   if (response.next(ENUMERATED)[0] !== 0) throw new Error('OCSP response was unsuccessful');
   if (response.done) throw new Error('OCSP response has no body');
-  const body = new Der(response.next(CONTEXT_0)).sequence();
+  const body = response.inside(CONTEXT_0).sequence();
   // responseType: id-pkix-ocsp-basic is the only one there is.
   body.next(-1);
-  const data = new Der(body.next(OCTET_STRING)).sequence().sequence();
+  const data = body.inside(OCTET_STRING).sequence().sequence();
   if (data.is(CONTEXT_0)) data.next(CONTEXT_0);
   // responderID, producedAt
   data.next(-1);
@@ -76,23 +33,18 @@ export function parseOcspResponse(der: Buffer): OcspResponse {
   id.next(SEQUENCE);
   id.next(OCTET_STRING);
   id.next(OCTET_STRING);
-  const serial = id
-    .next(INTEGER)
-    .toString('hex')
-    .replace(/^(?:00)+(?=..)/, '');
+  const serial = serialOf(id.next(INTEGER));
   // certStatus
   single.next(-1);
-  const thisUpdateMs = timeOf(single.next(GENERALIZED_TIME));
-  const nextUpdateMs = single.is(CONTEXT_0) ? timeOf(new Der(single.next(CONTEXT_0)).next(GENERALIZED_TIME)) : 0;
+  const thisUpdateMs = generalizedTime(single);
+  const nextUpdateMs = single.is(CONTEXT_0) ? generalizedTime(single.inside(CONTEXT_0)) : 0;
   return { serial, thisUpdateMs, nextUpdateMs, der };
 }
 
-/** @param bytes "20260102030405Z": RFC 5280 §4.1.2.5.2 */
-function timeOf(bytes: Buffer): number {
-  const digits = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(bytes.toString('latin1'));
-  if (digits === null) throw new Error('OCSP response is malformed');
-  const [year, month, day, hour, minute, second] = digits.slice(1).map(Number);
-  return Date.UTC(year!, month! - 1, day, hour, minute, second);
+function generalizedTime(der: Der): number {
+  const ms = timeOf(der.next(GENERALIZED_TIME).toString('latin1'));
+  if (ms === null) throw der.malformed();
+  return ms;
 }
 
 export function isExpired({ nextUpdateMs }: OcspResponse, nowMs: number): boolean {

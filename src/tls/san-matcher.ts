@@ -5,12 +5,14 @@ import type { SanMatcherSettings, SanType } from './settings.ts';
 
 export class SanMatcher {
   readonly #type: SanType;
+  readonly #oid: string;
   readonly #matcher: StringMatcher;
   /** Of an exact matcher on DNS names: wildcards in the certificate count (RFC 6125 §6.4.3). */
   readonly #exactDns: string | null;
 
-  constructor({ type, matcher }: SanMatcherSettings) {
+  constructor({ type, matcher, oid }: SanMatcherSettings) {
     this.#type = type;
+    this.#oid = oid;
     this.#matcher = buildStringMatcher(matcher);
     this.#exactDns = type === 'DNS' && matcher.kind === 'exact' ? matcher.value.toLowerCase() : null;
   }
@@ -18,7 +20,7 @@ export class SanMatcher {
   /** One of the names of its kind is enough. */
   matches(certificate: CertificateInfo): boolean {
     const exactDns = this.#exactDns;
-    const names = namesOf(this.#type, certificate);
+    const names = namesOf(this.#type, this.#oid, certificate);
     for (let i = 0; i < names.length; i++) {
       const name = names[i]!;
       if (exactDns === null ? this.#matcher.matches(name) : dnsMatches(name, exactDns)) return true;
@@ -27,7 +29,7 @@ export class SanMatcher {
   }
 }
 
-function namesOf(type: SanType, certificate: CertificateInfo): readonly string[] {
+function namesOf(type: SanType, oid: string, certificate: CertificateInfo): readonly string[] {
   switch (type) {
     case 'URI':
       return certificate.uriSans;
@@ -37,6 +39,8 @@ function namesOf(type: SanType, certificate: CertificateInfo): readonly string[]
       return certificate.ipSans;
     case 'EMAIL':
       return certificate.emailSans;
+    case 'OTHER_NAME':
+      return certificate.otherSans.filter((name) => name.oid === oid).map(({ value }) => value);
   }
 }
 

@@ -101,6 +101,8 @@ export function mergeValidation(base: ValidationSettings, more: ValidationSettin
     hashes: [...base.hashes, ...more.hashes],
     sans: [...base.sans, ...more.sans],
     crl: more.crl === '' ? base.crl : more.crl,
+    onlyLeafCrl: base.onlyLeafCrl || more.onlyLeafCrl,
+    suppressNames: base.suppressNames || more.suppressNames,
     allowExpired: base.allowExpired || more.allowExpired,
     acceptUntrusted: base.acceptUntrusted || more.acceptUntrusted,
     maxVerifyDepth: more.maxVerifyDepth < 0 ? base.maxVerifyDepth : more.maxVerifyDepth,

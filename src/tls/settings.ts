@@ -17,10 +17,12 @@ export interface CertificateSettings {
   readonly path: string;
 }
 
-export type SanType = 'EMAIL' | 'DNS' | 'URI' | 'IP_ADDRESS';
+export type SanType = 'EMAIL' | 'DNS' | 'URI' | 'IP_ADDRESS' | 'OTHER_NAME';
 
 export interface SanMatcherSettings {
   readonly type: SanType;
+  /** Of OTHER_NAME: the kind, "1.3.6.1.4.1.311.20.2.3"; '' otherwise. */
+  readonly oid: string;
   readonly matcher: StringMatcherSettings;
 }
 
@@ -45,6 +47,10 @@ export interface ValidationSettings {
   readonly sans: readonly SanMatcherSettings[];
   /** PEM; ''. */
   readonly crl: string;
+  /** Only the peer's own certificate is looked for in it. */
+  readonly onlyLeafCrl: boolean;
+  /** Authorities are not named to clients. */
+  readonly suppressNames: boolean;
   readonly allowExpired: boolean;
   /** ACCEPT_UNTRUSTED: a chain that cannot be verified is accepted, and does not count as validated. */
   readonly acceptUntrusted: boolean;
@@ -64,6 +70,8 @@ export interface CommonTlsSettings {
   readonly ciphers: string;
   readonly curves: string;
   readonly signatureAlgorithms: string;
+  /** Of TLS 1.3: an OpenSSL list; '' = all of them, as Envoy cannot say which. */
+  readonly newCiphers: string;
   readonly certificates: readonly CertificateSettings[];
   /** Names of further certificates, which come and change while the proxy runs. */
   readonly certificateSecrets: readonly string[];
@@ -114,6 +122,8 @@ export interface UpstreamTlsSettings {
   readonly autoHostSni: boolean;
   /** The name that was sent must be one of the server's. */
   readonly autoSniSanValidation: boolean;
+  /** The server may ask for another handshake, in which it has to be the same (TLS 1.2). */
+  readonly allowRenegotiation: boolean;
   /** Sessions that are kept for resumption. */
   readonly maxSessionKeys: number;
 }

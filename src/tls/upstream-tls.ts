@@ -7,7 +7,8 @@ import type { Certificate } from './certificate.ts';
 import { TlsConnectionInfo } from './connection-info.ts';
 import { clientContext, leafOf, tls } from './context.ts';
 import type { HandshakeListener } from './downstream-tls.ts';
-import { agreedOnVersion, handshakeFailure, verificationFailure } from './failure.ts';
+import { KEY_USAGE, mayUseKey } from './extensions.ts';
+import { agreedOnVersion, handshakeFailure, KEY_USAGE_INCORRECT, verificationFailure } from './failure.ts';
 import { KeyLog } from './key-log.ts';
 import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
 import type { CommonTlsSettings, UpstreamTlsSettings } from './settings.ts';
@@ -35,7 +36,7 @@ export class UpstreamTls {
     this.#stats = stats;
     this.#secrets = secrets;
     this.#keyLog = settings.common.keyLog === null ? null : new KeyLog(settings.common.keyLog);
-    this.#ready = namesSecrets(settings.common) ? null : prepare(settings.common);
+    this.#ready = namesSecrets(settings.common) ? null : prepare(settings.common, settings.allowRenegotiation);
     this.#version = -1;
     this.#sessions = new Map();
     this.#sessionCount = 0;
@@ -47,7 +48,7 @@ export class UpstreamTls {
       this.#version = this.#secrets.version;
       const resolved = resolveSecrets(common, this.#secrets);
       if (resolved !== null) {
-        this.#ready = prepare(resolved);
+        this.#ready = prepare(resolved, this.settings.allowRenegotiation);
         // A session would go on with what the old certificates have shown.
         this.#sessions.clear();
         this.#sessionCount = 0;
@@ -118,6 +119,7 @@ export class UpstreamTls {
         accepted = this.#onSecure(connection, socket, info, mustHold, ready.validator, listener);
         if (accepted) for (const bytes of early) keep(bytes);
       });
+      socket.on('secureConnect', () => this.#onAgain(connection, socket, info));
     });
     const onFailed = (error: Error | null) => {
       if (done) return;
@@ -161,13 +163,19 @@ export class UpstreamTls {
   /** @returns '' if the connection may be used */
   #judge(socket: TLSSocket, info: TlsConnectionInfo, mustHold: string, validator: Validator | null): string {
     // A session is kept when its server has been found good.
-    if (validator === null || socket.isSessionReused()) return '';
+    if (socket.isSessionReused()) return '';
     const { peer } = info;
+    // Whatever enforce_rsa_key_usage says, as in Envoy.
+    if (peer !== null && !mayUseKey(peer.x509, signs(info) ? KEY_USAGE.digitalSignature : KEY_USAGE.keyEncipherment)) {
+      this.#stats.connectionError.inc();
+      return KEY_USAGE_INCORRECT;
+    }
+    if (validator === null) return '';
     if (peer === null) {
       this.#stats.refused('fail_verify_no_cert');
       return verificationFailure('fail_verify_no_cert', '');
     }
-    const chainError = socket.authorized ? '' : String(socket.authorizationError ?? '');
+    const chainError = validator.withRevocation(socket.authorized ? '' : String(socket.authorizationError ?? ''), info);
     const failure = validator.check(peer, chainError, info, mustHold);
     if (failure === null) {
       info.peerValidated = validator.validates(chainError);
@@ -177,6 +185,13 @@ export class UpstreamTls {
     this.#stats.refused(failure);
     const missing = mustHold !== '' && !hasName(peer, mustHold) ? mustHold : '';
     return verificationFailure(failure, chainError, info, missing, validator.outsideDomains(failure, chainError, info));
+  }
+
+  /** The server has asked for another handshake, which has taken place if that is allowed. It has to be the server that was verified, as in BoringSSL. */
+  #onAgain(connection: Connection, socket: TLSSocket, { version, peer }: TlsConnectionInfo): void {
+    if (version === 'TLSv1.3') return;
+    const same = this.settings.allowRenegotiation && socket.getPeerX509Certificate()?.fingerprint256 === peer?.x509.fingerprint256;
+    if (!same) connection.dispatch(() => connection.close('no-flush'));
   }
 
   #takeSession(name: string): KeptSession | null {
@@ -202,6 +217,11 @@ export class UpstreamTls {
   }
 }
 
+/** The server's key signs; with the oldest ciphers secrets are encrypted with it. */
+function signs({ version, cipher }: TlsConnectionInfo): boolean {
+  return version === 'TLSv1.3' || cipher.startsWith('ECDHE-') || cipher.startsWith('DHE-');
+}
+
 /** What a handshake that is resumed does not show again is kept beside its session. */
 interface KeptSession {
   readonly bytes: Buffer;
@@ -216,10 +236,10 @@ interface Ready {
   readonly validator: Validator | null;
 }
 
-function prepare(common: CommonTlsSettings): Ready {
+function prepare(common: CommonTlsSettings, allowRenegotiation: boolean): Ready {
   const own = common.certificates[0];
   return {
-    context: clientContext(common),
+    context: clientContext(common, allowRenegotiation),
     local: own === undefined ? null : leafOf(own),
     validator: common.validation === null ? null : new Validator(common.validation, 'server'),
   };

@@ -12,6 +12,7 @@ import type { SPIFFECertValidatorConfig } from '../config/gen/envoy/extensions/t
 import { unpackAny } from '../config/unpack.ts';
 import { compileStringMatcher } from '../http/config.ts';
 import { compileDataSource } from '../http/data-source-config.ts';
+import { RevocationLists } from './crl.ts';
 import type { SanMatcherSettings, SanType, TrustDomainSettings, ValidationSettings } from './settings.ts';
 import { parseTrustBundles } from './spiffe-bundle.ts';
 
@@ -34,12 +35,18 @@ const SAN_TYPES: Readonly<Record<number, SanType>> = {
   [SanTypes.DNS]: 'DNS',
   [SanTypes.URI]: 'URI',
   [SanTypes.IP_ADDRESS]: 'IP_ADDRESS',
+  [SanTypes.OTHER_NAME]: 'OTHER_NAME',
 };
+
+const OID = /^[0-2](?:\.\d+)+$/;
 
 /** null if it was refused, and reported. */
 export function compileSanMatcher(matcher: SubjectAltNameMatcher, at: CompileContext): SanMatcherSettings | null {
   const type = SAN_TYPES[matcher.sanType];
-  if (type !== undefined) return { type, matcher: compileStringMatcher(matcher.matcher, at.field('matcher')) };
+  const isOther = type === 'OTHER_NAME';
+  if (isOther && !OID.test(matcher.oid)) at.field('oid').error(`malformed OID: ${matcher.oid}`);
+  if (type !== undefined)
+    return { type, oid: isOther ? matcher.oid : '', matcher: compileStringMatcher(matcher.matcher, at.field('matcher')) };
   at.notImplemented(`SAN type ${SanTypes[matcher.sanType]} is not supported by Outrider yet`);
   return null;
 }
@@ -63,7 +70,7 @@ export function compileValidation(
   });
   message.matchSubjectAltNames.forEach((matcher, i) => {
     const settings = compileStringMatcher(matcher, at.field('match_subject_alt_names', i));
-    for (const type of ['DNS', 'URI', 'EMAIL', 'IP_ADDRESS'] as const) sans.push({ type, matcher: settings });
+    for (const type of ['DNS', 'URI', 'EMAIL', 'IP_ADDRESS'] as const) sans.push({ type, oid: '', matcher: settings });
   });
   // Names of other kinds are not looked at.
   const meant = trustDomains.length === 0 ? sans : sans.filter(({ type }) => type === 'URI');
@@ -72,6 +79,8 @@ export function compileValidation(
   if (!partial && sans.length > 0 && trustedCa === '' && message.trustedCa === undefined && message.systemRootCerts === undefined) {
     at.error('SAN-based verification of peer certificates without trusted CA is insecure and not allowed');
   }
+  const crl = text(message.crl, at.field('crl'));
+  if (message.onlyVerifyLeafCertCrl && crl !== '') checkLists(crl, fileOf(message.crl) || INLINE, at.field('crl'));
   return {
     trustedCa,
     trustDomains,
@@ -79,7 +88,9 @@ export function compileValidation(
     spki: message.verifyCertificateSpki,
     hashes: message.verifyCertificateHash.map((hash) => hash.replaceAll(':', '').toLowerCase()),
     sans: meant,
-    crl: text(message.crl, at.field('crl')),
+    crl,
+    onlyLeafCrl: message.onlyVerifyLeafCertCrl,
+    suppressNames: message.suppressClientCaList,
     allowExpired: message.allowExpiredCertificate,
     // Envoy's SPIFFE validator knows no such thing.
     acceptUntrusted: message.trustChainVerification === TrustChain.ACCEPT_UNTRUSTED && trustDomains.length === 0,
@@ -87,6 +98,14 @@ export function compileValidation(
     name,
     path: fileOf(message.trustedCa) || INLINE,
   };
+}
+
+function checkLists(crl: string, path: string, at: CompileContext): void {
+  try {
+    new RevocationLists(crl);
+  } catch {
+    at.error(`Failed to load CRL from ${path}`);
+  }
 }
 
 /** Source: envoy.tls.cert_validator.spiffe. */

@@ -3,9 +3,11 @@
 import type { X509Certificate } from 'node:crypto';
 import { isIp } from '../net/address.ts';
 import { nodeModule } from '../runtime/node-module.ts';
+import { wallTimeMs } from '../runtime/wall-time.ts';
 import type { Certificate } from './certificate.ts';
 import { certificatesIn, depthToTrusted, mayBe, mayIssue } from './chain.ts';
 import { tls } from './context.ts';
+import { RevocationLists } from './crl.ts';
 import { dnsMatches, SanMatcher } from './san-matcher.ts';
 import type { ValidationSettings } from './settings.ts';
 
@@ -28,6 +30,8 @@ export class Validator {
   /** By trust domain; '' = whatever the peer says that it is. */
   readonly #trusted: Map<string, readonly X509Certificate[]>;
   readonly #names: readonly SanMatcher[];
+  /** null = OpenSSL looks at them, or there are none. */
+  readonly #revocation: RevocationLists | null;
 
   /** @param peerRole what the other side is */
   constructor(settings: ValidationSettings, peerRole: 'server' | 'client') {
@@ -35,6 +39,7 @@ export class Validator {
     this.#peerRole = peerRole;
     this.#trusted = new Map();
     this.#names = settings.sans.map((matcher) => new SanMatcher(matcher));
+    this.#revocation = settings.onlyLeafCrl && settings.crl !== '' ? new RevocationLists(settings.crl) : null;
   }
 
   /** There is something to judge a certificate by: a context that says nothing asks for none. */
@@ -87,8 +92,25 @@ export class Validator {
     return chainError === '' && this.#depth(shown, domain) < 0 ? NO_ISSUER : '';
   }
 
+  /** @param chainError OpenSSL's verdict @returns it, with what a list says of the peer's own certificate where only that one is looked for */
+  withRevocation(chainError: string, shown: PeerCertificates): string {
+    const lists = this.#revocation;
+    if (lists === null || (chainError !== '' && !this.#mayOverlook(chainError))) return chainError;
+    const chain = shown.peerChain.map(({ x509 }) => x509);
+    const [leaf] = chain;
+    if (leaf === undefined) return chainError;
+    const revocation = lists.check(leaf, [...chain.slice(1), ...this.#trustedIn('')], wallTimeMs());
+    return revocation === '' ? chainError : revocation;
+  }
+
+  #mayOverlook(chainError: string): boolean {
+    const { allowExpired, crl, onlyLeafCrl } = this.settings;
+    // Times are what OpenSSL looks at last: that one is over says nothing of the chain before it, nor of revocation.
+    return allowExpired && EXPIRED.has(chainError) && (crl === '' || onlyLeafCrl);
+  }
+
   #chainIsGood(chainError: string, shown: PeerCertificates): boolean {
-    const { allowExpired, maxVerifyDepth, crl, trustDomains } = this.settings;
+    const { maxVerifyDepth, trustDomains } = this.settings;
     const domain = trustDomains.length === 0 ? '' : trustDomainOf(shown.peerChain[0]);
     if (domain === null) return false;
     if (chainError === '') {
@@ -96,28 +118,31 @@ export class Validator {
       const depth = this.#depth(shown, domain);
       return depth >= 0 && (maxVerifyDepth < 0 || depth <= maxVerifyDepth);
     }
-    // Times are what OpenSSL looks at last: that one is over says nothing of the chain before it, nor of revocation.
-    if (!allowExpired || !EXPIRED.has(chainError) || crl !== '') return false;
+    if (!this.#mayOverlook(chainError)) return false;
     const depth = this.#depth(shown, domain);
     const [leaf] = shown.peerChain;
     return depth >= 0 && (maxVerifyDepth < 0 || depth <= maxVerifyDepth) && leaf !== undefined && mayBe(this.#peerRole, leaf.x509);
   }
 
   #depth(shown: PeerCertificates, domain: string): number {
+    return depthToTrusted(
+      shown.peerChain.map(({ x509 }) => x509),
+      this.#trustedIn(domain),
+    );
+  }
+
+  #trustedIn(domain: string): readonly X509Certificate[] {
     const { systemRoots, trustedCa, trustDomains } = this.settings;
     let trusted = this.#trusted.get(domain);
     if (trusted === undefined) {
       const roots = systemRoots ? tls().rootCertificates : [];
       const bundle = domain === '' ? trustedCa : (trustDomains.find(({ name }) => name === domain)?.bundle ?? '');
       // A peer may say that it is of any domain: only what is configured is kept.
-      if (bundle === '' && domain !== '') return -1;
+      if (bundle === '' && domain !== '') return [];
       trusted = certificatesIn([...(domain === '' ? roots : []), bundle].join('\n'));
       this.#trusted.set(domain, trusted);
     }
-    return depthToTrusted(
-      shown.peerChain.map(({ x509 }) => x509),
-      trusted,
-    );
+    return trusted;
   }
 
   /** The peer counts as validated once `check` has passed: a chain that was accepted untrusted does not. */

@@ -16,6 +16,8 @@ export interface IssueOptions {
   readonly expired?: boolean;
   /** Further extensions, as lines of openssl's configuration. */
   readonly extensions?: string;
+  /** Has the key of that one. */
+  readonly keyOf?: IssuedCertificate;
   /** Path without `.pem` and `.key`; a number in the authority's directory by default. */
   readonly as?: string;
 }
@@ -32,12 +34,17 @@ export class CertificateAuthority {
   readonly #key: string;
   #next = 0;
 
-  constructor(name = 'test authority') {
+  /** @param parent signs it; by itself by default */
+  constructor(name = 'test authority', parent: CertificateAuthority | null = null) {
     this.directory = mkdtempSync(join(tmpdir(), 'outrider-certificates-'));
     this.path = join(this.directory, 'ca.pem');
     this.#key = join(this.directory, 'ca.key');
     const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-    openssl(['req', '-x509', ...ec, '-keyout', this.#key, '-out', this.path, '-days', '30', '-subj', `/CN=${name}`]);
+    if (parent === null) openssl(['req', '-x509', ...ec, '-keyout', this.#key, '-out', this.path, '-days', '30', '-subj', `/CN=${name}`]);
+    else {
+      const extensions = 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign';
+      parent.issue({ subject: `/CN=${name}`, sans: 'DNS:authority', extensions, as: join(this.directory, 'ca') });
+    }
     writeFileSync(join(this.directory, 'index.txt'), '');
     writeFileSync(join(this.directory, 'number'), '1000\n');
     writeFileSync(join(this.directory, 'ca.conf'), this.#configuration());
@@ -49,11 +56,16 @@ export class CertificateAuthority {
     key = 'EC',
     expired = false,
     extensions = '',
+    keyOf,
     as,
   }: IssueOptions = {}): IssuedCertificate {
     const base = as ?? join(this.directory, `certificate-${this.#next++}`);
     const kind = key === 'EC' ? ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['-newkey', 'rsa:2048'];
-    openssl(['req', ...kind, '-nodes', '-keyout', `${base}.key`, '-out', `${base}.csr`, '-subj', subject]);
+    if (keyOf === undefined) openssl(['req', ...kind, '-nodes', '-keyout', `${base}.key`, '-out', `${base}.csr`, '-subj', subject]);
+    else {
+      copyFileSync(keyOf.key, `${base}.key`);
+      openssl(['req', '-new', '-key', keyOf.key, '-out', `${base}.csr`, '-subj', subject]);
+    }
     writeFileSync(`${base}.ext`, `subjectAltName=${sans}\n${extensions}\n`);
     const time = expired ? ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] : ['-days', '20'];
     const files = ['-in', `${base}.csr`, '-out', `${base}.pem`, '-extfile', `${base}.ext`];

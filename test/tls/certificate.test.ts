@@ -40,6 +40,8 @@ const SETTINGS: ValidationSettings = {
   hashes: [],
   sans: [],
   crl: '',
+  onlyLeafCrl: false,
+  suppressNames: false,
   allowExpired: false,
   acceptUntrusted: false,
   maxVerifyDepth: -1,
@@ -63,7 +65,7 @@ describe.skipIf(OPENSSL === null)('a certificate', () => {
   const check = (settings: Partial<ValidationSettings>, chainError = '', name = '') =>
     new Validator({ ...SETTINGS, ...settings }, 'client').check(certificate, chainError, { peerChain: [certificate] }, name);
   const exact = (type: ValidationSettings['sans'][number]['type'], value: string) => ({
-    sans: [{ type, matcher: { kind: 'exact', value, ignoreCase: false } as const }],
+    sans: [{ type, oid: '', matcher: { kind: 'exact', value, ignoreCase: false } as const }],
   });
 
   test('tells its facts', () => {

@@ -49,6 +49,8 @@ import { tls } from './tls.ts';
 import { tlsClients } from './tls-clients.ts';
 import { tlsHttp2 } from './tls-http2.ts';
 import { tlsIdentity } from './tls-identity.ts';
+import { tlsKeys } from './tls-keys.ts';
+import { tlsPolicies } from './tls-policies.ts';
 import { tlsSecrets } from './tls-secrets.ts';
 import { tlsStatus } from './tls-status.ts';
 import { tlsTickets } from './tls-tickets.ts';
@@ -120,6 +122,8 @@ export const areas: readonly Area[] = [
   tlsClients,
   tlsHttp2,
   tlsTickets,
+  tlsKeys,
+  tlsPolicies,
   websocket,
   proxyProtocol,
 ];

@@ -68,7 +68,18 @@ test('addresses: the trusted client is one thing, the peer of the connection ano
 
 describe('who is at the other end', () => {
   const certificate = (more: Partial<CertificateInfo>): CertificateInfo => ({
-    ...{ uriSans: [], dnsSans: [], ipSans: [], emailSans: [], subject: '', issuer: '', serial: '', fingerprint256: '', fingerprint1: '' },
+    ...{
+      uriSans: [],
+      dnsSans: [],
+      ipSans: [],
+      emailSans: [],
+      otherSans: [],
+      subject: '',
+      issuer: '',
+      serial: '',
+      fingerprint256: '',
+      fingerprint1: '',
+    },
     ...{ pem: '', validFromMs: 0, validToMs: 0 },
     ...more,
   });
@@ -101,8 +112,8 @@ describe('who is at the other end', () => {
     const peer = certificate({ dnsSans: ['*.D.test'], uriSans: ['spiffe://a/b'] });
     const anybody: RbacRuleSettings = { kind: 'mtls_authenticated', san: null };
     expect([tls(peer), tls(peer, false), tls(null), null].map((info) => is(anybody, info))).toEqual([true, false, false, false]);
-    const dns: RbacRuleSettings = { kind: 'mtls_authenticated', san: { type: 'DNS', matcher: exact('x.d.test') } };
-    const uri: RbacRuleSettings = { kind: 'mtls_authenticated', san: { type: 'URI', matcher: exact('x.d.test') } };
+    const dns: RbacRuleSettings = { kind: 'mtls_authenticated', san: { type: 'DNS', oid: '', matcher: exact('x.d.test') } };
+    const uri: RbacRuleSettings = { kind: 'mtls_authenticated', san: { type: 'URI', oid: '', matcher: exact('x.d.test') } };
     expect([is(dns, tls(peer)), is(dns, tls(peer, false)), is(uri, tls(peer))]).toEqual([true, false, false]);
   });
 });

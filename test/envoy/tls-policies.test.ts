@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { tlsPolicies } from './scenarios/tls-policies.ts';
+
+testArea(tlsPolicies);
