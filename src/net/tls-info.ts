@@ -25,6 +25,8 @@ export interface TlsInfo {
   readonly version: string;
   /** OpenSSL's name. */
   readonly cipher: string;
+  /** Of the key exchange, as in "X25519"; '' = of a kind that has no name here, or not told. */
+  readonly group: string;
   /** Lower-case hexadecimal; ''. */
   readonly sessionId: string;
   /** As sent by the client; ''. */

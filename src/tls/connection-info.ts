@@ -55,9 +55,12 @@ export class TlsConnectionInfo implements TlsInfo {
     return session === undefined ? '' : sessionIdOf(session).toString('hex');
   }
 
-  /** Key exchange, by the name that Envoy's statistics have; '' = of a kind that they do not name, or not told. */
-  get curve(): string {
-    const session = !this.#established ? undefined : this.#socket.getSession();
+  get group(): string {
+    if (!this.#established) return '';
+    // A client is told by Node what has been exchanged, if it has not gone on with a session of TLS 1.2.
+    const own = this.#socket.getEphemeralKeyInfo() as { name?: string } | null;
+    if (own?.name !== undefined) return CURVES[own.name] ?? own.name;
+    const session = this.#socket.getSession();
     return session === undefined ? '' : (GROUPS[groupOf(session)] ?? '');
   }
 
@@ -107,6 +110,9 @@ export function sessionIdOf(session: Buffer): Buffer {
   }
   return Buffer.alloc(0);
 }
+
+/** OpenSSL's names of curves, and BoringSSL's. */
+const CURVES: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
 
 /** IANA's numbers of TLS groups. */
 const GROUPS: Readonly<Record<number, string>> = { 23: 'P-256', 24: 'P-384', 25: 'P-521', 29: 'X25519', 4588: 'X25519MLKEM768' };

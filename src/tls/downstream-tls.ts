@@ -158,8 +158,8 @@ export class DownstreamTls {
     if (socket.isSessionReused()) stats.sessionReused.inc();
     stats.agreed('ciphers', info.cipher);
     stats.agreed('versions', info.version);
-    const { curve } = info;
-    if (curve !== '') stats.agreed('curves', curve);
+    const { group } = info;
+    if (group !== '') stats.agreed('curves', group);
     if (!info.peerPresented) stats.noCertificate.inc();
     listener.onHandshakeDone();
   }

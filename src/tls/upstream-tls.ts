@@ -154,8 +154,8 @@ export class UpstreamTls {
     if (socket.isSessionReused()) stats.sessionReused.inc();
     stats.agreed('ciphers', info.cipher);
     stats.agreed('versions', info.version);
-    const curve = socket.getEphemeralKeyInfo() as { name?: string } | null;
-    if (curve?.name !== undefined) stats.agreed('curves', CURVES[curve.name] ?? curve.name);
+    const { group } = info;
+    if (group !== '') stats.agreed('curves', group);
     listener.onHandshakeDone();
     return true;
   }
@@ -244,6 +244,3 @@ function prepare(common: CommonTlsSettings, allowRenegotiation: boolean): Ready 
     validator: common.validation === null ? null : new Validator(common.validation, 'server'),
   };
 }
-
-/** OpenSSL's names → those that BoringSSL, and so Envoy's statistics, have. */
-const CURVES: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };

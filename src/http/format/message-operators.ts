@@ -1,4 +1,6 @@
 /** Operators on request, response and trailers. */
+
+import { forwardedCertificateValue } from '../forwarded-certificate.ts';
 import { grpcStatusOf } from '../grpc-status.ts';
 import { canonicalName, firstValue } from '../header-lookup.ts';
 import type { HeaderMap } from '../header-map.ts';
@@ -64,6 +66,16 @@ const queryParameterOperator: OperatorMaker = (call) => {
     return value === undefined ? null : percentDecoded(value);
   };
   return stringOperator(truncated(text, call.maxLength));
+};
+
+/** A field of x-forwarded-client-cert. */
+const forwardedCertificateOperator: OperatorMaker = (call) => {
+  const key = requireArgs(call).toLowerCase();
+  // A length is allowed, and of no effect.
+  return stringOperator((ctx) => {
+    const header = ctx.requestHeaders?.get('x-forwarded-client-cert');
+    return header === undefined ? null : forwardedCertificateValue(header, key);
+  });
 };
 
 /** The whole query, as it is or decoded. */
@@ -167,6 +179,7 @@ export const MESSAGE_OPERATORS: readonly (readonly [string, OperatorMaker])[] = 
   ['PATH', pathOperator],
   // Of the extension envoy.formatter.req_without_query.
   ['REQ_WITHOUT_QUERY', headerOperator((ctx) => ctx.requestHeaders, withoutQuery)],
+  ['XFCC_VALUE', forwardedCertificateOperator],
   ['QUERY_PARAM', queryParameterOperator],
   ['QUERY_PARAMS', queryParametersOperator],
   ['REQUEST_HEADERS_BYTES', plainNumber((ctx) => ctx.requestHeaders?.byteSize() ?? 0)],

@@ -8,6 +8,7 @@ type Source = (ctx: FormatContext) => TlsInfo | null;
 const OF_CONNECTION: Readonly<Record<string, (tls: TlsInfo) => string>> = {
   TLS_VERSION: (tls) => tls.version,
   TLS_CIPHER: (tls) => tls.cipher,
+  TLS_GROUP: (tls) => tls.group,
   TLS_SESSION_ID: (tls) => tls.sessionId,
 };
 

@@ -25,6 +25,7 @@ import { malformed } from './malformed.ts';
 import { matching } from './matching.ts';
 import { mirroring } from './mirroring.ts';
 import { mutation } from './mutation.ts';
+import { operators } from './operators.ts';
 import { outlier } from './outlier.ts';
 import { overload } from './overload.ts';
 import { paths } from './paths.ts';
@@ -77,6 +78,7 @@ export const areas: readonly Area[] = [
   routeTrees,
   timeouts,
   resilience,
+  operators,
   outlier,
   overload,
   subset,

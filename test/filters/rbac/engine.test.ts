@@ -84,7 +84,7 @@ describe('who is at the other end', () => {
     ...more,
   });
   const tls = (peer: CertificateInfo | null, peerValidated = true): TlsInfo => ({
-    ...{ version: 'TLSv1.3', cipher: '', sessionId: '', serverName: '', alpn: '', peerChain: [], local: null },
+    ...{ version: 'TLSv1.3', cipher: '', group: '', sessionId: '', serverName: '', alpn: '', peerChain: [], local: null },
     ...{ peerPresented: peer !== null, peerValidated: peer !== null && peerValidated, peer },
   });
   const is = (principal: RbacRuleSettings, info: TlsInfo | null) =>

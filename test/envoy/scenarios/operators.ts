@@ -1,0 +1,81 @@
+import { type Area, type Configuration, get } from '../harness/scenario.ts';
+import { downstream, own, trusting, upstream } from './tls-parts.ts';
+
+const xfcc = (name: string, ...values: readonly string[]): Configuration['cases'][number] => ({
+  name,
+  send: get('/', ...values.map((value) => ['x-forwarded-client-cert', value] as const)),
+});
+const GROUPS = (curves: string, version: string) =>
+  `tls_params: {ecdh_curves: [${curves}], tls_minimum_protocol_version: ${version}, tls_maximum_protocol_version: ${version}}, `;
+const towards = (name: string, curves: string, version: string) =>
+  `{name: ${name}, ${upstream(`${GROUPS(curves, version)}${trusting()}`)}, load_assignment: {cluster_name: ${name}, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{secure}}}}}}]}]}}`;
+
+/** Operators of access logs that no other area has. */
+export const operators: Area = {
+  name: 'operators',
+  configurations: [
+    {
+      name: 'x-forwarded-client-cert',
+      hcm: 'forward_client_cert_details: ALWAYS_FORWARD_ONLY',
+      logFormat:
+        'by=%XFCC_VALUE(by)% hash=%XFCC_VALUE(Hash)% subject=%XFCC_VALUE(Subject)% uri=%XFCC_VALUE(uri)% short=%XFCC_VALUE(hash):3%',
+      cases: [
+        xfcc('not there'),
+        xfcc('one element', 'By=spiffe://a/b;Hash=abcdef;Subject="CN=x,O=y";URI=spiffe://c/d'),
+        xfcc('two elements', 'By=http://one;Hash=1111', 'Hash=2222;URI=http://two'),
+        xfcc('two in one line', 'By=http://one;Hash=1111,Hash=2222;URI=http://two'),
+        xfcc('quotes in quotes', 'Hash=1;Subject="a \\"quoted\\" name; with, signs"'),
+        xfcc('quotes that stay open', 'Hash=1;Subject="open;URI=http://u'),
+        xfcc('quotes that stay open in the second', 'Hash=1,Subject="open;URI=http://u'),
+        xfcc('empty values', 'Hash=;Subject="";URI='),
+        xfcc('twice', 'URI=http://one;URI=http://two'),
+        xfcc('spaces', ' Hash = 1 ; Subject = "x" , By = b '),
+        xfcc('no fields', 'nothing'),
+        xfcc('empty', ''),
+        xfcc('equals signs in the value', 'Hash=a=b;URI=http://u?x=y'),
+        xfcc('no value', 'Hash;URI=http://u'),
+        xfcc('half quoted', 'Hash="1;URI=http://u"'),
+        xfcc('one quote', 'Hash=";URI=http://u'),
+        xfcc('text after quotes', 'Subject="a"b;Hash="1"'),
+      ],
+    },
+    {
+      name: 'group of the key exchange, from clients',
+      certificates: true,
+      ignoreStats: /ssl\.sigalgs\./,
+      listener: `{filter_chains: [{${downstream(own('a'))}, filters: [{{hcm}}]}]}`,
+      logFormat: '%DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_TLS_GROUP% %UPSTREAM_TLS_GROUP%',
+      cases: [
+        { name: 'X25519', tls: { curves: 'X25519' } },
+        { name: 'P-256', tls: { curves: 'P-256' } },
+        { name: 'X25519 of TLS 1.2', tls: { curves: 'X25519', maxVersion: 'TLSv1.2' } },
+        { name: 'P-256 of TLS 1.2', tls: { curves: 'P-256', maxVersion: 'TLSv1.2' } },
+        { name: 'no exchange', tls: { ciphers: 'AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } },
+      ],
+    },
+    {
+      name: 'group of the key exchange, towards upstreams',
+      certificates: true,
+      ignoreStats: /ssl\.sigalgs\./,
+      tlsUpstreams: { secure: { certificate: 'a', to: 'a' } },
+      routes: `
+        - {match: {prefix: /one}, route: {cluster: one}}
+        - {match: {prefix: /two}, route: {cluster: two}}
+        - {match: {prefix: /three}, route: {cluster: three}}
+        - {match: {prefix: /}, route: {cluster: a}}
+      `,
+      clusters: `
+        - ${towards('one', 'X25519', 'TLSv1_3')}
+        - ${towards('two', 'P-256', 'TLSv1_3')}
+        - ${towards('three', 'P-256', 'TLSv1_2')}
+      `,
+      logFormat: '%DOWNSTREAM_TLS_GROUP% %UPSTREAM_TLS_VERSION% %UPSTREAM_TLS_GROUP%',
+      cases: [
+        { name: 'X25519', send: 'GET /one' },
+        { name: 'P-256', send: 'GET /two' },
+        { name: 'P-256 of TLS 1.2', send: 'GET /three' },
+        { name: 'plain text', send: 'GET /' },
+      ],
+    },
+  ],
+};
