@@ -64,7 +64,12 @@ export class ServiceLogs implements ServiceLoggers {
     const { format } = this.#deps;
     const customTags = sink.customTags.map((tag) => buildCustomTag(tag, format));
     if (sink.kind === 'open_telemetry') return new OtlpLogger(this.#exporter(sink), sink, customTags, filter, format);
-    return new GrpcLogger(this.#stream(sink.stream), sink.stream.entries === 'http', { ...sink, customTags }, filter);
+    return new GrpcLogger(
+      this.#stream(sink.stream),
+      sink.stream.entries === 'http',
+      { ...sink, customTags, redacted: format.redacted ?? null },
+      filter,
+    );
   }
 
   /** Sends what has gathered. */

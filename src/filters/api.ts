@@ -158,6 +158,8 @@ export interface FilterDeps {
   readonly localInfo: LocalInfo;
   /** What %OPERATORS% of formats read besides the request. */
   readonly format: FormatEnvironment;
+  /** The same for logs, traces and taps: some headers are not to be seen there. Absent: all are. */
+  readonly logFormat?: FormatEnvironment;
   /** Memory that the filters of all workers share. */
   readonly shared: SharedBlocks;
   /** Absent: never failed. */

@@ -1,6 +1,6 @@
 /** Tags that the configuration asks for. Source: envoy.type.tracing.v3.CustomTag. */
 import { compileFormat } from './format/formatter.ts';
-import { FormatContext, type FormatEnvironment } from './format/operator.ts';
+import { FormatContext, type FormatEnvironment, REDACTED } from './format/operator.ts';
 import type { StreamInfo } from './stream-info.ts';
 import { wireText } from './wire-text.ts';
 
@@ -37,6 +37,8 @@ export function buildCustomTag(settings: CustomTagSettings, env: FormatEnvironme
     }
     case 'request_header':
       // Of several lines Envoy takes the first.
+      if (env.redacted?.has(settings.name) === true)
+        return { name, value: (info) => (firstLine(info, settings.name) === undefined ? settings.defaultValue : REDACTED) };
       return { name, value: (info) => firstLine(info, settings.name) ?? settings.defaultValue };
     case 'metadata':
       return { name, value: (info) => metadataText(metadataOf(info, settings.of)?.[settings.key], settings.path) ?? settings.defaultValue };

@@ -2,7 +2,7 @@
 import { AccessLogs } from '../access-log/access-logs.ts';
 import type { AccessLogSettings } from '../access-log/settings.ts';
 import type { AdminAccessLog, AdminAccessRecord } from '../admin/api.ts';
-import type { FormatEnvironment } from '../http/format/operator.ts';
+import { redacting } from '../http/format/operator.ts';
 import { RequestHeaders, ResponseHeaders } from '../http/header-map.ts';
 import { type ConnectionInfo, StreamInfo } from '../http/stream-info.ts';
 import { type Address, isLoopback, parseIpPort, pipeAddress } from '../net/address.ts';
@@ -18,6 +18,8 @@ export interface AdminAccessLogDeps {
   readonly runtime: RuntimeSnapshot;
   readonly rootScope: StatsScope;
   readonly flushIntervalMs: number;
+  /** --redact-headers */
+  readonly redactHeaders: readonly string[];
   readonly hostname: string;
   /** The machine's own, under which Envoy names clients on it. */
   readonly addressIp: string;
@@ -31,7 +33,7 @@ export class AdminAccessLogs implements AdminAccessLog {
   /** @throws if a file cannot be opened */
   constructor(settings: readonly AccessLogSettings[], deps: AdminAccessLogDeps) {
     const { clock, random, runtime, rootScope, flushIntervalMs, hostname } = deps;
-    const format: FormatEnvironment = { clock, random, hostname, variable: environmentVariable };
+    const format = redacting({ clock, random, hostname, variable: environmentVariable }, deps.redactHeaders);
     this.#deps = deps;
     this.#files = new AccessLogs({ clock, random, runtime, rootScope, format, flushIntervalMs });
     this.#loggers = settings.map((log) => this.#files.logger(log));

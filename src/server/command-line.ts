@@ -152,6 +152,7 @@ function serveFlags(program: Command): Command {
         .default(d.localAddressIpVersion),
     )
     .option('--file-flush-interval-msec <ms>', 'access-log flush interval', wholeNumber, d.fileFlushIntervalMs)
+    .option('--redact-headers <names>', 'show no value of these in logs, traces and taps, e.g. authorization,cookie', headerNames)
     .option('--allow-unknown-static-fields', 'warn about unknown fields of the bootstrap', false)
     .option('--reject-unknown-dynamic-fields', 'refuse unknown fields of dynamic resources', false)
     .option('--ignore-unknown-dynamic-fields', 'pass over unknown fields of dynamic resources', false)
@@ -184,6 +185,7 @@ function toOptions(flags: Record<string, unknown>, argv: readonly string[]): Ser
     adminAddressPath: text(flags['adminAddressPath']),
     localAddressIpVersion: flags['localAddressIpVersion'] as 'v4' | 'v6',
     fileFlushIntervalMs: flags['fileFlushIntervalMsec'] as number,
+    redactHeaders: (flags['redactHeaders'] as readonly string[] | undefined) ?? [],
     allowUnknownStaticFields: flags['allowUnknownStaticFields'] === true,
     rejectUnknownDynamicFields: flags['rejectUnknownDynamicFields'] === true,
     ignoreUnknownDynamicFields: flags['ignoreUnknownDynamicFields'] === true,
@@ -193,6 +195,16 @@ function toOptions(flags: Record<string, unknown>, argv: readonly string[]): Ser
     terminationGraceSeconds: flags['terminationGraceS'] as number,
     ignoredFlags: WITHOUT_MEANING.filter((flag) => argv.some((arg) => arg === flag || arg.startsWith(flag + '='))),
   };
+}
+
+function headerNames(list: string): readonly string[] {
+  const names = list
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '');
+  for (const name of names)
+    if (!/^:?[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) throw new InvalidArgumentError(`'${name}' is not the name of a header`);
+  return names;
 }
 
 function text(value: unknown): string | null {

@@ -35,6 +35,8 @@ export interface WorkerData {
   readonly drainStrategy: 'gradual' | 'immediate';
   readonly drainTimeMs: number;
   readonly fileFlushIntervalMs: number;
+  /** --redact-headers */
+  readonly redactHeaders: readonly string[];
   readonly logLevel: LogLevel;
   /** Of components that are set apart. */
   readonly logLevels: Readonly<Record<string, LogLevel>>;

@@ -27,6 +27,8 @@ export interface ServerOptions {
   readonly restartEpoch: number;
   readonly disableHotRestart: boolean;
   readonly fileFlushIntervalMs: number;
+  /** Lower case: values of these headers are in no log, trace or tap. */
+  readonly redactHeaders: readonly string[];
   readonly allowUnknownStaticFields: boolean;
   readonly rejectUnknownDynamicFields: boolean;
   readonly ignoreUnknownDynamicFields: boolean;
@@ -63,6 +65,7 @@ export const DEFAULT_OPTIONS: ServerOptions = {
   restartEpoch: 0,
   disableHotRestart: false,
   fileFlushIntervalMs: 10_000,
+  redactHeaders: [],
   allowUnknownStaticFields: false,
   rejectUnknownDynamicFields: false,
   ignoreUnknownDynamicFields: false,

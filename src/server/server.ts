@@ -120,6 +120,7 @@ export class Server {
         drainStrategy: options.drainStrategy,
         drainTimeMs: options.drainTimeSeconds * 1000,
         fileFlushIntervalMs: options.fileFlushIntervalMs,
+        redactHeaders: options.redactHeaders,
         logLevel: options.logLevel,
         logLevels: loggers.levels(),
       },
@@ -418,11 +419,10 @@ export class Server {
       const { AdminAccessLogs } = await import('./admin-access-log.ts');
       const { hostname, addressIp } = localInfo(compiled.node, this.options.localAddressIpVersion);
       this.#adminLogs = new AdminAccessLogs(accessLogs, {
-        clock: this.clock,
-        random: this.#random,
-        runtime: this.#runtimeValues,
+        ...{ clock: this.clock, random: this.#random, runtime: this.#runtimeValues },
         rootScope: this.stats.local.root,
         flushIntervalMs: this.options.fileFlushIntervalMs,
+        redactHeaders: this.options.redactHeaders,
         hostname,
         addressIp,
       });

@@ -5,7 +5,7 @@ import { WorkerClusterManager } from '../cluster/cluster-manager.ts';
 import { DnsCaches } from '../cluster/dns-cache/dns-caches.ts';
 import type { FilterDeps, HttpFilterFactory, ListenerFilterFactory, NetworkFilterFactory } from '../filters/api.ts';
 import type { HcmSettings } from '../filters/network/http-connection-manager/settings.ts';
-import type { FormatEnvironment } from '../http/format/operator.ts';
+import { type FormatEnvironment, redacting } from '../http/format/operator.ts';
 import { SharedBlocks } from '../lb/shared-blocks.ts';
 import { SharedSlab } from '../lb/shared-slab.ts';
 import { SharedConnectionCount } from '../listener/connection-count.ts';
@@ -256,7 +256,15 @@ export class WorkerServer {
     const rootScope = this.#store.root;
     const localInfo = configuration.localInfo;
     const format: FormatEnvironment = { clock, random, hostname: localInfo.hostname, variable: environmentVariable };
-    this.#accessLogs = new AccessLogs({ clock, random, runtime, rootScope, format, flushIntervalMs: this.#data.fileFlushIntervalMs });
+    const logFormat = redacting(format, this.#data.redactHeaders);
+    this.#accessLogs = new AccessLogs({
+      clock,
+      random,
+      runtime,
+      rootScope,
+      format: logFormat,
+      flushIntervalMs: this.#data.fileFlushIntervalMs,
+    });
     const outliers: OutlierReports = {
       watch: (cluster, clusterId) => this.#post({ kind: 'outlier-watch', cluster, clusterId }),
       report: (cluster, clusterId, slot, detection) => this.#post({ kind: 'outlier', cluster, clusterId, slot, detection }),
@@ -292,6 +300,7 @@ export class WorkerServer {
         rootScope,
         localInfo,
         format,
+        logFormat,
         shared,
         serverHealth: this.#health,
         tapSlot: (configId) => this.#taps.slot(configId),

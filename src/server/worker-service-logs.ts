@@ -14,7 +14,8 @@ export class WorkerServiceLogs {
 
   constructor(deps: FilterDeps) {
     this.#client = new AsyncClient(deps);
-    const { clock, rootScope, format, localInfo } = deps;
+    const { clock, rootScope, localInfo } = deps;
+    const format = deps.logFormat ?? deps.format;
     this.logs = new ServiceLogs({ clock, rootScope, format, localInfo, node: localInfo.node, client: this.#client });
   }
 

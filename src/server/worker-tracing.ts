@@ -44,7 +44,12 @@ export class WorkerTracing {
     const release = (): void => {
       if (shared !== null) this.#release(shared);
     };
-    return new RequestTracing(settings, shared?.tracer ?? null, packs, { ...this.#deps, scope, release });
+    return new RequestTracing(settings, shared?.tracer ?? null, packs, {
+      ...this.#deps,
+      format: this.#deps.logFormat ?? this.#deps.format,
+      scope,
+      release,
+    });
   }
 
   /** Sends what has gathered, and waits a moment for the answers. */

@@ -46,6 +46,7 @@ function logs(settings: readonly AccessLogSettings[]): AdminAccessLogs {
     runtime: new MutableRuntime(),
     rootScope: new StatsAggregate().local.root,
     flushIntervalMs: 1000,
+    redactHeaders: [],
     hostname: 'machine',
     addressIp: '192.0.2.2',
   });

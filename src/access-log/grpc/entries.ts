@@ -1,4 +1,5 @@
 /** Entries of the two kinds. Source: Envoy's HttpGrpcAccessLog::emitLog and TcpGrpcAccessLog::emitLog. */
+import { REDACTED } from '../../http/format/operator.ts';
 import type { HeaderMap } from '../../http/header-map.ts';
 import type { StreamInfo } from '../../http/stream-info.ts';
 import type { ProtobufWriter } from '../../runtime/protobuf-writer.ts';
@@ -9,6 +10,8 @@ export interface HttpProperties extends CommonProperties {
   readonly requestHeaders: readonly string[];
   readonly responseHeaders: readonly string[];
   readonly responseTrailers: readonly string[];
+  /** FormatEnvironment.redacted; null = none. */
+  readonly redacted: ReadonlySet<string> | null;
 }
 
 const PROTOCOLS: readonly string[] = ['', 'HTTP/1.0', 'HTTP/1.1', 'HTTP/2', 'HTTP/3'];
@@ -20,7 +23,7 @@ export function writeHttpEntry(out: ProtobufWriter, info: StreamInfo, type: stri
   writeCommonProperties(out, 1, info, type, what);
   const protocol = PROTOCOLS.indexOf(info.protocol);
   if (protocol > 0) out.varint(2, protocol);
-  writeRequest(out, info, what.requestHeaders);
+  writeRequest(out, info, what.requestHeaders, what.redacted);
   writeResponse(out, info, what);
 }
 
@@ -33,7 +36,7 @@ export function writeTcpEntry(out: ProtobufWriter, info: StreamInfo, type: strin
   out.end(start);
 }
 
-function writeRequest(out: ProtobufWriter, info: StreamInfo, names: readonly string[]): void {
+function writeRequest(out: ProtobufWriter, info: StreamInfo, names: readonly string[], redacted: ReadonlySet<string> | null): void {
   const start = out.begin(3);
   const headers = info.requestHeaders;
   if (headers !== null) {
@@ -42,15 +45,15 @@ function writeRequest(out: ProtobufWriter, info: StreamInfo, names: readonly str
     if (headers.scheme !== '') out.text(2, headers.scheme);
     if (headers.authority !== '') out.text(3, headers.authority);
     if (headers.path !== '') out.text(5, headers.path);
-    writeHeader(out, 6, headers, 'user-agent');
-    writeHeader(out, 7, headers, 'referer');
-    writeHeader(out, 8, headers, 'x-forwarded-for');
-    writeHeader(out, 9, headers, 'x-request-id');
-    writeHeader(out, 10, headers, 'x-envoy-original-path');
+    writeHeader(out, 6, headers, 'user-agent', redacted);
+    writeHeader(out, 7, headers, 'referer', redacted);
+    writeHeader(out, 8, headers, 'x-forwarded-for', redacted);
+    writeHeader(out, 9, headers, 'x-request-id', redacted);
+    writeHeader(out, 10, headers, 'x-envoy-original-path', redacted);
     writeCount(out, 11, headers.byteSize());
   }
   writeCount(out, 12, info.bytesReceived);
-  writeHeaders(out, 13, headers, names);
+  writeHeaders(out, 13, headers, names, redacted);
   if (info.upstreamBytes !== null) writeCount(out, 14, info.upstreamBytes.headerBytesSent);
   if (info.downstreamBytes !== null) writeCount(out, 15, info.downstreamBytes.headerBytesReceived);
   out.end(start);
@@ -65,8 +68,8 @@ function writeResponse(out: ProtobufWriter, info: StreamInfo, what: HttpProperti
   }
   if (info.responseHeaders !== null) writeCount(out, 2, info.responseHeaders.byteSize());
   writeCount(out, 3, info.bytesSent);
-  writeHeaders(out, 4, info.responseHeaders, what.responseHeaders);
-  writeHeaders(out, 5, info.responseTrailers, what.responseTrailers);
+  writeHeaders(out, 4, info.responseHeaders, what.responseHeaders, what.redacted);
+  writeHeaders(out, 5, info.responseTrailers, what.responseTrailers, what.redacted);
   if (info.responseCodeDetails !== '') out.text(6, info.responseCodeDetails);
   if (info.upstreamBytes !== null) writeCount(out, 7, info.upstreamBytes.headerBytesReceived);
   if (info.downstreamBytes !== null) writeCount(out, 8, info.downstreamBytes.headerBytesSent);
@@ -77,15 +80,21 @@ function writeCount(out: ProtobufWriter, field: number, count: number): void {
   if (count > 0) out.varint(field, count);
 }
 
-function writeHeader(out: ProtobufWriter, field: number, headers: HeaderMap, name: string): void {
+function writeHeader(out: ProtobufWriter, field: number, headers: HeaderMap, name: string, redacted: ReadonlySet<string> | null): void {
   const value = headers.get(name);
-  if (value !== undefined && value !== '') out.text(field, value);
+  if (value !== undefined && value !== '') out.text(field, redacted?.has(name) === true ? REDACTED : value);
 }
 
-function writeHeaders(out: ProtobufWriter, field: number, headers: HeaderMap | null, names: readonly string[]): void {
+function writeHeaders(
+  out: ProtobufWriter,
+  field: number,
+  headers: HeaderMap | null,
+  names: readonly string[],
+  redacted: ReadonlySet<string> | null,
+): void {
   if (headers === null) return;
   for (let i = 0; i < names.length; i++) {
     const value = headers.lookup(names[i]!);
-    if (value !== undefined) writeTextEntry(out, field, names[i]!, value);
+    if (value !== undefined) writeTextEntry(out, field, names[i]!, redacted?.has(names[i]!) === true ? REDACTED : value);
   }
 }

@@ -8,11 +8,13 @@ import { queryParameter } from '../query.ts';
 import { longFlags, shortFlags } from '../response-flags.ts';
 import {
   type FormatContext,
+  type FormatEnvironment,
   FormatError,
   numberOperator,
   type OperatorMaker,
   plainNumber,
   plainString,
+  REDACTED,
   requireArgs,
   stringOperator,
   textOrNull,
@@ -24,17 +26,28 @@ function headerValue(headers: HeaderMap | null, name: string): string | undefine
   return headers === null || name === '' ? undefined : firstValue(headers, name);
 }
 
+function isHidden(env: FormatEnvironment, name: string): boolean {
+  return env.redacted?.has(name) ?? false;
+}
+
 /** NAME(X?Y):Z of the headers that `source` gives. */
 function headerOperator(source: (ctx: FormatContext) => HeaderMap | null, edit: ((value: string) => string) | null = null): OperatorMaker {
-  return (call) => {
+  return (call, env) => {
     const names = requireArgs(call).split('?').map(canonicalName);
     if (names.length > 2) throw new FormatError(`More than 1 alternative header specified in token: ${call.args}`);
     const main = names[0]!;
     const alternative = names[1] ?? '';
+    const [mainHidden, alternativeHidden] = [isHidden(env, main), isHidden(env, alternative)];
     const text = (ctx: FormatContext): string | null => {
       const headers = source(ctx);
-      const value = headerValue(headers, main) ?? headerValue(headers, alternative) ?? null;
-      return value === null || edit === null ? value : edit(value);
+      let value = headerValue(headers, main);
+      let hidden = mainHidden;
+      if (value === undefined) {
+        value = headerValue(headers, alternative);
+        hidden = alternativeHidden;
+      }
+      if (value === undefined) return null;
+      return hidden ? REDACTED : edit === null ? value : edit(value);
     };
     return stringOperator(truncated(text, call.maxLength));
   };
@@ -68,13 +81,17 @@ const queryParameterOperator: OperatorMaker = (call) => {
   return stringOperator(truncated(text, call.maxLength));
 };
 
-/** A field of x-forwarded-client-cert. */
-const forwardedCertificateOperator: OperatorMaker = (call) => {
+const FORWARDED_CERTIFICATE = 'x-forwarded-client-cert';
+
+/** A field of it. */
+const forwardedCertificateOperator: OperatorMaker = (call, env) => {
+  const hidden = isHidden(env, FORWARDED_CERTIFICATE);
   const key = requireArgs(call).toLowerCase();
   // A length is allowed, and of no effect.
   return stringOperator((ctx) => {
-    const header = ctx.requestHeaders?.get('x-forwarded-client-cert');
-    return header === undefined ? null : forwardedCertificateValue(header, key);
+    const header = ctx.requestHeaders?.get(FORWARDED_CERTIFICATE);
+    const value = header === undefined ? null : forwardedCertificateValue(header, key);
+    return value !== null && hidden ? REDACTED : value;
   });
 };
 

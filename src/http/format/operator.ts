@@ -46,6 +46,16 @@ export interface FormatEnvironment {
   readonly hostname: string;
   /** Environment variable, undefined if not set. */
   variable(name: string): string | undefined;
+  /** Lower case: headers whose values are not to be seen in what is formatted. Absent = none. */
+  readonly redacted?: ReadonlySet<string>;
+}
+
+/** What is shown in place of the value of a header that is not to be seen. */
+export const REDACTED = '[redacted]';
+
+/** For logs, traces and taps. @param names lower case */
+export function redacting(env: FormatEnvironment, names: readonly string[]): FormatEnvironment {
+  return names.length === 0 ? env : { ...env, redacted: new Set(names) };
 }
 
 /** null = no value: '-' in a log line, nothing in a header. */

@@ -29,6 +29,7 @@ export async function explainOffline(
     drainStrategy: 'immediate',
     drainTimeMs: 0,
     fileFlushIntervalMs: 10_000,
+    redactHeaders: [],
     logLevel: 'error',
     logLevels: {},
   };

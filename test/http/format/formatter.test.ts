@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { compileFormat } from '../../../src/http/format/formatter.ts';
 import { compileJsonFormat } from '../../../src/http/format/json-format.ts';
-import { FormatContext, FormatError } from '../../../src/http/format/operator.ts';
+import { FormatContext, FormatError, redacting } from '../../../src/http/format/operator.ts';
 import { HeaderMap, ResponseHeaders } from '../../../src/http/header-map.ts';
 import { Flag } from '../../../src/http/response-flags.ts';
 import type { StreamInfo } from '../../../src/http/stream-info.ts';
@@ -52,6 +52,22 @@ function done(change: (info: StreamInfo) => void = () => undefined): StreamInfo 
 function format(text: string, info = done(), type = 'DownstreamEnd', absent: '-' | '' = '-'): string {
   return compileFormat(text, env, absent).format(new FormatContext(info).use(info, type));
 }
+
+describe('headers that are not to be seen', () => {
+  const hiding = redacting(env, ['x', 'server', 't', 'x-forwarded-client-cert']);
+  const shown = (format: string): string => {
+    const info = done((one) => one.requestHeaders!.add('x-forwarded-client-cert', 'Hash=1'));
+    return compileFormat(format, hiding, '-').format(new FormatContext(info).use(info));
+  };
+
+  test.each([
+    ['%REQ(X)% %REQ(NONE?X)% %REQ(X?NONE)%', '[redacted] [redacted] [redacted]'],
+    ['%REQ(X-REQUEST-ID?X)% %REQ(X):3%', 'id-1 [re'],
+    ['%RESP(SERVER)% %TRAILER(T)% %RESP(NONE)%', '[redacted] [redacted] -'],
+    ['%XFCC_VALUE(hash)% %XFCC_VALUE(uri)%', '[redacted] -'],
+    ['%REQ_WITHOUT_QUERY(X)% %COALESCE({"operators": [{"command": "REQ", "param": "x"}]})%', '[redacted] [redacted]'],
+  ])('%s', (format, text) => expect(shown(format)).toBe(text));
+});
 
 describe('text', () => {
   test.each([

@@ -102,7 +102,7 @@ class TapFilter extends PassThroughFilter implements Passed {
     if (!this.#matches()) return;
     const request = { headers: this.request_headers, body: this.#requestBody, trailers: this.request_trailers };
     const response = { headers: this.response_headers, body: this.#responseBody, trailers: this.response_trailers };
-    this.#tap.emit(this.#id, encodeBuffered(request, response, settings.format));
+    this.#tap.emit(this.#id, encodeBuffered(request, response, settings.format, this.#config.redacted));
     this.#config.tapped.inc();
   }
 
@@ -149,7 +149,7 @@ class TapFilter extends PassThroughFilter implements Passed {
   }
 
   #segment(piece: Piece, content: HeaderMap | TracedBody): void {
-    this.#tap.emit(this.#id, encodeSegment(this.#id, piece, content, this.#tap.settings.format));
+    this.#tap.emit(this.#id, encodeSegment(this.#id, piece, content, this.#tap.settings.format, this.#config.redacted));
   }
 }
 
@@ -157,6 +157,7 @@ const UNTAPPED = new PassThroughFilter();
 
 class TapFactory implements HttpFilterFactory {
   readonly tapped: Counter;
+  readonly redacted: ReadonlySet<string> | null;
   readonly #sampledOut: Counter;
   readonly #deps: FilterDeps;
   readonly #files: TraceFiles;
@@ -167,6 +168,7 @@ class TapFactory implements HttpFilterFactory {
     const scope = deps.scope.scope('tap');
     this.tapped = scope.counter('rq_tapped');
     this.#sampledOut = scope.counter('rq_sampled_out');
+    this.redacted = deps.logFormat?.redacted ?? null;
     this.#deps = deps;
     this.#files = new TraceFiles(deps.logger.component('tap'));
     this.#slot = settings.configId === '' ? null : (deps.tapSlot?.(settings.configId) ?? null);

@@ -1,8 +1,12 @@
 /** Traces as bytes: envoy.data.tap.v3.TraceWrapper as JSON or on the wire. */
+import { REDACTED } from '../../../http/format/operator.ts';
 import type { HeaderMap } from '../../../http/header-map.ts';
 import { RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { ProtobufWriter, utf8 } from '../../../runtime/protobuf-writer.ts';
 import type { TapFormat } from './settings.ts';
+
+/** Headers whose values are not to be seen, lower case; null = none. */
+type Redacted = ReadonlySet<string> | null;
 
 /** Up to so many bytes of a body. */
 export class TracedBody {
@@ -47,22 +51,24 @@ export const Piece = {
 } as const;
 export type Piece = keyof typeof Piece;
 
-export function encodeBuffered(request: TracedMessage, response: TracedMessage, format: TapFormat): Buffer {
+export function encodeBuffered(request: TracedMessage, response: TracedMessage, format: TapFormat, redacted: Redacted): Buffer {
   if (isJson(format))
-    return json({ http_buffered_trace: { request: jsonMessage(request, format), response: jsonMessage(response, format) } });
+    return json({
+      http_buffered_trace: { request: jsonMessage(request, format, redacted), response: jsonMessage(response, format, redacted) },
+    });
   const out = new ProtobufWriter();
   const trace = out.begin(1);
-  writeMessage(out, 1, request);
-  writeMessage(out, 2, response);
+  writeMessage(out, 1, request, redacted);
+  writeMessage(out, 2, response, redacted);
   out.end(trace);
   return delimited(out, format);
 }
 
 /** @param id of the trace, a number */
-export function encodeSegment(id: bigint, piece: Piece, content: HeaderMap | TracedBody, format: TapFormat): Buffer {
+export function encodeSegment(id: bigint, piece: Piece, content: HeaderMap | TracedBody, format: TapFormat, redacted: Redacted): Buffer {
   const isBody = content instanceof TracedBody;
   if (isJson(format)) {
-    const value = isBody ? jsonBody(content, format) : { headers: jsonHeaders(content) };
+    const value = isBody ? jsonBody(content, format) : { headers: jsonHeaders(content, redacted) };
     return json({ http_streamed_trace_segment: { trace_id: String(id), [piece]: value } });
   }
   const out = new ProtobufWriter();
@@ -71,7 +77,7 @@ export function encodeSegment(id: bigint, piece: Piece, content: HeaderMap | Tra
   if (isBody) writeBody(out, Piece[piece], content);
   else {
     const map = out.begin(Piece[piece]);
-    writeHeaders(out, 1, content);
+    writeHeaders(out, 1, content, redacted);
     out.end(map);
   }
   out.end(segment);
@@ -94,11 +100,11 @@ function json(value: object): Buffer {
   return Buffer.from(`${JSON.stringify(value, null, 1)}\n`);
 }
 
-function jsonMessage(message: TracedMessage, format: TapFormat): object {
+function jsonMessage(message: TracedMessage, format: TapFormat, redacted: Redacted): object {
   return {
-    headers: jsonHeaders(message.headers),
+    headers: jsonHeaders(message.headers, redacted),
     ...(message.body === null ? {} : { body: jsonBody(message.body, format) }),
-    trailers: jsonHeaders(message.trailers),
+    trailers: jsonHeaders(message.trailers, redacted),
   };
 }
 
@@ -107,12 +113,12 @@ function jsonBody(body: TracedBody, format: TapFormat): object {
   return format === 'json_bytes' ? { as_bytes: bytes.toString('base64'), truncated } : { as_string: bytes.toString('utf8'), truncated };
 }
 
-function jsonHeaders(headers: HeaderMap | null): object[] {
-  return lines(headers).map(([key, value]) => ({ key, value: utf8(value).toString('utf8'), raw_value: '' }));
+function jsonHeaders(headers: HeaderMap | null, redacted: Redacted): object[] {
+  return lines(headers, redacted).map(([key, value]) => ({ key, value: utf8(value).toString('utf8'), raw_value: '' }));
 }
 
 /** With pseudo headers, in Envoy's order. */
-function lines(headers: HeaderMap | null): [string, string][] {
+function lines(headers: HeaderMap | null, redacted: Redacted): [string, string][] {
   const all: [string, string][] = [];
   if (headers === null) return all;
   if (headers instanceof RequestHeaders) {
@@ -122,14 +128,15 @@ function lines(headers: HeaderMap | null): [string, string][] {
     }
   } else if (headers instanceof ResponseHeaders) all.push([':status', String(headers.status)]);
   for (let i = 0; i < headers.size; i++) all.push([headers.names[i]!, headers.values[i]!]);
+  if (redacted !== null) for (const line of all) if (redacted.has(line[0])) line[1] = REDACTED;
   return all;
 }
 
-function writeMessage(out: ProtobufWriter, field: number, message: TracedMessage): void {
+function writeMessage(out: ProtobufWriter, field: number, message: TracedMessage, redacted: Redacted): void {
   const start = out.begin(field);
-  writeHeaders(out, 1, message.headers);
+  writeHeaders(out, 1, message.headers, redacted);
   if (message.body !== null) writeBody(out, 2, message.body);
-  writeHeaders(out, 3, message.trailers);
+  writeHeaders(out, 3, message.trailers, redacted);
   out.end(start);
 }
 
@@ -140,8 +147,8 @@ function writeBody(out: ProtobufWriter, field: number, body: TracedBody): void {
   out.end(start);
 }
 
-function writeHeaders(out: ProtobufWriter, field: number, headers: HeaderMap | null): void {
-  for (const [key, value] of lines(headers)) {
+function writeHeaders(out: ProtobufWriter, field: number, headers: HeaderMap | null, redacted: Redacted): void {
+  for (const [key, value] of lines(headers, redacted)) {
     const start = out.begin(field);
     out.text(1, key).text(2, value);
     out.end(start);
