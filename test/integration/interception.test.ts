@@ -105,7 +105,7 @@ function as(uid: string, namespace: string, command: readonly string[], capabili
 }
 
 function curl(uid: string, url: string): { status: number | null; text: string } {
-  const result = spawnSync('ip', as(uid, APP, ['curl', '-s', '--max-time', '5', url]), { encoding: 'utf8' });
+  const result = spawnSync('ip', as(uid, APP, ['curl', '-s', '--max-time', '60', url]), { encoding: 'utf8' });
   return { status: result.status, text: result.stdout };
 }
 
@@ -205,11 +205,11 @@ describe.skipIf(reason !== '')('interception', () => {
   ])('inbound by %s reaches the application through the proxy', (mode, port) => {
     const args = ['--proxy-uid', PROXY_UID, '--proxy-port', '15001', '--inbound-port', port, '--mode', mode];
     expect(iptables('apply', ...args)).toMatchObject({ status: 0, stderr: '' });
-    expect(sh(`ip netns exec ${WORLD} curl -s --max-time 5 http://10.1.1.2:8080/`)).toBe('application');
+    expect(sh(`ip netns exec ${WORLD} curl -s --max-time 60 http://10.1.1.2:8080/`)).toBe('application');
     expect(stat(`tcp.${mode}.downstream_cx_total`)).toBe(1);
     // A port that is excluded is left alone.
     expect(iptables('apply', ...args, '--inbound-exclude', '8000:8100').status).toBe(0);
-    expect(sh(`ip netns exec ${WORLD} curl -s --max-time 5 http://10.1.1.2:8080/`)).toBe('application');
+    expect(sh(`ip netns exec ${WORLD} curl -s --max-time 60 http://10.1.1.2:8080/`)).toBe('application');
     expect(stat(`tcp.${mode}.downstream_cx_total`)).toBe(1);
     expect(iptables('clean')).toMatchObject({ status: 0, stderr: '' });
     expect(sh(`ip netns exec ${APP} ip rule`)).not.toContain('fwmark');
