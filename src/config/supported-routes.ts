@@ -183,6 +183,7 @@ envoy.config.route.v3.RouteAction.MaxStreamDuration
 envoy.config.route.v3.RetryPolicy
   + retry_on num_retries per_try_timeout per_try_idle_timeout retry_host_predicate host_selection_retry_max_attempts
   + retriable_status_codes retry_back_off rate_limited_retry_back_off retriable_headers retriable_request_headers retry_priority
+  + refresh_cluster_on_retry
 envoy.config.route.v3.HedgePolicy
   + hedge_on_per_try_timeout
   ~ initial_requests additional_request_chance

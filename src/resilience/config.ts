@@ -39,6 +39,7 @@ export function compileRetryPolicy(policy: RetryPolicy, at: CompileContext): Ret
     retriableRequestHeaders: compileHeaderMatchers(policy.retriableRequestHeaders, at, 'retriable_request_headers'),
     hostSelectionRetryMaxAttempts: Number(policy.hostSelectionRetryMaxAttempts) || 1,
     hosts: compileHosts(policy, at),
+    refreshCluster: policy.refreshClusterOnRetry,
     rateLimitedBackOff:
       rateLimited === undefined
         ? null

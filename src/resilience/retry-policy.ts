@@ -19,6 +19,8 @@ export interface RetryPolicySettings {
   /** Hosts and priorities that a retry avoids; null = none. */
   readonly hosts: RetryHostSettings | null;
   readonly rateLimitedBackOff: RateLimitedBackOffSettings | null;
+  /** A retry goes to the cluster that the route names then. Source: refresh_cluster_on_retry. */
+  readonly refreshCluster: boolean;
 }
 
 export interface RateLimitedBackOffSettings {

@@ -55,6 +55,7 @@ const NO_POLICY: RetryPolicySettings = {
   hostSelectionRetryMaxAttempts: 1,
   hosts: null,
   rateLimitedBackOff: null,
+  refreshCluster: false,
 };
 
 const DEFAULT_BASE_INTERVAL_MS = 25;
@@ -95,8 +96,8 @@ function matchersOf(policy: RetryPolicySettings): PolicyMatchers {
 export class RetryState {
   readonly #policy: RetryPolicySettings;
   readonly #matchers: PolicyMatchers;
-  readonly #limit: RetryLimit;
-  readonly #stats: RetryStats;
+  #limit: RetryLimit;
+  #stats: RetryStats;
   readonly #deps: RetryDeps;
   #retryOn: number;
   #retriesLeft: number;
@@ -105,6 +106,8 @@ export class RetryState {
   #backOff: JitteredExponentialBackOff | null;
   /** A slot of the retry breaker is held: a retry waits or is under way. */
   #holdsSlot: boolean;
+  /** Whose slot. */
+  #held: RetryLimit;
   #rateLimited: boolean;
   /** Delay of the retry that was just decided. */
   delayMs: number;
@@ -121,6 +124,7 @@ export class RetryState {
     this.#extraHeaderNames = null;
     this.#backOff = null;
     this.#holdsSlot = false;
+    this.#held = limit;
     this.#rateLimited = false;
     this.delayMs = 0;
   }
@@ -202,7 +206,13 @@ export class RetryState {
   dispose(): void {
     if (!this.#holdsSlot) return;
     this.#holdsSlot = false;
-    this.#limit.dec();
+    this.#held.dec();
+  }
+
+  /** Tries go to another cluster from now on: its limits and statistics hold. */
+  retarget(limit: RetryLimit, stats: RetryStats): void {
+    this.#limit = limit;
+    this.#stats = stats;
   }
 
   /** Conditions and limits that the request's own headers ask for, united with the policy's. */
@@ -254,6 +264,7 @@ export class RetryState {
       return RetryStatus.NoOverflow;
     }
     this.#holdsSlot = true;
+    this.#held = this.#limit;
     if (!this.#deps.runtime.fraction('upstream.use_retry', 100, 100, this.#deps.random.nextU32())) {
       this.dispose();
       return RetryStatus.No;

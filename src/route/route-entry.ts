@@ -11,6 +11,7 @@ import {
   rewritePath,
   updateAuthority,
 } from './action/rewrite/rewrite.ts';
+import type { WeightedEntries } from './action/weighted/weighted-clusters.ts';
 import { buildHeaderMutation, type HeaderMutation } from './headers/header-mutation.ts';
 import type { PathMatcher } from './match/path-matcher.ts';
 import { mergePerFilter, type PerFilterConfig } from './per-filter/per-filter.ts';
@@ -52,6 +53,8 @@ export class RouteEntry implements Route {
   readonly tracing: RouteTracingSettings | null;
   readonly direct: DirectAction | null;
   readonly action: RouteAction | null;
+  /** Set once all of them have been made. */
+  entries: WeightedEntries | null;
   readonly #perFilter: PerFilterConfig | null;
   /** In the order in which they are applied. */
   readonly #requestMutations: readonly HeaderMutation[];
@@ -80,6 +83,7 @@ export class RouteEntry implements Route {
     this.tracing = settings.tracing ?? null;
     this.direct = direct;
     this.action = action;
+    this.entries = null;
     const own = entry === null ? [route] : [route, entry.level];
     this.#perFilter = own.every((level) => level.settings.perFilter === null)
       ? around.perFilter

@@ -4,6 +4,7 @@ import type { StreamInfo } from '../http/stream-info.ts';
 import type { RetryPolicySettings } from '../resilience/retry-policy.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { RouteTracingSettings } from '../tracing/settings.ts';
+import type { WeightedEntries } from './action/weighted/weighted-clusters.ts';
 import type { RateLimitSettings } from './rate-limit/settings.ts';
 
 export interface RouteTable {
@@ -35,6 +36,8 @@ export interface Route {
   /** Exactly one of `direct` and `action` is set. Redirects are direct, too. */
   readonly direct: DirectAction | null;
   readonly action: RouteAction | null;
+  /** All entries of the weighted clusters that this is one of; absent or null = it is of none. */
+  readonly entries?: WeightedEntries | null;
   /** Compiled per-filter configuration by filter name, the most specific level; 'disabled' = the filter is off for this route. */
   filterSettings(filterName: string): unknown;
   filterDisabled(filterName: string): boolean | undefined;

@@ -11,7 +11,7 @@ import { DirectResponse, Redirect, TlsRedirect } from './action/direct.ts';
 import { ForwardAction } from './action/forward.ts';
 import { HashPolicies } from './action/hash-policy/hash-policy.ts';
 import { MirrorPolicy } from './action/mirror/mirror-policy.ts';
-import { WeightedChoice } from './action/weighted/weighted-clusters.ts';
+import { WeightedChoice, WeightedEntries } from './action/weighted/weighted-clusters.ts';
 import { RouteIndex } from './match/route-index.ts';
 import { RouteMatcher } from './match/route-matcher.ts';
 import { compileUriTemplate } from './match/uri-template.ts';
@@ -191,7 +191,10 @@ function forwardCandidate(
     const weighted = { level: prepareLevel(entry, around.format), hostRewrite: entry.hostRewrite };
     return new RouteEntry(settings, around, matcher.path, null, action, level, weighted);
   });
-  return { matcher, routes, choice: new WeightedChoice(cluster satisfies WeightedSettings, hashPolicies, runtime) };
+  const choice = new WeightedChoice(cluster satisfies WeightedSettings, hashPolicies, runtime);
+  const entries = new WeightedEntries(choice, routes);
+  for (const route of routes) route.entries = entries;
+  return { matcher, routes, choice };
 }
 
 function tlsRedirect(around: RouteSurroundings): Route {

@@ -38,6 +38,7 @@ export function retryPolicy(retryOn: string, more: Partial<RetryPolicySettings> 
     hostSelectionRetryMaxAttempts: 1,
     hosts: null,
     rateLimitedBackOff: null,
+    refreshCluster: false,
     ...more,
   };
 }

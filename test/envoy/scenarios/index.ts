@@ -36,6 +36,7 @@ import { ratelimit } from './ratelimit.ts';
 import { rbac } from './rbac.ts';
 import { resilience } from './resilience.ts';
 import { retries } from './retries.ts';
+import { retryClusters } from './retry-clusters.ts';
 import { retryHosts } from './retry-hosts.ts';
 import { rewriting } from './rewriting.ts';
 import { routeTrees } from './route-trees.ts';
@@ -84,6 +85,7 @@ export const areas: readonly Area[] = [
   subset,
   topology,
   preconnect,
+  retryClusters,
   happyEyeballs,
   framing,
   malformed,

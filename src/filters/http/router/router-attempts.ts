@@ -2,7 +2,7 @@
  * The tries of one request: starts them, judges how they end, makes further ones after a back-off or beside a slow one (hedging), bounds
  * them all by the overall timeout, and answers in the upstream's place when none of them did. Behaviour: spec/resilience.md §2.1-2.3.
  */
-import type { ConnectionTimes, HttpPool } from '../../../cluster/api.ts';
+import type { Cluster, ConnectionTimes, HttpPool } from '../../../cluster/api.ts';
 import type { RequestEncoder } from '../../../http/codec.ts';
 import type { HeaderMap, ResponseHeaders } from '../../../http/header-map.ts';
 import { ResetReason } from '../../../http/reset-reason.ts';
@@ -61,6 +61,8 @@ export abstract class RouterAttempts extends RouterRequest implements AttemptPar
   protected bodyLost: boolean;
   #replayed: boolean;
   #timeoutRetry: boolean;
+  /** Of weighted clusters; null before a retry may go to another one. */
+  #triedEntries: Set<number> | null;
   #globalTimer: Timer | null;
   #backOffTimer: Timer | null;
 
@@ -81,6 +83,7 @@ export abstract class RouterAttempts extends RouterRequest implements AttemptPar
     this.bodyLost = false;
     this.#replayed = false;
     this.#timeoutRetry = false;
+    this.#triedEntries = null;
     this.#globalTimer = null;
     this.#backOffTimer = null;
   }
@@ -266,16 +269,22 @@ export abstract class RouterAttempts extends RouterRequest implements AttemptPar
   }
 
   #tryAgain(): void {
-    const { stream, headers, action } = this;
+    const { stream, headers } = this;
+    const { name } = this.cluster;
+    const refreshes = this.action.retryPolicy?.refreshCluster === true;
+    this.attempts++;
+    stream.info.attemptCount = this.attempts;
+    // The cluster may have been removed or replaced meanwhile.
+    const cluster = refreshes ? this.#refreshedCluster() : stream.clusters.get(name);
+    if (refreshes && cluster === null) {
+      this.answerNoHost();
+      return;
+    }
     this.retry!.onRetryStart();
     if (this.routeStats !== null) this.routeStats.upstreamRqRetry.inc();
     if (this.virtualClusterStats !== null) this.virtualClusterStats.upstreamRqRetry.inc();
-    this.attempts++;
-    stream.info.attemptCount = this.attempts;
     stream.info.retried();
     if (this.factory.log.debugEnabled) logRetry(this.factory.log, this, this.attempts);
-    // The cluster may have been removed or replaced meanwhile.
-    const cluster = stream.clusters.get(this.cluster.name);
     if (cluster !== null) this.cluster = cluster;
     const host = cluster === null ? null : cluster.chooseHost(this);
     const pool = host === null ? null : this.poolOf(this.cluster, host);
@@ -287,12 +296,35 @@ export abstract class RouterAttempts extends RouterRequest implements AttemptPar
     if (virtualHost.includeRequestAttemptCount) headers.set('x-envoy-attempt-count', String(this.attempts));
     if (virtualHost.includeIsTimeoutRetryHeader) headers.set('x-envoy-is-timeout-retry', this.#timeoutRetry ? 'true' : 'false');
     const elapsedMs = this.requestCompleteMs < 0 ? 0 : Math.floor(stream.clock.nowMs() - this.requestCompleteMs);
-    setTimeoutHeaders(this, action, headers, this.grpc, elapsedMs, this.factory.settings.suppressEnvoyHeaders);
+    setTimeoutHeaders(this, this.action, headers, this.grpc, elapsedMs, this.factory.settings.suppressEnvoyHeaders);
     if (this.attempt !== null) {
       this.#earlier ??= [];
       this.#earlier.push(this.attempt);
     }
     this.#sendAgain(pool, host);
+  }
+
+  /** The cluster that the route names now: of weighted clusters one that has not been tried. null = none that is known. */
+  #refreshedCluster(): Cluster | null {
+    const { stream, headers } = this;
+    const { info } = stream;
+    const entries = this.route.entries ?? null;
+    if (entries !== null) {
+      this.#triedEntries ??= new Set();
+      this.route = entries.another(this.route, this.#triedEntries, headers, info, info.randomValue);
+    }
+    const action = this.route.action!;
+    const name = action.clusterName(headers, info);
+    const cluster = name === '' ? null : stream.clusters.get(name);
+    if (cluster === null) {
+      info.upstreamCluster = '';
+      info.upstreamClusterObservabilityName = '';
+      return null;
+    }
+    this.action = action;
+    this.useCluster(cluster);
+    this.retry!.retarget(cluster.circuitBreaker(action.priority).retries, cluster.stats);
+    return cluster;
   }
 
   #sendAgain(pool: HttpPool, host: Host): void {

@@ -2,6 +2,7 @@
 import type { RequestHeaders } from '../../../http/header-map.ts';
 import type { StreamInfo } from '../../../http/stream-info.ts';
 import type { RuntimeSnapshot } from '../../../runtime/runtime.ts';
+import type { Route } from '../../route.ts';
 import type { WeightedSettings } from '../../settings.ts';
 import type { HashPolicies } from '../hash-policy/hash-policy.ts';
 
@@ -40,7 +41,22 @@ export class WeightedChoice {
     return this.#weights.length - 1;
   }
 
+  /** Among entries that are not in `tried`; -1 if none of them has a share. */
+  chooseUntried(headers: RequestHeaders, info: StreamInfo, random: number, tried: ReadonlySet<number>): number {
+    let total = 0;
+    for (let i = 0; i < this.#weights.length; i++) if (!tried.has(i)) total += this.#weight(i);
+    if (total === 0) return -1;
+    let point = this.#point(headers, info, random, total);
+    for (let i = 0; i < this.#weights.length; i++) {
+      if (tried.has(i)) continue;
+      point -= this.#weight(i);
+      if (point < 0) return i;
+    }
+    return -1;
+  }
+
   #weight(i: number): number {
+    if (this.#settings.runtimeKeyPrefix === '') return this.#weights[i]!;
     const entry = this.#settings.entries[i]!;
     return this.#runtime.integer(`${this.#settings.runtimeKeyPrefix}.${entry.name}`, entry.weight);
   }
@@ -58,5 +74,26 @@ export class WeightedChoice {
       if (result !== null) return Number(result.hash % BigInt(total));
     }
     return random % total;
+  }
+}
+
+/** The routes of all entries: a retry that may go to another cluster takes one that has not been tried, and begins anew when all have been. */
+export class WeightedEntries {
+  readonly #choice: WeightedChoice;
+  readonly #routes: readonly Route[];
+
+  constructor(choice: WeightedChoice, routes: readonly Route[]) {
+    this.#choice = choice;
+    this.#routes = routes;
+  }
+
+  /**
+   * Where those that are left have no share, the request stays where it is. @param current the entry that has just been tried
+   * @param tried of this request so far; changed
+   */
+  another(current: Route, tried: Set<number>, headers: RequestHeaders, info: StreamInfo, random: number): Route {
+    tried.add(this.#routes.indexOf(current));
+    if (tried.size === this.#routes.length) tried.clear();
+    return this.#routes[this.#choice.chooseUntried(headers, info, random, tried)] ?? current;
   }
 }

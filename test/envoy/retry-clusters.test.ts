@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { retryClusters } from './scenarios/retry-clusters.ts';
+
+testArea(retryClusters);
