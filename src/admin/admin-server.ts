@@ -75,7 +75,7 @@ export class AdminServer {
     server.keepAliveTimeout = 0;
     server.on('connection', (socket) => this.#connection(socket));
     this.#server = server;
-    this.#ownNames = address.kind === 'pipe' ? null : [hostname().toLowerCase()];
+    this.#ownNames = address.kind === 'pipe' ? null : [hostname().toLowerCase(), ...this.#deps.hostNames];
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       const listening = () => {

@@ -137,6 +137,8 @@ export interface AdminDeps {
   readonly logger: Logger;
   readonly stats: StatsAggregate;
   readonly accessLogs: readonly AdminAccessLog[];
+  /** Lower case: names of this interface besides its own, for browsers; `*.` before one stands for all below it. */
+  readonly hostNames: readonly string[];
   /** admin.allow_paths. @param path with its query, as Envoy matches it */
   allows(path: string): boolean;
   readonly profiler: Profiler;

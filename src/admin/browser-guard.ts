@@ -14,7 +14,7 @@ export interface GuardedRequest {
 }
 
 /**
- * @param ownNames lower case: what the interface is called besides addresses and "localhost"; null = a UNIX socket, which browsers do not reach
+ * @param ownNames lower case: what the interface is called besides addresses and "localhost", `*.` for all names below one; null = a UNIX socket, which browsers do not reach
  * @returns why the request is refused; null = it is not
  */
 export function browserRefusal({ headers, mutates, page }: GuardedRequest, ownNames: readonly string[] | null): string | null {
@@ -40,10 +40,10 @@ function madeByBrowser(headers: IncomingHttpHeaders): boolean {
 
 /**
  * Names that nobody can register and make resolve to us: addresses, localhost, names without a dot (of Docker Compose, of this machine), names of
- * Kubernetes services, and the configured one.
+ * Kubernetes services, and those that the operator has named.
  */
 function isOwnName(name: string, ownNames: readonly string[]): boolean {
-  if (isIP(name) !== 0 || ownNames.includes(name)) return true;
+  if (isIP(name) !== 0 || ownNames.some((own) => (own.startsWith('*.') ? name.endsWith(own.slice(1)) : name === own))) return true;
   if (name.indexOf('.') < 0) return name !== '';
   return name.endsWith('.localhost') || name.endsWith('.svc') || name.endsWith('.svc.cluster.local');
 }

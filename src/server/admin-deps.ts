@@ -32,6 +32,7 @@ export class ServerAdmin implements AdminDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly accessLogs: readonly AdminAccessLog[];
+  readonly hostNames: readonly string[];
   readonly profiler: InspectorProfiler;
   readonly extraEndpoints: readonly Endpoint[];
   readonly #server: Server;
@@ -41,6 +42,7 @@ export class ServerAdmin implements AdminDeps {
   constructor(server: Server, settings: AdminSettings, accessLogs: readonly AdminAccessLog[], extraEndpoints: readonly Endpoint[]) {
     this.#server = server;
     this.accessLogs = accessLogs;
+    this.hostNames = server.options.adminHostNames;
     this.clock = server.clock;
     this.logger = server.logger.component('admin');
     this.profiler = new InspectorProfiler(settings.profilePath);

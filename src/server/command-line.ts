@@ -146,6 +146,11 @@ function serveFlags(program: Command): Command {
     .option('--drain-time-s <seconds>', 'time a drain takes', wholeNumber, d.drainTimeSeconds)
     .addOption(new Option('--drain-strategy <strategy>', 'how a drain proceeds').choices(['gradual', 'immediate']).default(d.drainStrategy))
     .option('--admin-address-path <file>', 'write the admin address there')
+    .option(
+      '--admin-host-names <names>',
+      'let browsers reach the admin interface under these too, e.g. mesh.example.com,*.ops.example.com',
+      hostNames,
+    )
     .addOption(
       new Option('--local-address-ip-version <version>', 'family of the local address')
         .choices(['v4', 'v6'])
@@ -183,6 +188,7 @@ function toOptions(flags: Record<string, unknown>, argv: readonly string[]): Ser
     drainTimeSeconds: flags['drainTimeS'] as number,
     drainStrategy: flags['drainStrategy'] as ServerOptions['drainStrategy'],
     adminAddressPath: text(flags['adminAddressPath']),
+    adminHostNames: (flags['adminHostNames'] as readonly string[] | undefined) ?? [],
     localAddressIpVersion: flags['localAddressIpVersion'] as 'v4' | 'v6',
     fileFlushIntervalMs: flags['fileFlushIntervalMsec'] as number,
     redactHeaders: (flags['redactHeaders'] as readonly string[] | undefined) ?? [],
@@ -198,13 +204,18 @@ function toOptions(flags: Record<string, unknown>, argv: readonly string[]): Ser
 }
 
 function headerNames(list: string): readonly string[] {
-  const names = list
-    .split(',')
-    .map((name) => name.trim().toLowerCase())
-    .filter((name) => name !== '');
-  for (const name of names)
-    if (!/^:?[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) throw new InvalidArgumentError(`'${name}' is not the name of a header`);
-  return names;
+  return names(list, /^:?[!#$%&'*+.^_`|~0-9a-z-]+$/, 'the name of a header');
+}
+
+function hostNames(list: string): readonly string[] {
+  return names(list, /^(?:\*\.)?[0-9a-z_-]+(?:\.[0-9a-z_-]+)*$/, 'the name of a host');
+}
+
+/** Between commas, in lower case. */
+function names(list: string, form: RegExp, what: string): readonly string[] {
+  const all = list.split(',').map((name) => name.trim().toLowerCase());
+  for (const name of all) if (!form.test(name)) throw new InvalidArgumentError(`'${name}' is not ${what}`);
+  return all;
 }
 
 function text(value: unknown): string | null {

@@ -22,6 +22,8 @@ export interface ServerOptions {
   readonly drainStrategy: 'gradual' | 'immediate';
   readonly parentShutdownTimeSeconds: number;
   readonly adminAddressPath: string | null;
+  /** Lower case: names under which browsers may reach the admin interface besides its own; `*.` before one stands for all below it. */
+  readonly adminHostNames: readonly string[];
   readonly localAddressIpVersion: 'v4' | 'v6';
   readonly baseId: number;
   readonly restartEpoch: number;
@@ -60,6 +62,7 @@ export const DEFAULT_OPTIONS: ServerOptions = {
   drainStrategy: 'gradual',
   parentShutdownTimeSeconds: 900,
   adminAddressPath: null,
+  adminHostNames: [],
   localAddressIpVersion: 'v4',
   baseId: 0,
   restartEpoch: 0,

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { browserRefusal, hostName } from '../../src/admin/browser-guard.ts';
 import { FakeServer } from './fake-server.ts';
 
-const OWN = ['shop-5f7c.local'];
+const OWN = ['shop-5f7c.local', '*.ops.example.com'];
 const BROWSER = { 'accept-language': 'en' };
 
 function refused(headers: Record<string, string>, kind: { mutates?: boolean; page?: boolean } = {}): boolean {
@@ -25,6 +25,8 @@ describe('names', () => {
     'outrider.shop.svc:9901',
     'outrider.shop.svc.cluster.local',
     'Shop-5f7c.local:9901',
+    'mesh.ops.example.com:9901',
+    'A.B.ops.example.com',
   ];
   const foreign = [
     'evil.test',
@@ -32,6 +34,9 @@ describe('names', () => {
     '127.0.0.1.evil.test:9901',
     'localhost.evil.test',
     'svc.evil.test',
+    'ops.example.com',
+    'evilops.example.com',
+    'mesh.ops.example.com.evil.test',
     '999.1.1.1:80',
     '',
     ':9901',
@@ -101,7 +106,7 @@ describe('origins', () => {
 describe('on the wire', () => {
   let server: FakeServer;
   beforeAll(async () => {
-    server = await new FakeServer().start();
+    server = await new FakeServer({ hostNames: ['mesh.example.com'] }).start();
   });
   afterAll(() => server.stop());
 
@@ -131,6 +136,11 @@ describe('on the wire', () => {
     expect(await status('GET', '/', html)).toBe(200);
     expect(await status('GET', '/page/app.js', { host: 'evil.test' })).toBe(403);
     expect(await status('GET', '/page/app.js', {})).toBe(200);
+  });
+
+  test('the page is there under names that the operator has given', async () => {
+    expect(await status('GET', '/', { accept: 'text/html', host: 'mesh.example.com' })).toBe(200);
+    expect(await status('POST', '/drain_listeners', { host: 'mesh.example.com:8443', origin: 'https://mesh.example.com:8443' })).toBe(200);
   });
 
   test('scrapers may use any name', async () => {

@@ -106,7 +106,9 @@ export class FakeServer {
   onQuit: () => void = () => undefined;
   readonly #admin: AdminServer;
 
-  constructor(options: { readonly profilePath?: string; readonly extraEndpoints?: readonly Endpoint[] } = {}) {
+  constructor(
+    options: { readonly profilePath?: string; readonly extraEndpoints?: readonly Endpoint[]; readonly hostNames?: readonly string[] } = {},
+  ) {
     const deps: AdminDeps = {
       clock: new RealClock(),
       logger: silentLogger,
@@ -159,6 +161,7 @@ export class FakeServer {
         this.calls.push('quit');
         this.onQuit();
       },
+      hostNames: options.hostNames ?? [],
       extraEndpoints: [
         {
           path: '/extra',

@@ -9,8 +9,8 @@ import { until } from '../support/poll.ts';
 import { freePort } from '../support/ports.ts';
 import { ADMIN, httpListener, ProxyProcess, staticCluster } from '../support/proxy.ts';
 
-const TCP_PROXY =
-  '{name: raw, address: {socket_address: {address: 127.0.0.1, port_value: 0}}, filter_chains: [{filters: [{name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: raw, cluster: up}}]}]}';
+const tcpProxy = (name: string, cluster: string) =>
+  `{name: ${name}, address: {socket_address: {address: 127.0.0.1, port_value: 0}}, filter_chains: [{filters: [{name: tcp, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: ${name}, cluster: ${cluster}}}]}]}`;
 
 let upstream: http.Server;
 let upPort = 0;
@@ -75,7 +75,7 @@ beforeAll(async () => {
     staticCluster('ejecting', upPort).replace(/\}$/, `, ${outlier}}`),
   ];
   proxy = await ProxyProcess.start(
-    `${ADMIN}static_resources:\n  listeners: [${httpListener('front', routes, 'traffic_direction: OUTBOUND, ')}, ${TCP_PROXY}]\n  clusters: [${clusters.join(', ')}]\n`,
+    `${ADMIN}static_resources:\n  listeners: [${httpListener('front', routes, 'traffic_direction: OUTBOUND, ')}, ${tcpProxy('raw', 'up')}, ${tcpProxy('raw-dead', 'dead')}]\n  clusters: [${clusters.join(', ')}]\n`,
     { args: ['--concurrency', '2'] },
   );
   port = await proxy.port('front');
@@ -99,6 +99,7 @@ describe('the graph', () => {
     expect(listeners).toMatchObject([
       { name: 'front', direction: 'outbound', addresses: [`127.0.0.1:${port}`], tls: false },
       { name: 'raw', direction: 'unspecified' },
+      { name: 'raw-dead' },
     ]);
     const named = (id: number): string =>
       listeners.find((l) => l.id === id)?.name ?? routes.find((r) => r.id === id)?.match ?? clusters.find((c) => c.id === id)?.name ?? '';
@@ -264,6 +265,26 @@ describe('the request log explains', () => {
     expect(figures.hosts).toEqual({ total: 1, healthy: 0, degraded: 0, unhealthy: 1, ejected: 1 });
     expect((await snapshot()).clusters.find(({ id }) => id === cluster.id)!.hosts[0]!.health.state).toBe('unhealthy');
   });
+});
+
+test('connections that find nobody are in the log with requests', async () => {
+  const rawPort = await proxy.port('raw-dead');
+  const socket = net.connect(rawPort, '127.0.0.1');
+  socket.on('error', () => undefined);
+  const entry = await logged('a connection', ({ protocol, flags }) => protocol === 'TCP' && flags.includes('UF'));
+  expect(entry).toMatchObject({
+    why: 'failed',
+    listener: 'raw-dead',
+    authority: `127.0.0.1:${rawPort}`,
+    cluster: 'dead',
+    code: 0,
+    attempts: 1,
+  });
+  expect(entry.explanation.map(({ flag, text }) => [flag, text])).toEqual([
+    ['UF', expect.stringMatching(/^The connection to host 127\.0\.0\.1:\d+ of cluster dead failed: .*Nothing listens there\.$/)],
+    ['URX', 'No host of cluster dead could be connected in 1 try, which is all that max_connect_attempts allows.'],
+  ]);
+  socket.destroy();
 });
 
 describe('viewers', () => {

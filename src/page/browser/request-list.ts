@@ -49,7 +49,7 @@ function makeRequest(request: LoggedRequest): HTMLElement {
     el('span', { class: 'request-code' }, codeText(request)),
     el(
       'span',
-      { class: 'request-line', title: `${request.method} ${request.authority}${request.path}` },
+      { class: 'request-line', title: `${request.method} ${request.authority}${request.path}`.trimStart() },
       el('b', {}, request.method),
       ` ${request.authority}${request.path}`,
     ),
@@ -65,6 +65,7 @@ function makeRequest(request: LoggedRequest): HTMLElement {
 }
 
 export function codeText(request: LoggedRequest): string {
+  if (request.protocol === 'TCP') return request.flags.length === 0 ? 'TCP' : `TCP ${request.flags.join(',')}`;
   const code = request.code === 0 ? 'no answer' : String(request.code);
   const grpc = request.grpcStatus === null ? '' : ` gRPC ${request.grpcStatus}`;
   return `${code}${grpc}${request.flags.length === 0 ? '' : ` ${request.flags.join(',')}`}`;

@@ -16,7 +16,10 @@ const EXPLAIN: Readonly<Record<string, Explain>> = {
     facts.cluster?.hosts == null ? 'No host of the cluster could be chosen.' : noHealthyHost(facts.cluster, facts.cluster.hosts, reasons),
   UT: timedOut,
   LR: (request) => `The proxy itself reset the request to ${where(request)}${because(request.details)}.`,
-  UR: (request) => `${capital(where(request))} reset the request${because(request.details)} after ${taken(request)}.`,
+  UR: (request) =>
+    request.protocol === 'TCP'
+      ? `${capital(where(request))} reset the connection after ${duration(request.durationMs)}; ${count(request.facts.bytesReceived)} bytes had gone there and ${count(request.facts.bytesSent)} had come back.`
+      : `${capital(where(request))} reset the request${because(request.details)} after ${taken(request)}.`,
   UF: connectionFailed,
   UC: (request) =>
     `${capital(where(request))} closed the connection before the response was complete, after ${taken(request)}.` +
@@ -33,7 +36,9 @@ const EXPLAIN: Readonly<Record<string, Explain>> = {
   RLSE: () => 'The rate limit service could not be asked: it failed, or did not answer in time.',
   DC: ({ durationMs, code, facts }) =>
     `The client closed its connection after ${duration(durationMs)}, ${code === 0 ? 'before there was an answer' : `while the answer was being sent (${count(facts.bytesSent)} bytes were)`}.`,
-  URX: ({ attempts, facts, cluster }) => {
+  URX: ({ attempts, facts, cluster, protocol }) => {
+    if (protocol === 'TCP')
+      return `No host of ${named(cluster)} could be connected in ${tries(attempts)}, which is all that max_connect_attempts allows.`;
     const retries = facts.route?.numRetries ?? Math.max(0, attempts - 1);
     return `The retry limit was reached: ${tries(attempts)} of ${named(cluster)}, the route allows ${retries === 1 ? '1 retry' : `${retries} retries`}.`;
   },
@@ -51,10 +56,10 @@ const EXPLAIN: Readonly<Record<string, Explain>> = {
   NFCF: () => 'The configuration of a filter has not arrived yet, and the request cannot be handled without it.',
   DT: ({ durationMs }) => `The connection had reached its maximum duration after ${duration(durationMs)}.`,
   UPE: (request) => `${capital(where(request))} broke the rules of HTTP in its answer${because(request.details)}.`,
-  NC: ({ facts }) =>
+  NC: ({ facts, protocol }) =>
     facts.missingCluster === ''
       ? 'The route leads to no cluster: the header or matcher that should name one did not.'
-      : `The route leads to cluster ${facts.missingCluster}, and there is no cluster of that name.`,
+      : `${protocol === 'TCP' ? 'The connection' : 'The route'} leads to cluster ${facts.missingCluster}, and there is no cluster of that name.`,
   OM: () => 'The overload manager ended the request: memory or another monitored resource is above its limit.',
   DF: ({ authority, details }) => `The name ${authority} could not be resolved${because(details)}.`,
   DO: ({ facts, cluster }) =>

@@ -9,7 +9,7 @@ export function explain(request: NotedRequest, ejectionReasons: readonly string[
   const explained = request.flags.map((flag) => ({ flag, text: explainFlag(flag, request, ejectionReasons) }));
   if (request.why === 'slow') explained.push({ flag: '', text: slowness(request) });
   else if (explained.length === 0) explained.push({ flag: '', text: answer(request) });
-  if (request.attempts > 1 && !request.flags.some((flag) => flag === 'URX' || flag === 'UT'))
+  if (request.protocol !== 'TCP' && request.attempts > 1 && !request.flags.some((flag) => flag === 'URX' || flag === 'UT'))
     explained.push({ flag: '', text: `It was tried ${request.attempts} times; this is how the last try ended.` });
   return explained;
 }
@@ -27,7 +27,8 @@ function answer({ code, details, host, cluster, grpcStatus, durationMs }: NotedR
   return `The answer ${code}${grpc} came from the proxy.${why}`;
 }
 
-function slowness({ durationMs, phases, host, cluster }: NotedRequest): string {
+function slowness({ durationMs, phases, host, cluster, protocol }: NotedRequest): string {
+  if (protocol === 'TCP') return `It took ${duration(phases.connectMs ?? 0)} until host ${host} of cluster ${cluster} was connected.`;
   const parts = [
     ['reading the request', phases.requestMs],
     ['waiting for a connection', phases.connectMs],

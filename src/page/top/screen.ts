@@ -220,9 +220,9 @@ function hostRows(state: TopState, part: ClusterPart): Row[] {
 
 function failureLines(requests: readonly LoggedRequest[], { width, colors }: View): string[] {
   return requests.map((request) => {
-    const { wallMs, code, flags, method, authority, path, explanation, why, durationMs } = request;
+    const { wallMs, code, flags, method, protocol, authority, path, explanation, why, durationMs } = request;
     const result = why === 'slow' ? millis(durationMs) : `${code === 0 ? '-' : code}${flags.length === 0 ? '' : ` ${flags.join(',')}`}`;
-    const what = `${clockTime(wallMs)}  ${result.padEnd(10)}  ${method} ${printable(authority + path)}`;
+    const what = `${clockTime(wallMs)}  ${result.padEnd(10)}  ${method || protocol} ${printable(authority + path)}`;
     const words = explanation.map(({ text }) => text).join(' ');
     return styled(
       inWidth(`${what}  ${printable(words)}`, width).trimEnd(),

@@ -25,7 +25,7 @@ const MAX_HOSTS = 512;
 const MAX_MISSED = 3;
 const MAX_DOMAINS = 1000;
 const MAX_TEXT = 256;
-const HOSTS_MATTER = Flag.UH | Flag.LH | Flag.URX;
+export const HOSTS_MATTER = Flag.UH | Flag.LH | Flag.URX;
 
 export function note(
   info: StreamInfo,
@@ -84,7 +84,7 @@ function facts(info: StreamInfo, route: Route | null, origin: RequestOrigin, dep
   };
 }
 
-function clusterFacts(cluster: Cluster, route: Route | null, hostsMatter: boolean): ClusterFacts {
+export function clusterFacts(cluster: Cluster, route: Route | null, hostsMatter: boolean): ClusterFacts {
   const priority = route?.action?.priority ?? 0;
   const breaker = cluster.circuitBreaker(priority);
   const { settings } = cluster;
@@ -191,7 +191,7 @@ function between(from: number, to: number): number | null {
   return from < 0 || to < from ? null : tenths(to - from);
 }
 
-function tenths(ms: number): number {
+export function tenths(ms: number): number {
   return Math.round(ms * 10) / 10;
 }
 

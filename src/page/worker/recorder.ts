@@ -1,4 +1,4 @@
-/** On one worker: a bounded memory of failed and slow requests, and counts of all requests while somebody looks. */
+/** On one worker: a bounded memory of failed and slow requests and connections, and counts of all requests while somebody looks. */
 import type { RequestOrigin, RequestRecorder } from '../../filters/request-watch.ts';
 import { grpcStatusOf } from '../../http/grpc-status.ts';
 import { Flag } from '../../http/response-flags.ts';
@@ -7,6 +7,7 @@ import type { Route } from '../../route/route.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { NotedRequest } from './facts.ts';
 import { type NoteDeps, note } from './note.ts';
+import { noteConnection } from './note-connection.ts';
 import { type PathBatch, PathCounts } from './path-counts.ts';
 
 export interface RecorderDeps extends NoteDeps {
@@ -31,6 +32,8 @@ const KEPT = 256;
 const FAILED_PER_SECOND = 50;
 const SLOW_PER_SECOND = 5;
 const NOT_FAILED = Flag.RFCF | Flag.DI;
+/** Neither is a connection that was allowed to last so long. */
+const NOT_FAILED_CONNECTION = NOT_FAILED | Flag.DT;
 
 export class Recorder implements RequestRecorder {
   readonly #deps: RecorderDeps;
@@ -68,6 +71,13 @@ export class Recorder implements RequestRecorder {
       this.#note(info, route, origin, 'slow', grpcStatus);
   }
 
+  connectionEnded(info: StreamInfo, cluster: string): void {
+    const failed = (info.flags & ~NOT_FAILED_CONNECTION) !== 0;
+    // How long it was open is up to its ends; what a client waits for is that there is somebody to talk to.
+    if ((failed || info.poolReadyMs - info.startMs > this.slowMs) && this.#mayNote(failed ? 'failed' : 'slow'))
+      this.#keep(noteConnection(info, cluster, failed ? 'failed' : 'slow', this.#deps));
+  }
+
   shadowed(info: StreamInfo, route: Route | null, cluster: string): void {
     if (this.#paths !== null) this.#paths.shadow(info, route, cluster);
   }
@@ -81,6 +91,10 @@ export class Recorder implements RequestRecorder {
   }
 
   #note(info: StreamInfo, route: Route | null, origin: RequestOrigin, why: 'failed' | 'slow', grpcStatus: number | null): void {
+    if (this.#mayNote(why)) this.#keep(note(info, route, origin, why, grpcStatus, this.#deps));
+  }
+
+  #mayNote(why: 'failed' | 'slow'): boolean {
     const second = Math.floor(this.#deps.clock.nowMs() / 1000);
     if (second !== this.#second) {
       this.#second = second;
@@ -89,10 +103,14 @@ export class Recorder implements RequestRecorder {
     }
     if (why === 'failed' ? ++this.#failedInSecond > FAILED_PER_SECOND : ++this.#slowInSecond > SLOW_PER_SECOND) {
       this.#left++;
-      return;
+      return false;
     }
+    return true;
+  }
+
+  #keep(noted: NotedRequest): void {
     // Dropping the oldest half now and then is cheaper than a ring that is read in two pieces, and the bound is the same.
     if (this.#notes.length >= KEPT) this.#notes.splice(0, KEPT / 2);
-    this.#notes.push(note(info, route, origin, why, grpcStatus, this.#deps));
+    this.#notes.push(noted);
   }
 }

@@ -27,6 +27,7 @@ const ROUTE: RouteFacts = {
   idleTimeoutMs: null,
   maxStreamDurationMs: null,
 };
+const TCP = { protocol: 'TCP', method: '', path: '', code: 0, details: '', route: '' } as const;
 const NO_ROUTE: NoRouteFacts = { routeConfiguration: 'local', virtualHost: '', nearestDomain: '', domains: 3, routes: 0, missed: [] };
 
 function request(changes: Partial<NotedRequest> = {}, facts: Partial<RequestFacts> = {}): NotedRequest {
@@ -278,6 +279,29 @@ describe('a request without flags', () => {
     const phases = { requestMs: 10, connectMs: 5, firstByteMs: 1400, responseMs: 20 };
     expect(textOf(request({ why: 'slow', code: 200, phases }))).toEqual([
       'It took 1.5 s, longer than nearly all requests. Most of it, 1.4 s, went into waiting for host 10.0.0.1:80 of cluster payments to answer.',
+    ]);
+  });
+});
+
+describe('a connection', () => {
+  const of = (about: Partial<NotedRequest>, facts: Partial<RequestFacts> = {}) =>
+    explain(request({ ...TCP, ...about }, { route: null, ...facts }), []).map(({ text }) => text);
+
+  test('that could not be made', () => {
+    expect(of({ flags: ['URX'], attempts: 3 })).toEqual([
+      'No host of cluster payments could be connected in 3 tries, which is all that max_connect_attempts allows.',
+    ]);
+    expect(of({ flags: ['NC'] }, { missingCluster: 'db' })).toEqual([
+      'The connection leads to cluster db, and there is no cluster of that name.',
+    ]);
+  });
+
+  test('that was reset, or had to wait', () => {
+    expect(of({ flags: ['UR'] }, { bytesReceived: 1200, bytesSent: 5 })).toEqual([
+      'Host 10.0.0.1:80 of cluster payments reset the connection after 1.5 s; 1,200 bytes had gone there and 5 had come back.',
+    ]);
+    expect(of({ why: 'slow', phases: { requestMs: null, connectMs: 1400, firstByteMs: null, responseMs: null } })).toEqual([
+      'It took 1.4 s until host 10.0.0.1:80 of cluster payments was connected.',
     ]);
   });
 });

@@ -68,6 +68,45 @@ describe('what is noted', () => {
   });
 });
 
+describe('connections', () => {
+  const clock = new SimulatedClock();
+  clock.advance(100_000);
+  const tcp = { ...connection, requestedServerName: '', localAddress: ipAddress('10.9.9.9', 3306) } as ConnectionInfo;
+
+  function closed(lastedMs: number, connectedMs: number, flags = 0): StreamInfo {
+    const info = new StreamInfo(tcp, clock.nowMs() - lastedMs, clock.wallMs() - lastedMs, 0);
+    info.flags = flags;
+    info.endMs = clock.nowMs();
+    if (connectedMs >= 0) info.poolReadyMs = info.startMs + connectedMs;
+    return info;
+  }
+
+  test.each([
+    ['one that was open for long', closed(60_000, 2), []],
+    ['one that was open as long as it may', closed(60_000, 2, Flag.DT), []],
+    ['one that waited long for its host', closed(60_000, 1500), ['slow']],
+    ['one that found nobody', closed(5, -1, Flag.UF), ['failed']],
+    ['one that was reset', closed(500, 1, Flag.UR), ['failed']],
+  ] as const)('%s', async (_, info, expected) => {
+    const r = recorder(clock);
+    // As the filter tells it, while somebody looks and while nobody does.
+    for (const limit of [-1, 1000]) new RequestWatch(limit, async () => r).connectionEnded(info, 'db');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(r.take().requests.map(({ why }) => why)).toEqual([...expected, ...expected]);
+  });
+
+  test('are told by whom they were for', () => {
+    const r = recorder(clock);
+    r.connectionEnded(closed(5, -1, Flag.NC), 'db');
+    expect(r.take().requests[0]).toMatchObject({
+      ...{ protocol: 'TCP', method: '', authority: '10.9.9.9:3306', cluster: 'db', code: 0, flags: ['NC'] },
+      ...{ durationMs: 5, phases: { connectMs: null }, facts: { missingCluster: 'db', route: null } },
+    });
+    r.connectionEnded(closed(9000, 1500.25), 'db');
+    expect(r.take().requests[0]).toMatchObject({ why: 'slow', phases: { connectMs: 1500.3 }, flags: [] });
+  });
+});
+
 describe('bounds', () => {
   test('a flood of failures costs 50 notes a second, and is counted', () => {
     const clock = new SimulatedClock();

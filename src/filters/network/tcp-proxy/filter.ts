@@ -215,6 +215,10 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     const reset = remote && this.connection.closeError === 'ECONNRESET';
     upstream?.detach(reset ? 'reset' : remote ? 'flush' : 'no-flush');
     this.#log('TcpConnectionEnd');
+    const { watch, clock } = this.proxy.deps;
+    if (watch == null) return;
+    this.streamInfo.endMs = clock.nowMs();
+    watch.connectionEnded(this.streamInfo, this.#clusterName);
   }
 
   onTcpConnected(connection: Connection): ConnectionHandler {
