@@ -233,7 +233,7 @@ describe.skipIf(collectorProgram === null)('a collector takes', () => {
     const failed = await proxy!.stats('\\.(reports_failed|reports_dropped|spans_dropped|logs_dropped)$');
     expect([...failed.values()].every((value) => value === 0)).toBe(true);
     await until('the collector has accepted all reports', async () => (await proxy!.stat('tracing.zipkin.reports_sent')) >= 2);
-    expect(await proxy!.stat('cluster.grpc.upstream_rq_5xx')).toBe(0);
-    expect(await proxy!.stat('cluster.http.upstream_rq_4xx')).toBe(0);
+    await expect.poll(() => proxy!.stat('cluster.grpc.upstream_rq_5xx')).toBe(0);
+    await expect.poll(() => proxy!.stat('cluster.http.upstream_rq_4xx')).toBe(0);
   });
 });

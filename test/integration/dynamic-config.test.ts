@@ -162,7 +162,7 @@ test('one bad cluster of 100: 99 are applied, and it is named', async () => {
   expect(failed).toHaveLength(1);
   expect(JSON.stringify(failed[0])).toContain('c57');
   expect(failed[0]!.error_state!.details).toContain('MAGLEV_TYPO');
-  expect(proxy.stderr).toContain('c57');
+  await expect.poll(() => proxy.stderr).toContain('c57');
   // What is in force stands beside what was refused, with the version that it came with.
   expect(failed[0]!.version_info).toBe('the good one');
   expect(failed[0]!.cluster).toMatchObject({ name: 'c57', load_assignment: { cluster_name: 'c57' } });

@@ -137,10 +137,12 @@ test.each([
 describe('one bad host of three', () => {
   test('with the defaults is not ejected, and the start says why', async () => {
     await start([503, 200, 200], '{}');
-    expect(proxy!.stderr).toContain(
-      'outlier_detection.max_ejection_percent: 10 % of 3 hosts is less than one: no host will ever be ejected. ' +
-        'Set it to 34 or more, or always_eject_one_host to true',
-    );
+    await expect
+      .poll(() => proxy!.stderr)
+      .toContain(
+        'outlier_detection.max_ejection_percent: 10 % of 3 hosts is less than one: no host will ever be ejected. ' +
+          'Set it to 34 or more, or always_eject_one_host to true',
+      );
     const statuses = await requests(60, 1);
     expect(statuses.filter((status) => status === 503)).toHaveLength(20);
     await until('both sorts of failures have been refused', async () => (await detection('ejections_overflow')) === 8);

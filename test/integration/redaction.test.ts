@@ -59,14 +59,16 @@ test('logs, spans and taps do not tell what upstream and client get', async () =
   expect(arrived).toMatchObject({ authorization: SECRET, 'x-copy': SECRET, 'x-open': 'open' });
 
   const taps = () => readdirSync(folder).filter((name) => name.startsWith('tap'));
-  await until('everything is written', () => spans !== '' && taps().length === 1 && proxy.stdout.split('\n').length > 2);
+  const tapped = await until('everything is written', () => {
+    const text =
+      taps().length === 1 && spans !== '' && proxy.stdout.split('\n').length > 2 && readFileSync(join(folder, taps()[0]!), 'utf8');
+    return text !== false && text.includes('"open"') && text;
+  });
   expect(proxy.stdout).toContain('text [redacted] [redacted] - [redacted] open\n');
   expect(proxy.stdout).toContain('{"own":"[redacted]","part":"of [red"}');
   const { tags } = (JSON.parse(spans) as { tags: Record<string, string> }[])[0]!;
   expect(tags).toMatchObject({ own: '[redacted]', made: 'by [redacted]', open: 'open' });
-  const tapped = readFileSync(join(folder, taps()[0]!), 'utf8');
   expect(tapped).toContain('"[redacted]"');
-  expect(tapped).toContain('"open"');
   // x-copy is another header, which nobody has named.
   for (const text of [proxy.stdout, proxy.stderr, spans, tapped.replace(/"x-copy",\s*"value": "[^"]*"/, '')])
     expect(text).not.toContain(SECRET);

@@ -126,8 +126,8 @@ describe('SIGHUP', () => {
     rewrite(text.replace('name: app, type', 'name: app, lb_polcy: RANDOM, typ'));
     proxy.kill('SIGHUP');
     await until('it is refused', () => logged('reload refused') > 0);
-    expect(proxy.stderr).toContain('clusters[0].lb_polcy: unknown field; did you mean \\"lb_policy\\"?');
-    expect(proxy.stderr).toContain('clusters[0].typ: unknown field');
+    await expect.poll(() => proxy.stderr).toContain('clusters[0].lb_polcy: unknown field; did you mean \\"lb_policy\\"?');
+    await expect.poll(() => proxy.stderr).toContain('clusters[0].typ: unknown field');
     expect((await call(port)).body).toBe('one');
     expect((await proxy.admin('/ready')).status).toBe(200);
     await reload(text.replaceAll(String(one.port), String(two.port)));
@@ -140,7 +140,7 @@ describe('SIGHUP', () => {
     proxy = await ProxyProcess.start(layers(1) + text);
     await reload(`${layers(2)}node: {id: other}\n${text}`);
     expect(JSON.parse((await proxy.admin('/runtime')).body)).toMatchObject({ entries: { 'some.key': { final_value: '2' } } });
-    expect(logged('node has changed: that takes effect with the next start')).toBe(1);
+    await expect.poll(() => logged('node has changed: that takes effect with the next start')).toBe(1);
     expect(JSON.parse((await proxy.admin('/server_info')).body)).toMatchObject({ node: { id: '' } });
   });
 });

@@ -115,7 +115,9 @@ describe.skipIf(OPENSSL === null)('what servers tell', () => {
   test('the key log has the secrets of connections between the addresses that are meant', async () => {
     await meet('logged', { maxVersion: 'TLSv1.2' });
     await meet('unlogged', { maxVersion: 'TLSv1.2' });
-    expect(readFileSync(join(authority.directory, 'keys'), 'latin1')).toMatch(/^CLIENT_RANDOM [0-9a-f]{64} [0-9a-f]{96}\n$/);
+    await expect
+      .poll(() => readFileSync(join(authority.directory, 'keys'), 'latin1'))
+      .toMatch(/^CLIENT_RANDOM [0-9a-f]{64} [0-9a-f]{96}\n$/);
     expect(() => readFileSync(join(authority.directory, 'no-keys'))).toThrow('ENOENT');
   });
 });

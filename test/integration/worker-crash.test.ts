@@ -74,7 +74,7 @@ test('its connections close, and a successor serves the same on the same port', 
   expect(await cut).toBeInstanceOf(Error);
   await idleClosed;
   await until('it is reported', () => deaths() === 1);
-  expect(proxy.stderr).toContain('Error: injected');
+  await expect.poll(() => proxy.stderr).toContain('Error: injected');
   await answered(port);
   expect((await proxy.admin('/ready')).status).toBe(200);
   await expect.poll(() => proxy.stat('http.l.downstream_rq_total')).toBe(12);
