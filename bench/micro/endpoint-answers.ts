@@ -30,7 +30,7 @@ function assignment(cluster: number, round: number) {
     host: `10.${cluster >> 8}.${cluster & 255}.${n === 0 ? 100 + (round % 100) : n}`,
     port: 80,
   }));
-  return { localities: [{ ...DEFAULT_LOCALITY, endpoints }], ...DEFAULT_ASSIGNMENT };
+  return { localities: [{ ...DEFAULT_LOCALITY, endpoints }], staleAfterMs: 0, ...DEFAULT_ASSIGNMENT };
 }
 
 const clusters = Array.from({ length: CLUSTERS }, (_, n): ClusterSettings => ({ ...DEFAULT_CLUSTER, name: `cluster-${n}`, type: 'EDS' }));

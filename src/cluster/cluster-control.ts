@@ -91,6 +91,8 @@ interface Discovered {
   told: KeyedHost[][];
   /** And with those that stay because they are healthy. */
   kept: KeyedHost[][];
+  /** Armed until they are too old to be used; null = they never are. */
+  age: Timer | null;
 }
 
 export class ClusterControl {
@@ -159,10 +161,16 @@ export class ClusterControl {
     return this.#registry.remove(name);
   }
 
-  /** The endpoints of an EDS cluster. False if there is no such cluster. */
-  setEndpoints(name: string, localities: readonly LocalitySettings[], policy: AssignmentPolicy = DEFAULT_ASSIGNMENT): boolean {
+  /** The endpoints of an EDS cluster. @param staleAfterMs they go when none have followed by then; 0 = never @returns false if there is no such cluster */
+  setEndpoints(
+    name: string,
+    localities: readonly LocalitySettings[],
+    policy: AssignmentPolicy = DEFAULT_ASSIGNMENT,
+    staleAfterMs = 0,
+  ): boolean {
     const cluster = this.#discovered.get(name);
     if (cluster === undefined || cluster.settings.type !== 'EDS') return false;
+    this.#watchAge(cluster, staleAfterMs);
     cluster.book.policy = assignmentPolicy(policy);
     const priorities: KeyedHost[][] = [];
     for (const locality of localities) {
@@ -322,7 +330,7 @@ export class ClusterControl {
     if (settings.type === 'STATIC' || makesOwnHosts(settings.type) || settings.type === 'AGGREGATE') return;
     const book = new HostBook(settings.name, packed.id, settings, this.#slots, hostCells(settings));
     if (settings.type === 'EDS') {
-      this.#discovered.set(settings.name, { settings, book, source: null, told: [], kept: [] });
+      this.#discovered.set(settings.name, { settings, book, source: null, told: [], kept: [], age: null });
       return;
     }
     const stats = new UpdateStats(this.#scope(settings), settings.type);
@@ -341,7 +349,7 @@ export class ClusterControl {
         },
         resolve,
       );
-      cluster = { settings, book, source, told: [], kept: [] };
+      cluster = { settings, book, source, told: [], kept: [], age: null };
       this.#discovered.set(settings.name, cluster);
       if (early !== null) this.#apply(cluster, early, stats.noRebuild);
       source.start();
@@ -397,6 +405,21 @@ export class ClusterControl {
     this.#reports.get(name)?.close();
     this.#reports.set(name, reports);
     return reports;
+  }
+
+  /** endpoint_stale_after: a list of endpoints that is not renewed is taken for an empty one. */
+  #watchAge(cluster: Discovered, staleAfterMs: number): void {
+    const { clock } = this.#deps;
+    if (cluster.age !== null) clock.disarm(cluster.age);
+    if (staleAfterMs === 0) return;
+    const scope = this.#scope(cluster.settings);
+    scope.counter('assignment_timeout_received').inc();
+    const onTimer = () => {
+      this.setEndpoints(cluster.settings.name, []);
+      scope.counter('assignment_stale').inc();
+    };
+    cluster.age = new Timer({ onTimer }, 0);
+    clock.arm(cluster.age, staleAfterMs);
   }
 
   #resolver(dns: DnsSettings): DnsResolver {
@@ -459,6 +482,7 @@ export class ClusterControl {
     const cluster = this.#discovered.get(name);
     if (cluster === undefined) return null;
     cluster.source?.stop();
+    if (cluster.age !== null) this.#deps.clock.disarm(cluster.age);
     this.#discovered.delete(name);
     return cluster.book;
   }

@@ -322,7 +322,7 @@ envoy.config.core.v3.UpstreamHttpProtocolOptions
 envoy.config.endpoint.v3.ClusterLoadAssignment
   + cluster_name endpoints policy
 envoy.config.endpoint.v3.ClusterLoadAssignment.Policy
-  + overprovisioning_factor weighted_priority_health drop_overloads
+  + overprovisioning_factor weighted_priority_health drop_overloads endpoint_stale_after
 envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload
   + *
 envoy.config.endpoint.v3.LocalityLbEndpoints

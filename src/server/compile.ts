@@ -263,7 +263,8 @@ export class Compiler implements NetworkCompilers {
   }
 
   endpoints(message: ClusterLoadAssignment, at: CompileContext): EndpointsSettings {
-    return { localities: compileLoadAssignment(message, 'EDS', at), ...compileAssignmentPolicy(message, at) };
+    const staleAfterMs = durationMs(message.policy?.endpointStaleAfter) ?? 0;
+    return { localities: compileLoadAssignment(message, 'EDS', at), staleAfterMs, ...compileAssignmentPolicy(message, at) };
   }
 
   secret(message: Secret, at: CompileContext): SecretSettings | null {

@@ -60,6 +60,8 @@ export interface SdsSourceSettings extends FileSourceSettings {
 
 /** The endpoints of one EDS service. */
 export interface EndpointsSettings extends AssignmentPolicy {
+  /** Without a newer list they are not used any longer than this; 0 = for ever. Source: policy.endpoint_stale_after. */
+  readonly staleAfterMs: number;
   readonly localities: readonly LocalitySettings[];
 }
 

@@ -316,7 +316,7 @@ export class LiveResources {
     await this.#clusters.balancingReady(settings.name);
   }
 
-  #apply(cluster: string, { localities, ...policy }: EndpointsSettings): void {
-    this.#clusters.setEndpoints(cluster, localities, policy);
+  #apply(cluster: string, { localities, staleAfterMs, ...policy }: EndpointsSettings): void {
+    this.#clusters.setEndpoints(cluster, localities, policy, staleAfterMs);
   }
 }

@@ -6,6 +6,7 @@ import { buffering } from './buffering.ts';
 import { clusterPolicies } from './cluster-policies.ts';
 import { compression } from './compression.ts';
 import { edge } from './edge.ts';
+import { endpoints } from './endpoints.ts';
 import { fault } from './fault.ts';
 import { forwardProxy } from './forward-proxy.ts';
 import { framing } from './framing.ts';
@@ -84,6 +85,7 @@ export const areas: readonly Area[] = [
   overload,
   subset,
   topology,
+  endpoints,
   preconnect,
   retryClusters,
   happyEyeballs,

@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { endpoints } from './scenarios/endpoints.ts';
+
+testArea(endpoints);
