@@ -4,6 +4,7 @@
  * makes a socket of it.
  */
 import { Socket } from 'node:net';
+import { Accepted } from '../net/accepted.ts';
 import { duplicateDescriptor } from '../net/socket-options.ts';
 import type { ConnectionCount } from './connection-count.ts';
 
@@ -102,15 +103,14 @@ export class ConnectionBalance implements ConnectionCount {
 }
 
 /** Takes the connection off this thread. @returns a descriptor for `receiveSocket` on another one; -1 if that cannot be had, and the socket is as it was */
-export function sendSocket(socket: Socket): number {
-  const fd = duplicateDescriptor(socket);
+export function sendSocket(accepted: Accepted): number {
+  const fd = duplicateDescriptor(accepted);
   // The connection lives on: it has another descriptor.
-  if (fd >= 0) socket.destroy();
+  if (fd >= 0) accepted.close();
   return fd;
 }
 
-/** An accepted socket, paused as those of a server with `pauseOnConnect`. */
-export function receiveSocket(fd: number): Socket {
+export function receiveSocket(fd: number): Accepted {
   const options = { fd, readable: true, writable: true, allowHalfOpen: true, pauseOnCreate: true };
-  return new Socket(options);
+  return Accepted.socket(new Socket(options));
 }

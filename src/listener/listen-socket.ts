@@ -1,5 +1,6 @@
 /** A listening socket. It outlives the listener that opened it: an update hands it over to the next one as it is. */
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { type Accepted, acceptFrom } from '../net/accepted.ts';
 import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
 import { descriptorOf, type PreboundOptions, type PreparedSockets } from '../net/socket-options.ts';
 import { HAS_REUSE_PORT } from '../runtime/environment.ts';
@@ -13,10 +14,9 @@ const DEFAULT_BACKLOG = 65_535;
 const MAX_HELD = 4096;
 
 export interface SocketReceiver {
-  /** A socket that is paused. */
-  acceptSocket(socket: Socket, listenPath: string): void;
-  /** Told of each socket first, unread: true if another worker has it now, or has accepted it itself. */
-  handOver?(socket: Socket, listenPath: string): boolean;
+  acceptSocket(accepted: Accepted, listenPath: string): void;
+  /** Told of each connection first: true if another worker has it now, or has accepted it itself. */
+  handOver?(accepted: Accepted, listenPath: string): boolean;
 }
 
 export class ListenSocket {
@@ -27,19 +27,19 @@ export class ListenSocket {
   readonly #server: Server;
   #closed: boolean;
   /** Accepted while `hold` was in force, unread; null = they are handed on. */
-  #held: Socket[] | null;
+  #held: Accepted[] | null;
 
-  private constructor(identity: string, server: Server, address: Address, receiver: SocketReceiver) {
+  private constructor(identity: string, server: Server, address: Address, keepAliveS: number, receiver: SocketReceiver) {
     this.identity = identity;
     this.#server = server;
     this.address = address;
     this.receiver = receiver;
     this.#closed = false;
     this.#held = null;
-    server.on('connection', (socket) => {
-      if (this.#held === null) this.#receive(socket);
-      else if (this.#held.length < MAX_HELD) this.#held.push(socket);
-      else socket.destroy();
+    acceptFrom(server, { keepAliveS }, (accepted) => {
+      if (this.#held === null) this.#receive(accepted);
+      else if (this.#held.length < MAX_HELD) this.#held.push(accepted);
+      else accepted.close();
     });
     // An accept that fails (EMFILE) costs that connection; the next one is tried.
     server.on('error', () => undefined);
@@ -73,7 +73,7 @@ export class ListenSocket {
     }
     const bound = server.address();
     const at = bound === null || typeof bound === 'string' ? pipeAddress(text) : ipAddress(bound.address, bound.port);
-    return new ListenSocket(socketIdentity(settings, address), server, at, receiver);
+    return new ListenSocket(socketIdentity(settings, address), server, at, settings.keepalive?.timeS ?? 0, receiver);
   }
 
   /** Connections are accepted and wait, until `release`. */
@@ -85,12 +85,12 @@ export class ListenSocket {
     const held = this.#held;
     if (held === null) return;
     this.#held = null;
-    for (const socket of held) this.#receive(socket);
+    for (const accepted of held) this.#receive(accepted);
   }
 
-  #receive(socket: Socket): void {
+  #receive(accepted: Accepted): void {
     const path = this.address.path;
-    if (this.receiver.handOver?.(socket, path) !== true) this.receiver.acceptSocket(socket, path);
+    if (this.receiver.handOver?.(accepted, path) !== true) this.receiver.acceptSocket(accepted, path);
   }
 
   /** Stops accepting; connections live on. */
@@ -98,7 +98,7 @@ export class ListenSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#server.close();
-    for (const socket of this.#held ?? []) socket.destroy();
+    for (const accepted of this.#held ?? []) accepted.close();
   }
 }
 

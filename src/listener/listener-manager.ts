@@ -192,7 +192,7 @@ export class ListenerManager implements ListenerDirectory {
   /** A connection that another worker has accepted for this one; closed if its listener is gone. */
   takeConnection(key: string, fd: number, listenPath: string): void {
     const running = this.#running.get(key);
-    if (running === undefined) receiveSocket(fd).destroy();
+    if (running === undefined) receiveSocket(fd).close();
     else running.listener.takeOver(fd, listenPath);
   }
 

@@ -2,11 +2,12 @@
  * One listener on one worker, with one set of settings: takes accepted sockets, runs listener filters, hands redirected connections
  * over to the listener of their original destination, picks the filter chain and starts the connection on it.
  */
-import type { Socket } from 'node:net';
+
 import type { AccessLogger, NetworkFilterDeps } from '../filters/api.ts';
 import { Flag } from '../http/response-flags.ts';
 import { StreamInfo } from '../http/stream-info.ts';
-import { type Address, ipAddress, pipeAddress } from '../net/address.ts';
+import type { Accepted } from '../net/accepted.ts';
+import { type Address, pipeAddress } from '../net/address.ts';
 import { adoptAccepted, type CloseEvent, Connection, type ConnectionHandler } from '../net/connection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -139,12 +140,12 @@ export class TcpListener implements ConnectionOwner {
   }
 
   /** With exact balance the worker with the fewest connections gets the socket. */
-  handOver(socket: Socket, listenPath: string): boolean {
+  handOver(accepted: Accepted, listenPath: string): boolean {
     const balance = this.#balance;
     if (balance === null) return false;
     const worker = balance.pick();
     if (worker !== this.#deps.workerIndex) {
-      const fd = sendSocket(socket);
+      const fd = sendSocket(accepted);
       if (fd >= 0) {
         this.#deps.handOver(worker, this.key, fd, listenPath);
         return true;
@@ -152,7 +153,7 @@ export class TcpListener implements ConnectionOwner {
       balance.takeBack(worker);
       return false;
     }
-    balance.arrive(() => this.acceptSocket(socket, listenPath));
+    balance.arrive(() => this.acceptSocket(accepted, listenPath));
     return true;
   }
 
@@ -163,38 +164,37 @@ export class TcpListener implements ConnectionOwner {
     else this.#balance.arrive(accept);
   }
 
-  /** @param accepted paused and unread @param listenPath path of the UNIX socket that accepted it; '' for TCP */
-  acceptSocket(accepted: Socket, listenPath: string): void {
-    // TLS takes over the accepted socket itself: nobody else reads from it.
-    const socket = this.#tlsOnly ? accepted : adoptAccepted(accepted);
+  /** @param listenPath path of the UNIX socket that accepted it; '' for TCP */
+  acceptSocket(accepted: Accepted, listenPath: string): void {
     if (!this.settings.ignoreGlobalConnectionLimit && !this.#deps.globalConnectionCount.tryAcquire(this.#deps.globalConnectionLimit())) {
       this.stats.globalCxOverflow.inc();
-      socket.destroy();
+      accepted.close();
       return;
     }
     const overload = this.#overload;
     if (overload.any && !this.settings.bypassOverloadManager && this.#rejects(overload)) {
       this.stats.cxOverloadReject.inc();
       this.#releaseGlobal();
-      socket.destroy();
+      accepted.close();
       return;
     }
     if (!this.#count.tryAcquire(this.#deps.filters.runtime.integer(this.#limitKey, Number.POSITIVE_INFINITY))) {
       this.stats.cxOverflow.inc();
       this.#releaseGlobal();
-      socket.destroy();
+      accepted.close();
       return;
     }
-    const remote = listenPath !== '' ? pipeAddress('') : socketAddress(socket.remoteAddress, socket.remotePort);
-    const local = listenPath !== '' ? pipeAddress(listenPath) : socketAddress(socket.localAddress, socket.localPort);
+    const remote = listenPath !== '' ? pipeAddress('') : accepted.remote;
+    const local = listenPath !== '' ? pipeAddress(listenPath) : accepted.local;
     if (remote === null || local === null) {
       // The peer has gone before we looked.
       this.#count.release();
       this.#releaseGlobal();
-      socket.destroy();
+      accepted.close();
       return;
     }
-    const connection = new Connection(socket, IGNORE, local, remote);
+    // TLS takes over the connection as it was accepted: nobody else reads from it.
+    const connection = new Connection(this.#tlsOnly ? accepted : adoptAccepted(accepted), IGNORE, local, remote);
     connection.setBufferLimit(this.settings.bufferLimit);
     const info = new DownstreamConnectionInfo(connection);
     const nowMs = this.clock.nowMs();
@@ -363,10 +363,6 @@ function newBalance(key: string, deps: ListenerDeps, count: ConnectionCount): Co
   const base = shared.extend(block, 0, BALANCE_CELLS);
   if (base < 0) return null;
   return new ConnectionBalance({ cells: block.cells, base, ledger: block.ledger, holder: block }, deps.workerIndex, count);
-}
-
-function socketAddress(ip: string | undefined, port: number | undefined): Address | null {
-  return ip === undefined || port === undefined ? null : ipAddress(ip, port);
 }
 
 /** Of a connection that is not yet, or not any more, anybody's. */

@@ -4,38 +4,15 @@
  * one connection.
  */
 import type { Socket } from 'node:net';
+import { Accepted } from './accepted.ts';
 import type { Address } from './address.ts';
-import { borrowForWrite, isReader, isShared, keepChunk, ReadBuffer, readInto, writeChunk } from './read-buffers.ts';
+import type { CloseEvent, CloseType, ConnectionHandler } from './connection-handler.ts';
+import { borrowForWrite, isReader, isShared, keepChunk, ReadBuffer, writeChunk } from './read-buffers.ts';
 import type { TlsInfo } from './tls-info.ts';
 import { joinInSlab, leaveSlab, reuseSlab, SLAB_SIZE } from './write-slab.ts';
 
+export type { CloseEvent, CloseType, ConnectionHandler };
 export { keepChunk };
-
-export interface ConnectionHandler {
-  /** Bytes from the peer. `chunk` is borrowed: whoever keeps it past this call first passes it through `keepChunk`. */
-  onData(chunk: Buffer): void;
-  /** The peer has sent FIN. The write side is still open. */
-  onEnd(): void;
-  /** The connection is gone, both ways; called exactly once, after which nothing else is. */
-  onClose(event: CloseEvent): void;
-  /** More than the buffer limit is waiting to be sent. */
-  onAboveWriteBufferHighWatermark(): void;
-  onBelowWriteBufferLowWatermark(): void;
-}
-
-export interface CloseEvent {
-  /** Who ended it. */
-  readonly origin: 'local' | 'remote';
-  /** System error code such as ECONNRESET, or '' for an orderly close. */
-  readonly error: string;
-}
-
-/**
- * How a connection is closed from this side. 'flush' sends what is pending and FIN, then closes; 'flush-delay' waits for the peer's FIN
- * before it closes (whoever asks for it bounds the wait, e.g. with delayed_close_timeout, by a later 'no-flush'): a socket closed with
- * unread input makes the kernel send RST, which can destroy an answer that the peer has not read yet; 'no-flush' closes now, 'reset' with RST.
- */
-export type CloseType = 'flush' | 'flush-delay' | 'no-flush' | 'reset';
 
 /** Receives an exception that escaped a handler; the connection has been closed already. */
 export type ExceptionSink = (error: unknown, connection: Connection) => void;
@@ -105,10 +82,13 @@ function onSocketClose(this: Socket): void {
   (this as OwnedSocket)[OWNER].onSocketClose();
 }
 
-/** A socket from a server with `pauseOnConnect`, made to read into reusable buffers where Node can. */
-export function adoptAccepted(socket: Socket): Socket {
-  return readInto(socket, onSocketRead);
+/** Begins to read an accepted connection, into reusable buffers where Node can. */
+export function adoptAccepted(accepted: Accepted): Socket {
+  return accepted.read(onSocketRead);
 }
+
+/** Of a connection that is not read from yet; nobody asks it for anything but to wrap it, or to close. */
+const NO_SOCKET = null as unknown as Socket;
 
 export class Connection {
   readonly id: number;
@@ -153,11 +133,15 @@ export class Connection {
   #endAfterUnread: boolean;
   /** null = the socket emits 'data'. */
   #reads: ReadBuffer | null;
+  /** There is no socket before `wrapSocket`; null = there is. */
+  #accepted: Accepted | null;
 
-  constructor(socket: Socket, handler: ConnectionHandler, local: Address, remote: Address) {
+  /** @param source an accepted connection stays unread until `wrapSocket` */
+  constructor(source: Socket | Accepted, handler: ConnectionHandler, local: Address, remote: Address) {
+    const accepted = source instanceof Accepted ? source : null;
     this.#blamesPeer = false;
     this.id = nextConnectionId++;
-    this.socket = socket;
+    this.socket = accepted === null ? (source as Socket) : NO_SOCKET;
     this.handler = handler;
     this.outputSource = null;
     this.tls = null;
@@ -182,12 +166,14 @@ export class Connection {
     this.#error = '';
     this.#unread = null;
     this.#endAfterUnread = false;
-    this.#reads = isReader(socket) ? new ReadBuffer() : null;
-    this.#listen(socket);
+    this.#reads = null;
+    this.#accepted = accepted;
+    if (accepted === null) this.#listen(this.socket);
   }
 
   #listen(socket: Socket): void {
     (socket as OwnedSocket)[OWNER] = this;
+    this.#reads = isReader(socket) ? new ReadBuffer() : null;
     if (this.#reads === null) socket.on('data', onSocketData);
     socket.on('end', onSocketEnd);
     socket.on('drain', onSocketDrain);
@@ -199,18 +185,22 @@ export class Connection {
    * From now on what is read and written passes through `wrap`'s socket, which has taken over the present one's handle (TLS). To be called
    * before anything has been written. Bytes that have been read already are for `wrap` to hand on.
    */
-  wrapSocket(wrap: (socket: Socket) => Socket): void {
-    const inner = this.socket;
-    inner.removeListener('data', onSocketData);
-    inner.removeListener('end', onSocketEnd);
-    inner.removeListener('drain', onSocketDrain);
-    inner.removeListener('error', onSocketError);
-    inner.removeListener('close', onSocketClose);
-    this.#reads?.release();
-    this.bytesReceived = 0;
-    inner.pause();
+  wrapSocket(wrap: (accepted: Accepted) => Socket): void {
+    let inner = this.#accepted;
+    this.#accepted = null;
+    if (inner === null) {
+      const { socket } = this;
+      socket.removeListener('data', onSocketData);
+      socket.removeListener('end', onSocketEnd);
+      socket.removeListener('drain', onSocketDrain);
+      socket.removeListener('error', onSocketError);
+      socket.removeListener('close', onSocketClose);
+      this.#reads?.release();
+      this.bytesReceived = 0;
+      socket.pause();
+      inner = Accepted.socket(socket);
+    }
     this.socket = wrap(inner);
-    this.#reads = isReader(this.socket) ? new ReadBuffer() : null;
     this.#listen(this.socket);
     if (this.#pauses > 0) this.socket.pause();
   }
@@ -359,6 +349,8 @@ export class Connection {
   /** See CloseType. `onClose` follows, not from inside this call. A close that waits can be followed by one that does not. */
   close(type: CloseType): void {
     if (this.closed) return;
+    // The way of all others, for those that never were read from.
+    if (this.#accepted !== null) this.wrapSocket(adoptAccepted);
     const flushes = (type === 'flush' || type === 'flush-delay') && !this.closing && !this.writeEnded;
     this.closing = true;
     if (flushes) this.flush();

@@ -107,8 +107,8 @@ export function descriptorOf(holder: object): number {
 }
 
 /** Another descriptor of the same socket, which stays open when this one is closed; -1 where that cannot be had. */
-export function duplicateDescriptor(socket: Socket): number {
-  const fd = descriptorOf(socket);
+export function duplicateDescriptor(holder: object): number {
+  const fd = descriptorOf(holder);
   if (fd < 0) return -1;
   try {
     return loadLibC().dup(fd);

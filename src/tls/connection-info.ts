@@ -1,13 +1,13 @@
 /** TlsInfo of a real socket: each fact is asked of OpenSSL when it is needed. */
-import type { TLSSocket } from 'node:tls';
 import type { TlsInfo } from '../net/tls-info.ts';
 import { Certificate } from './certificate.ts';
+import type { TlsSocket } from './direct-socket.ts';
 
 /** Nobody has asked for the certificate yet. */
 const UNKNOWN = Symbol('unknown');
 
 export class TlsConnectionInfo implements TlsInfo {
-  readonly #socket: TLSSocket;
+  readonly socket: TlsSocket;
   /** As BoringSSL has it, "TLSv1.2" before anything has been agreed on. */
   version: string;
   #established: boolean;
@@ -16,8 +16,8 @@ export class TlsConnectionInfo implements TlsInfo {
   #peer: Certificate | null | typeof UNKNOWN;
   #local: Certificate | null;
 
-  constructor(socket: TLSSocket) {
-    this.#socket = socket;
+  constructor(socket: TlsSocket) {
+    this.socket = socket;
     this.version = 'TLSv1.2';
     this.#established = false;
     this.alpn = '';
@@ -28,9 +28,9 @@ export class TlsConnectionInfo implements TlsInfo {
 
   /** The handshake is over. @param local the certificate that was shown; null = none */
   established(local: Certificate | null): void {
-    this.version = this.#socket.getProtocol() ?? '';
+    this.version = this.socket.getProtocol() ?? '';
     this.#established = true;
-    const { alpnProtocol } = this.#socket;
+    const { alpnProtocol } = this.socket;
     this.alpn = typeof alpnProtocol === 'string' ? alpnProtocol : '';
     this.#local = local;
   }
@@ -43,29 +43,29 @@ export class TlsConnectionInfo implements TlsInfo {
 
   /** The handshake has failed: what it had come to is told. @param agreed on a version, which is TLS 1.2 before, to Envoy */
   failed(agreed: boolean): void {
-    this.version = agreed ? (this.#socket.getProtocol() ?? '') : 'TLSv1.2';
+    this.version = agreed ? (this.socket.getProtocol() ?? '') : 'TLSv1.2';
   }
 
   get cipher(): string {
-    return !this.#established ? '' : (this.#socket.getCipher()?.name ?? '');
+    return !this.#established ? '' : (this.socket.getCipher()?.name ?? '');
   }
 
   get sessionId(): string {
-    const session = !this.#established ? undefined : this.#socket.getSession();
+    const session = !this.#established ? undefined : this.socket.getSession();
     return session === undefined ? '' : sessionIdOf(session).toString('hex');
   }
 
   get group(): string {
     if (!this.#established) return '';
     // A client is told by Node what has been exchanged, if it has not gone on with a session of TLS 1.2.
-    const own = this.#socket.getEphemeralKeyInfo() as { name?: string } | null;
+    const own = this.socket.getEphemeralKeyInfo() as { name?: string } | null;
     if (own?.name !== undefined) return CURVES[own.name] ?? own.name;
-    const session = this.#socket.getSession();
+    const session = this.socket.getSession();
     return session === undefined ? '' : (GROUPS[groupOf(session)] ?? '');
   }
 
   get serverName(): string {
-    const { servername } = this.#socket as { servername?: string | false | null };
+    const { servername } = this.socket as { servername?: string | false | null };
     return typeof servername === 'string' ? servername : '';
   }
 
@@ -76,7 +76,7 @@ export class TlsConnectionInfo implements TlsInfo {
   get peer(): Certificate | null {
     if (this.#peer !== UNKNOWN) return this.#peer;
     if (!this.#established) return null;
-    const x509 = this.#socket.getPeerX509Certificate();
+    const x509 = this.socket.getPeerX509Certificate();
     this.#peer = x509 === undefined ? null : new Certificate(x509);
     return this.#peer;
   }

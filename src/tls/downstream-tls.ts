@@ -1,17 +1,24 @@
 /** Terminates TLS on accepted connections of one filter chain. */
 import type { Server, Socket } from 'node:net';
-import type { SecureContext, TLSSocket, TLSSocketOptions } from 'node:tls';
+import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Connection } from '../net/connection.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { TlsConnectionInfo } from './connection-info.ts';
-import { serverSocket, wrapped } from './direct-socket.ts';
+import {
+  type DirectSocket,
+  directSocket,
+  type HandshakeTarget,
+  type ServerSocketOptions,
+  type TlsSocket,
+  wrapped,
+} from './direct-socket.ts';
 import { KEY_USAGE, mayUseKey } from './extensions.ts';
 import { agreedOnVersion, failureText, handshakeFailure, KEY_USAGE_INCORRECT, saidTwice, verificationFailure } from './failure.ts';
 import { KeyLog } from './key-log.ts';
 import { namesSecrets, resolveSecrets, SECRET_MISSING, type SecretSource } from './secrets.ts';
 import { offersEcdsaCiphers, ServerContexts } from './server-contexts.ts';
 import type { CommonTlsSettings, DownstreamTlsSettings } from './settings.ts';
-import { Stapler } from './stapling.ts';
+import { Stapler, type Stapling } from './stapling.ts';
 import type { TlsStats } from './stats.ts';
 import { nodeTicketKey } from './tickets.ts';
 import { Validator } from './verify.ts';
@@ -70,10 +77,20 @@ export class DownstreamTls {
       { ...this.#settings, common },
       ticketKeys.length === 0 ? [this.#ticketKey] : ticketKeys.map(nodeTicketKey),
     );
+    const validator = common.validation === null ? null : new Validator(common.validation, 'client');
+    // As in Envoy nothing is asked for where nothing says what to judge it by.
+    const requestCert = validator?.judges === true;
     return {
       contexts,
       stapler: new Stapler(contexts, this.#settings, this.#stats, this.#clock),
-      validator: common.validation === null ? null : new Validator(common.validation, 'client'),
+      validator,
+      socketOptions: {
+        context: contexts.fallback,
+        requestCert,
+        // What a client must show is judged here; OpenSSL would not ask the configuration.
+        rejectUnauthorized: requestCert && (this.#settings.requireClientCertificate || validator.requires),
+        alpn: alpnList(common.alpn),
+      },
     };
   }
 
@@ -82,7 +99,6 @@ export class DownstreamTls {
    * @returns null when the connection is being closed, because a secret is missing
    */
   start(connection: Connection, peeked: Buffer, listener: HandshakeListener): TlsConnectionInfo | null {
-    const settings = this.#settings;
     const ready = this.#current();
     if (ready === null) {
       this.#stats.secretsNotReady.inc();
@@ -90,62 +106,67 @@ export class DownstreamTls {
       connection.closeAsPeer();
       return null;
     }
-    const { contexts, validator, stapler } = ready;
+    const { contexts, stapler } = ready;
     const ecdsaCiphers = contexts.single && !contexts.staples ? null : offersEcdsaCiphers(peeked);
-    const stapling = stapler.forConnection(ecdsaCiphers);
-    let socket!: TLSSocket;
-    connection.wrapSocket((inner: Socket) => {
-      const options: TLSSocketOptions = {
-        isServer: true,
-        secureContext: contexts.fallback,
-        server: (stapling?.server ?? stapler.counting) as Server,
-        // As in Envoy nothing is asked for where nothing says what to judge it by.
-        requestCert: validator?.judges === true,
-        // What a client must show is judged here; OpenSSL would not ask the configuration.
-        rejectUnauthorized: validator?.judges === true && (settings.requireClientCertificate || validator.requires),
-        ...(settings.common.alpn.length === 0 ? {} : { ALPNProtocols: [...settings.common.alpn] }),
-        ...(contexts.single
-          ? {}
-          : { SNICallback: (name: string, done: SniDone) => done(null, contexts.forName(name, socket, ecdsaCiphers) ?? undefined) }),
-      };
-      // A refusal is written beneath the TLS socket.
-      socket = stapling === null ? serverSocket(inner, peeked, options) : wrapped(inner, peeked, options);
-      if (stapling !== null) {
-        stapling.socket = socket;
-        stapling.inner = inner;
-      }
-      this.#keyLog?.follow(connection, socket);
+    const handshake = new Negotiation(this, ready, connection, listener, ecdsaCiphers);
+    let direct: DirectSocket | null = null;
+    connection.wrapSocket((accepted) => {
+      if (this.#keyLog === null && stapler.passive) direct = directSocket(accepted, ready.socketOptions, handshake);
+      const socket: TlsSocket = direct ?? this.#wrapped(connection, accepted.paused(), peeked, ready, handshake);
+      handshake.info = new TlsConnectionInfo(socket);
       return socket;
     });
-    const info = new TlsConnectionInfo(socket);
-    let done = false;
-    socket.once('secure', () => {
-      if (done) return;
-      done = true;
-      info.established(contexts.certificateFor(info.serverName, socket));
-      connection.dispatch(() => this.#onSecure(connection, socket, info, validator, listener));
-    });
-    const onFailed = (error: Error | null) => {
-      if (done) return;
-      done = true;
-      const reason = stapling?.refused === true ? failureText('connection rejected') : error === null ? '' : handshakeFailure(error);
-      info.failed(agreedOnVersion(reason));
-      if (reason.includes('PEER_DID_NOT_RETURN_A_CERTIFICATE')) this.#stats.failVerifyNoCert.inc();
-      else if (reason !== '') this.#stats.connectionError.inc();
-      listener.onHandshakeFailed(saidTwice(reason, info.version));
-    };
-    socket.once('error', onFailed);
-    socket.once('close', () => onFailed(null));
-    return info;
+    (direct as DirectSocket | null)?.begin(peeked);
+    return handshake.info;
   }
 
-  #onSecure(
-    connection: Connection,
-    socket: TLSSocket,
-    info: TlsConnectionInfo,
-    validator: Validator | null,
-    listener: HandshakeListener,
-  ): void {
+  /** Where Node's own events are wanted. */
+  #wrapped(connection: Connection, inner: Socket, peeked: Buffer, ready: Ready, handshake: Negotiation): TLSSocket {
+    const { contexts, stapler, socketOptions } = ready;
+    const { alpn } = this.#settings.common;
+    const stapling = stapler.forConnection(handshake.ecdsaCiphers);
+    const socket = wrapped(inner, peeked, {
+      isServer: true,
+      secureContext: contexts.fallback,
+      server: (stapling?.server ?? stapler.counting) as Server,
+      requestCert: socketOptions.requestCert,
+      rejectUnauthorized: socketOptions.rejectUnauthorized,
+      ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
+      ...(contexts.single
+        ? {}
+        : {
+            SNICallback: (name: string, done: SniDone) => done(null, contexts.forName(name, socket, handshake.ecdsaCiphers) ?? undefined),
+          }),
+    });
+    // A refusal is written beneath the TLS socket.
+    if (stapling !== null) {
+      stapling.socket = socket;
+      stapling.inner = inner;
+    }
+    handshake.stapling = stapling;
+    this.#keyLog?.follow(connection, socket);
+    socket.once('secure', () => handshake.onSecure());
+    socket.once('error', (error) => handshake.onEnded(error));
+    socket.once('close', () => handshake.onEnded(null));
+    return socket;
+  }
+
+  /** @internal The client has asked for the status of a certificate, where none has one. */
+  countStatusRequest(): void {
+    this.#stats.ocspRequests.inc();
+    this.#stats.ocspOmitted.inc();
+  }
+
+  /** @internal */
+  onFailed(reason: string, version: string, listener: HandshakeListener): void {
+    if (reason.includes('PEER_DID_NOT_RETURN_A_CERTIFICATE')) this.#stats.failVerifyNoCert.inc();
+    else if (reason !== '') this.#stats.connectionError.inc();
+    listener.onHandshakeFailed(saidTwice(reason, version));
+  }
+
+  /** @internal */
+  onSecure(connection: Connection, info: TlsConnectionInfo, validator: Validator | null, listener: HandshakeListener): void {
+    const { socket } = info;
     const reason = this.#judge(socket, info, validator);
     if (reason !== '') {
       // To Envoy the verdict is part of the handshake: it has not taken place.
@@ -165,7 +186,7 @@ export class DownstreamTls {
   }
 
   /** @returns '' if the connection may go on */
-  #judge(socket: TLSSocket, info: TlsConnectionInfo, validator: Validator | null): string {
+  #judge(socket: TlsSocket, info: TlsConnectionInfo, validator: Validator | null): string {
     const peer = info.peer;
     if (this.#settings.requireSni && info.serverName === '') return verificationFailure('no_sni', '');
     if (validator === null) return '';
@@ -200,6 +221,60 @@ interface Ready {
   readonly contexts: ServerContexts;
   readonly stapler: Stapler;
   readonly validator: Validator | null;
+  readonly socketOptions: ServerSocketOptions;
+}
+
+/** One connection's handshake, as long as it lasts. */
+class Negotiation implements HandshakeTarget {
+  readonly ecdsaCiphers: boolean | null;
+  /** Set before anything is told. */
+  info!: TlsConnectionInfo;
+  stapling: Stapling | null;
+  readonly #tls: DownstreamTls;
+  readonly #ready: Ready;
+  readonly #connection: Connection;
+  readonly #listener: HandshakeListener;
+  #done: boolean;
+
+  /** @param ecdsaCiphers offersEcdsaCiphers of its ClientHello */
+  constructor(tls: DownstreamTls, ready: Ready, connection: Connection, listener: HandshakeListener, ecdsaCiphers: boolean | null) {
+    this.ecdsaCiphers = ecdsaCiphers;
+    this.stapling = null;
+    this.#tls = tls;
+    this.#ready = ready;
+    this.#connection = connection;
+    this.#listener = listener;
+    this.#done = false;
+  }
+
+  onClientHello(serverName: string, wantsStatus: boolean): SecureContext | null {
+    if (wantsStatus) this.#tls.countStatusRequest();
+    const { contexts } = this.#ready;
+    return contexts.single || serverName === '' ? null : contexts.forName(serverName, this.info.socket, this.ecdsaCiphers);
+  }
+
+  onSecure(): void {
+    if (this.#done) return;
+    this.#done = true;
+    const { info } = this;
+    info.established(this.#ready.contexts.certificateFor(info.serverName, info.socket));
+    this.#connection.dispatch(() => this.#tls.onSecure(this.#connection, info, this.#ready.validator, this.#listener));
+  }
+
+  onEnded(error: Error | null): void {
+    if (this.#done) return;
+    this.#done = true;
+    const reason = this.stapling?.refused === true ? failureText('connection rejected') : error === null ? '' : handshakeFailure(error);
+    // Of a client that just went nothing is said.
+    if (reason !== '') this.info.failed(agreedOnVersion(reason));
+    this.#tls.onFailed(reason, this.info.version, this.#listener);
+  }
+}
+
+/** As it goes over the wire; null = none. */
+function alpnList(protocols: readonly string[]): Buffer | null {
+  if (protocols.length === 0) return null;
+  return Buffer.from(protocols.map((name) => String.fromCharCode(name.length) + name).join(''), 'latin1');
 }
 
 type SniDone = (error: Error | null, context?: SecureContext) => void;

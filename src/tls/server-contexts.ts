@@ -1,7 +1,8 @@
 /** The certificates of one filter chain, and which of them a client gets. Behaviour: Envoy's DefaultTlsCertificateSelector. */
-import type { SecureContext, TLSSocket } from 'node:tls';
+import type { SecureContext } from 'node:tls';
 import { type Certificate, parseAltNames } from './certificate.ts';
 import { leafOf, serverContext, sessionContextOf } from './context.ts';
+import type { TlsSocket } from './direct-socket.ts';
 import { mustStaple, type OcspResponse, parseOcspResponse } from './ocsp.ts';
 import type { CertificateSettings, DownstreamTlsSettings } from './settings.ts';
 
@@ -33,7 +34,7 @@ export class Choice {
    * For a client that has said what it can: to be asked during the handshake. What Envoy would choose comes first.
    * @param ecdsaCiphers offersEcdsaCiphers of its ClientHello
    */
-  for(socket: TLSSocket, ecdsaCiphers: boolean | null): readonly Offer[] {
+  for(socket: TlsSocket, ecdsaCiphers: boolean | null): readonly Offer[] {
     const { ecdsa, rsa } = this;
     if (ecdsa === null || rsa === null) return [ecdsa ?? rsa!];
     const algorithms = socket.getSharedSigalgs();
@@ -106,7 +107,7 @@ export class ServerContexts {
   }
 
   /** For Node's SNICallback. null = the one that the socket has. */
-  forName(serverName: string, socket: TLSSocket, ecdsaCiphers: boolean | null): SecureContext | null {
+  forName(serverName: string, socket: TlsSocket, ecdsaCiphers: boolean | null): SecureContext | null {
     const choice = this.select(serverName);
     // OpenSSL chooses by itself there.
     return this.#same(choice) ? null : this.contextOf(choice.for(socket, ecdsaCiphers)[0]!);
@@ -123,7 +124,7 @@ export class ServerContexts {
   }
 
   /** What a client that asked for that name was shown, when the handshake is over. */
-  certificateFor(serverName: string, socket: TLSSocket): Certificate | null {
+  certificateFor(serverName: string, socket: TlsSocket): Certificate | null {
     const { ecdsa, rsa, both } = this.select(serverName);
     if (!both) return (ecdsa ?? rsa)?.certificate ?? null;
     const shown = socket.getX509Certificate()?.fingerprint256;

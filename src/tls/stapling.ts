@@ -71,6 +71,11 @@ export class Stapler {
     });
   }
 
+  /** Nothing can be stapled, no certificate may be withheld, and no session be kept: Node's events have nothing to say but who asks. */
+  get passive(): boolean {
+    return !this.#contexts.staples && this.#sessions === null;
+  }
+
   /** null = `counting` will do. @param ecdsaCiphers offersEcdsaCiphers of its ClientHello */
   forConnection(ecdsaCiphers: boolean | null): Stapling | null {
     if (!this.#contexts.staples) return null;

@@ -1,5 +1,4 @@
 /** TLS towards one cluster's hosts: handshake, verification, and sessions for the next handshake. */
-import type { Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import { isIp } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
@@ -83,7 +82,8 @@ export class UpstreamTls {
     const sessionKey = `${name} ${mustHold}`;
     const session = this.#takeSession(sessionKey);
     let socket!: TLSSocket;
-    connection.wrapSocket((inner: Socket) => {
+    connection.wrapSocket((plain) => {
+      const inner = plain.paused();
       // Its errors are the outer one's too; unheard they would end the process.
       inner.on('error', ignore);
       socket = tls().connect({

@@ -3,6 +3,7 @@ import { type AddressInfo, createConnection, createServer, type Server, type Soc
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Accepted } from '../../src/net/accepted.ts';
 import { ipAddress } from '../../src/net/address.ts';
 import { adoptAccepted, Connection, type ConnectionHandler, onSocketRead } from '../../src/net/connection.ts';
 import { isReader, keepChunk, markReader, onreadOption, overwriteAfterUse } from '../../src/net/read-buffers.ts';
@@ -31,7 +32,7 @@ const SILENT: ConnectionHandler = {
 /** A server whose accepted sockets read into our buffers. */
 async function serve(onConnection: (connection: Connection, socket: Socket) => void): Promise<number> {
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
-    const adopted = adoptAccepted(socket);
+    const adopted = adoptAccepted(Accepted.socket(socket));
     onConnection(new Connection(adopted, SILENT, HERE, HERE), adopted);
   });
   servers.push(server);
@@ -73,7 +74,7 @@ describe('accepted sockets', () => {
     const server = createServer({ pauseOnConnect: true }, (socket) => {
       // As in a Node without this method.
       (socket as unknown as { _handle: { useUserBuffer: unknown } })._handle.useUserBuffer = undefined;
-      const adopted = adoptAccepted(socket);
+      const adopted = adoptAccepted(Accepted.socket(socket));
       expect(isReader(adopted)).toBe(false);
       const connection = new Connection(adopted, SILENT, HERE, HERE);
       connection.handler = { ...SILENT, onData: (chunk) => void (received += keepChunk(chunk).latin1Slice()) };

@@ -2,12 +2,13 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Accepted } from '../../src/net/accepted.ts';
 import { ipAddress } from '../../src/net/address.ts';
 import { adoptAccepted, Connection, type ConnectionHandler, keepChunk } from '../../src/net/connection.ts';
 import { isReader } from '../../src/net/read-buffers.ts';
-import { serverSocket, wrapped } from '../../src/tls/direct-socket.ts';
+import { type DirectSocket, directSocket, type HandshakeTarget, wrapped } from '../../src/tls/direct-socket.ts';
 import { CertificateAuthority, OPENSSL } from '../support/certificates.ts';
 import { eventually } from '../support/listener-rig.ts';
 
@@ -49,28 +50,45 @@ describe.skipIf(OPENSSL === null)('TLS over the handle of an accepted connection
     server?.close();
   });
 
-  /** @param peeks bytes that are read before TLS begins */
+  const told: string[] = [];
+  const target: HandshakeTarget = {
+    onClientHello: (name, wantsStatus) => {
+      told.push(`hello ${name} ${wantsStatus}`);
+      return null;
+    },
+    onSecure: () => told.push('secure'),
+    onEnded: (error) => told.push(`ended ${(error as NodeJS.ErrnoException | null)?.code ?? ''}`),
+  };
+
+  /** @param peeks bytes that are read before TLS begins @param asUsual Node's own socket, over the accepted one */
   async function accept(
     peeks = 0,
-    wrap: typeof serverSocket = serverSocket,
+    asUsual = false,
+    options: ConnectionOptions = {},
   ): Promise<{ connection: Connection; recorder: Recorder; ready: Promise<void> }> {
+    told.length = 0;
     const recorder = new Recorder();
-    let told!: (value: { connection: Connection; secure: TLSSocket }) => void;
-    const accepted = new Promise<{ connection: Connection; secure: TLSSocket }>((resolve) => {
-      told = resolve;
+    let wrapping!: (value: Connection) => void;
+    const accepted = new Promise<Connection>((resolve) => {
+      wrapping = resolve;
     });
     server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       const connection = new Connection(
-        peeks > 0 ? adoptAccepted(socket) : socket,
+        peeks > 0 ? adoptAccepted(Accepted.socket(socket)) : socket,
         recorder,
         ipAddress('127.0.0.1', 1),
         ipAddress('127.0.0.1', 2),
       );
       let peeked = EMPTY;
       const start = () => {
-        let secure!: TLSSocket;
-        connection.wrapSocket((inner) => (secure = wrap(inner, peeked, { isServer: true, secureContext })));
-        told({ connection, secure });
+        let direct: DirectSocket | null = null;
+        connection.wrapSocket((inner) => {
+          if (asUsual) return wrapped(inner.paused(), peeked, { isServer: true, secureContext });
+          direct = directSocket(inner, { context: secureContext, requestCert: false, rejectUnauthorized: false, alpn: null }, target);
+          return direct!;
+        });
+        (direct as DirectSocket | null)?.begin(peeked);
+        wrapping(connection);
       };
       if (peeks === 0) start();
       else {
@@ -87,10 +105,11 @@ describe.skipIf(OPENSSL === null)('TLS over the handle of an accepted connection
       }
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', rejectUnauthorized: false });
+    client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
     client.on('error', () => undefined);
     const ready = once(client, 'secureConnect').then(() => undefined);
-    const { connection } = await accepted;
+    ready.catch(() => undefined);
+    const connection = await accepted;
     return { connection, recorder, ready };
   }
 
@@ -105,6 +124,60 @@ describe.skipIf(OPENSSL === null)('TLS over the handle of an accepted connection
     expect(answer.toString()).toBe('answer');
   });
 
+  test('what the handshake says is told once, and can be asked for', async () => {
+    const { connection, ready } = await accept(0, false, { servername: 'some.test', requestOCSP: true });
+    await ready;
+    await eventually(() => told.includes('secure'));
+    expect(told).toEqual(['hello some.test true', 'secure']);
+    const socket = connection.socket as DirectSocket;
+    expect(socket.getProtocol()).toBe('TLSv1.3');
+    expect(socket.getCipher().name).toBe('TLS_AES_256_GCM_SHA384');
+    expect([socket.servername, socket.alpnProtocol, socket.isSessionReused()]).toEqual(['some.test', false, false]);
+    expect(socket.getSession()!.length).toBeGreaterThan(50);
+    expect(socket.getPeerX509Certificate()).toBeUndefined();
+    expect(socket.getX509Certificate()!.subject).toContain('CN=');
+    connection.close('no-flush');
+    await eventually(() => connection.closed);
+    expect(told.length).toBe(2);
+    // Whoever asks late is told nothing.
+    expect([socket.getProtocol(), socket.getSession(), socket.isSessionReused(), socket.getSharedSigalgs()]).toEqual([
+      null,
+      undefined,
+      false,
+      [],
+    ]);
+  });
+
+  test('a handshake that fails tells why before the connection is closed', async () => {
+    const { connection, recorder } = await accept(0, false, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-SHA' });
+    await eventually(() => recorder.events.includes('close'));
+    expect(told.at(-1)).toBe('ended ERR_SSL_NO_SHARED_CIPHER');
+    expect(connection.closeError).toBe('ERR_SSL_NO_SHARED_CIPHER');
+  });
+
+  test('bytes that are no TLS end a connection whose handshake is over', async () => {
+    const { connection, recorder, ready } = await accept();
+    await ready;
+    await eventually(() => told.includes('secure'));
+    client.on('close', () => undefined);
+    // Beneath TLS: a record that nothing decrypts.
+    const raw = (client as unknown as { _handle: { _parent: { writeBuffer(req: null, bytes: Buffer): unknown } } })._handle._parent;
+    raw.writeBuffer(null, Buffer.concat([Buffer.from('1703030020', 'hex'), Buffer.alloc(32, 7)]));
+    await eventually(() => recorder.events.includes('close'));
+    expect(connection.closeError).toMatch(/^ERR_SSL_/);
+    expect(told).toEqual(['hello  false', 'secure']);
+  });
+
+  test('with TLS 1.2 too', async () => {
+    const { connection, recorder, ready } = await accept(0, false, { maxVersion: 'TLSv1.2' });
+    await ready;
+    client.write('question');
+    await eventually(() => recorder.received === 'question');
+    expect((connection.socket as DirectSocket).getProtocol()).toBe('TLSv1.2');
+    client.end();
+    await eventually(() => recorder.events.includes('end'));
+  });
+
   test('what listener filters have looked at belongs to the handshake', async () => {
     const { recorder, ready } = await accept(64);
     await ready;
@@ -113,7 +186,7 @@ describe.skipIf(OPENSSL === null)('TLS over the handle of an accepted connection
   });
 
   test('a refusal can be written beneath a socket that is wrapped as usual', async () => {
-    const { connection, recorder, ready } = await accept(64, wrapped);
+    const { connection, recorder, ready } = await accept(64, true);
     expect(isReader(connection.socket)).toBe(false);
     await ready;
     client.write('question');
