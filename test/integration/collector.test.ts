@@ -1,4 +1,4 @@
-/** Spans, log entries and metrics as a real OpenTelemetry Collector takes them: OTLP over gRPC and HTTP, and Zipkin's two formats. */
+/** Spans, log entries and metrics as a real OpenTelemetry Collector takes them: OTLP over gRPC (TCP and a UNIX socket) and HTTP, and Zipkin's two formats. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -58,6 +58,7 @@ const TYPE = 'type.googleapis.com/envoy';
 const TRACE = `${TYPE}.config.trace.v3`;
 const H2 = `typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {"@type": ${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http2_protocol_options: {}}}}`;
 const GRPC = '{envoy_grpc: {cluster_name: grpc}}';
+const PIPE = '{envoy_grpc: {cluster_name: pipe}}';
 const over = (path: string) => `{http_uri: {uri: "http://collector.test/v1/${path}", cluster: http, timeout: 60s}}`;
 
 const otel = (service: string) => `{name: o, typed_config: {"@type": ${TRACE}.OpenTelemetryConfig, service_name: shop, ${service}}}`;
@@ -73,6 +74,7 @@ function listener(name: string, provider: string, more = ''): string {
 }
 
 const folder = newFolder();
+const pipe = join(folder, 'collector.sock');
 const taken = join(folder, 'taken.json');
 let collector: ChildProcess | null = null;
 let proxy: ProxyProcess | null = null;
@@ -87,18 +89,20 @@ beforeAll(async () => {
     `receivers:
   otlp: {protocols: {grpc: {endpoint: "127.0.0.1:${grpcPort}"}, http: {endpoint: "127.0.0.1:${httpPort}"}}}
   zipkin: {endpoint: "127.0.0.1:${zipkinPort}"}
+  otlp/pipe: {protocols: {grpc: {endpoint: "${pipe}", transport: unix}}}
 exporters:
   file: {path: ${taken}, flush_interval: 50ms}
 service:
   telemetry: {metrics: {level: none}, logs: {level: error}}
   pipelines:
-    traces: {receivers: [otlp, zipkin], exporters: [file]}
-    logs: {receivers: [otlp], exporters: [file]}
-    metrics: {receivers: [otlp], exporters: [file]}
+    traces: {receivers: [otlp, otlp/pipe, zipkin], exporters: [file]}
+    logs: {receivers: [otlp, otlp/pipe], exporters: [file]}
+    metrics: {receivers: [otlp, otlp/pipe], exporters: [file]}
 `,
   );
   collector = spawn(collectorProgram, ['--config', `file:${config}`], { stdio: 'ignore' });
   for (const port of [grpcPort, httpPort, zipkinPort]) await until('the collector listens', () => accepts(port));
+  await until('its socket is there', () => existsSync(pipe));
   const app = http.createServer((request, response) => {
     response.statusCode = request.url === '/fails' ? 503 : 200;
     response.end('ok');
@@ -110,10 +114,12 @@ service:
     staticCluster('grpc', grpcPort).replace('{', `{${H2}, `),
     staticCluster('http', httpPort),
     staticCluster('zipkin', zipkinPort),
+    `{name: pipe, type: STATIC, ${H2}, load_assignment: {cluster_name: pipe, endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: ${pipe}}}}}]}]}}`,
   ];
   const listeners = [
     listener('otlp-grpc', otel(`grpc_service: ${GRPC}`), `, access_log: ${log(`grpc_service: ${GRPC}`)}`),
     listener('otlp-http', otel(`http_service: ${over('traces')}`), `, access_log: ${log(`http_service: ${over('logs')}`)}`),
+    listener('otlp-pipe', otel(`grpc_service: ${PIPE}`), `, access_log: ${log(`grpc_service: ${PIPE}`)}`),
     listener('zipkin-json', zipkin('HTTP_JSON')),
     listener('zipkin-proto', zipkin('HTTP_PROTO')),
   ];
@@ -121,7 +127,7 @@ service:
     `${ADMIN}node: {id: node-1, cluster: edge}
 layered_runtime: {layers: [{name: s, static_layer: {tracing.zipkin.min_flush_spans: 1, tracing.opentelemetry.min_flush_spans: 1, tracing.zipkin.request_timeout: 60000}}]}
 stats_flush_interval: 0.2s
-stats_sinks: [${sink(`grpc_service: ${GRPC}`, 'by-grpc')}, ${sink(`http_service: ${over('metrics')}`, 'by-http')}]
+stats_sinks: [${sink(`grpc_service: ${GRPC}`, 'by-grpc')}, ${sink(`http_service: ${over('metrics')}`, 'by-http')}, ${sink(`grpc_service: ${PIPE}`, 'by-pipe')}]
 static_resources: {listeners: [${listeners.join(', ')}], clusters: [${clusters.join(', ')}]}
 `,
   );
@@ -165,7 +171,7 @@ const CLIENT = 3;
 const ERROR = 2;
 
 describe.skipIf(collectorProgram === null)('a collector takes', () => {
-  test.each(['otlp-grpc', 'otlp-http'])('spans: %s', async (name) => {
+  test.each(['otlp-grpc', 'otlp-http', 'otlp-pipe'])('spans: %s', async (name) => {
     const trace = newTrace();
     const before = BigInt(Date.now() - 1) * 1_000_000n;
     await call(await proxy!.port(name), '/fails', false, { host: 'shop.test', traceparent: `00-${trace}-${PARENT}-01`, tracestate: 'a=b' });
@@ -201,7 +207,7 @@ describe.skipIf(collectorProgram === null)('a collector takes', () => {
     expect(BigInt(request.span.endTimeUnixNano) > BigInt(request.span.startTimeUnixNano)).toBe(true);
   });
 
-  test.each(['otlp-grpc', 'otlp-http'])('log entries: %s', async (name) => {
+  test.each(['otlp-grpc', 'otlp-http', 'otlp-pipe'])('log entries: %s', async (name) => {
     const trace = newTrace();
     await call(await proxy!.port(name), '/logged', false, { traceparent: `00-${trace}-${PARENT}-01` });
     const records = () =>
@@ -218,7 +224,7 @@ describe.skipIf(collectorProgram === null)('a collector takes', () => {
     expect(record.resource).toMatchObject({ log_name: 'main', node_name: 'node-1', cluster_name: 'edge' });
   });
 
-  test.each(['by-grpc', 'by-http'])('metrics: %s', async (prefix) => {
+  test.each(['by-grpc', 'by-http', 'by-pipe'])('metrics: %s', async (prefix) => {
     const names = () =>
       lines()
         .flatMap((line) => line.resourceMetrics ?? [])

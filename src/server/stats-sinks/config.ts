@@ -6,10 +6,8 @@ import { HistogramEmitMode, type MetricsServiceConfig } from '../../config/gen/e
 import type { DogStatsdSink, StatsdSink, StatsSink } from '../../config/gen/envoy/config/metrics/v3/stats_pb.js';
 import type { GraphiteStatsdSink } from '../../config/gen/envoy/extensions/stat_sinks/graphite_statsd/v3/graphite_statsd_pb.js';
 import type { SinkConfig } from '../../config/gen/envoy/extensions/stat_sinks/open_telemetry/v3/open_telemetry_pb.js';
-import { durationMs } from '../../http/config.ts';
 import { compileResource } from '../../http/otlp-resource-config.ts';
-import { compileHttpService } from '../../http/service-config.ts';
-import { wireText } from '../../http/wire-text.ts';
+import { compileGrpcService, compileHttpService } from '../../http/service-config.ts';
 import { isIp } from '../../net/address.ts';
 import type { SinkService, SinkSettings, UdpStatsdSettings } from '../../stats/sinks/settings.ts';
 import type { StatsdTags } from '../../stats/sinks/statsd-lines.ts';
@@ -133,23 +131,9 @@ function compileMetricsService(config: MetricsServiceConfig, at: CompileContext,
 }
 
 function compileGrpc(service: GrpcService, path: string, at: CompileContext, deps: SinkCompileDeps): SinkService | null {
-  const target = service.targetSpecifier;
-  if (target.case !== 'envoyGrpc') {
-    at.unsupported('google_grpc', 'use envoy_grpc');
-    return null;
-  }
-  const { clusterName, authority } = target.value;
-  if (deps.clusterExists(clusterName) === false)
-    at.field('envoy_grpc').field('cluster_name').error(`Unknown gRPC client cluster '${clusterName}'`);
-  return {
-    cluster: clusterName,
-    path,
-    authority: authority || clusterName,
-    headers: [
-      ['te', 'trailers'],
-      ['content-type', 'application/grpc'],
-      ...service.initialMetadata.map((header): [string, string] => [header.key.toLowerCase(), wireText(header.value)]),
-    ],
-    timeoutMs: durationMs(service.timeout) ?? 0,
-  };
+  const settings = compileGrpcService(service, at);
+  if (settings === null) return null;
+  const { cluster, headers } = settings;
+  if (deps.clusterExists(cluster) === false) at.field('envoy_grpc').field('cluster_name').error(`Unknown gRPC client cluster '${cluster}'`);
+  return { ...settings, path, headers: [['te', 'trailers'], ['content-type', 'application/grpc'], ...headers] };
 }
