@@ -245,8 +245,8 @@ envoy.extensions.filters.http.original_src.v3.OriginalSrc
 envoy.extensions.filters.listener.http_inspector.v3.HttpInspector
   + *
 envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
-  + close_connection_on_client_hello_parsing_errors max_client_hello_size
-  ~ initial_read_buffer_size enable_ja3_fingerprinting enable_ja4_fingerprinting
+  + close_connection_on_client_hello_parsing_errors max_client_hello_size enable_ja3_fingerprinting enable_ja4_fingerprinting
+  ~ initial_read_buffer_size
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
   + rules allow_requests_without_proxy_protocol disallowed_versions stat_prefix pass_through_tlvs
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule

@@ -14,6 +14,12 @@ export interface UpstreamSource {
   readonly mark: number;
 }
 
+/** What a ClientHello tells of the program that made it; '' = not asked for. */
+export interface TlsFingerprints {
+  readonly ja3: string;
+  readonly ja4: string;
+}
+
 /** Facts of the downstream connection, shared by its streams. */
 export interface ConnectionInfo {
   readonly id: number;
@@ -26,6 +32,8 @@ export interface ConnectionInfo {
   /** 'raw_buffer' or 'tls' as detected or terminated. */
   transportProtocol: string;
   applicationProtocols: readonly string[];
+  /** Absent or null: nobody has asked for them, or this is no TLS. */
+  tlsFingerprints?: TlsFingerprints | null;
   filterChainName: string;
   listenerName: string;
   /** Listener's traffic_direction: 0 unspecified, 1 inbound, 2 outbound. */

@@ -1,5 +1,5 @@
 /** Facts of one accepted connection; filled in by listener filters. */
-import type { ConnectionInfo, UpstreamSource } from '../http/stream-info.ts';
+import type { ConnectionInfo, TlsFingerprints, UpstreamSource } from '../http/stream-info.ts';
 import type { Address } from '../net/address.ts';
 import type { Connection } from '../net/connection.ts';
 import type { Tlv } from '../net/proxy-protocol.ts';
@@ -16,6 +16,7 @@ export class DownstreamConnectionInfo implements ConnectionInfo {
   requestedServerName: string;
   transportProtocol: string;
   applicationProtocols: readonly string[];
+  tlsFingerprints: TlsFingerprints | null;
   filterChainName: string;
   listenerName: string;
   trafficDirection: number;
@@ -34,6 +35,7 @@ export class DownstreamConnectionInfo implements ConnectionInfo {
     this.requestedServerName = '';
     this.transportProtocol = '';
     this.applicationProtocols = NONE;
+    this.tlsFingerprints = null;
     this.filterChainName = '';
     this.listenerName = '';
     this.trafficDirection = 0;

@@ -21,7 +21,7 @@ function start(options: RigOptions = {}): void {
   rig.listenerFilters['original_dst'] = createOriginalDst;
   rig.listenerFilters['http_inspector'] = (_settings, deps) => createHttpInspector({}, deps);
   rig.listenerFilters['tls_inspector'] = (_settings, deps) =>
-    createTlsInspector({ maxClientHelloSize: 16_384, closeOnParseError: false }, deps);
+    createTlsInspector({ maxClientHelloSize: 16_384, closeOnParseError: false, ja3: false, ja4: false }, deps);
   rig.listenerFilters['proxy_protocol'] = (settings, deps) => createProxyProtocol(settings as ProxyProtocolSettings, deps);
 }
 

@@ -34,7 +34,7 @@ export function writeCommonProperties(out: ProtobufWriter, field: number, info: 
   const { connection } = info;
   writeAddress(out, 2, info.remoteAddress);
   writeAddress(out, 3, connection.localAddress);
-  if (connection.tls !== null) writeTls(out, connection.tls, connection.requestedServerName);
+  if (connection.tls !== null) writeTls(out, connection.tls, connection.requestedServerName, connection.tlsFingerprints?.ja3 ?? '');
   writeTime(out, 5, info.startWallMs);
   writeMoments(out, info);
   writeUpstream(out, info);
@@ -220,7 +220,7 @@ function writeFilterState(out: ProtobufWriter, key: string, info: StreamInfo): v
 const VERSIONS: readonly string[] = ['', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 
 /** envoy.data.accesslog.v3.TLSProperties */
-function writeTls(out: ProtobufWriter, tls: TlsInfo, serverName: string): void {
+function writeTls(out: ProtobufWriter, tls: TlsInfo, serverName: string, ja3: string): void {
   const start = out.begin(4);
   const version = VERSIONS.indexOf(tls.version);
   if (version > 0) out.varint(1, version);
@@ -235,6 +235,7 @@ function writeTls(out: ProtobufWriter, tls: TlsInfo, serverName: string): void {
   writeCertificate(out, 5, tls.peer, true);
   // A server knows its sessions of TLS 1.3 by tickets.
   if (tls.sessionId !== '' && tls.version !== 'TLSv1.3') out.text(6, tls.sessionId);
+  if (ja3 !== '') out.text(7, ja3);
   out.end(start);
 }
 

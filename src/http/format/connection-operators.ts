@@ -63,8 +63,6 @@ function hostNameWithoutPort(ctx: FormatContext): string | null {
 
 /** Peculiarities of connections that nothing here records. */
 const UNRECORDED = [
-  'TLS_JA3_FINGERPRINT',
-  'TLS_JA4_FINGERPRINT',
   'UPSTREAM_DETECTED_CLOSE_TYPE',
   'DOWNSTREAM_DETECTED_CLOSE_TYPE',
   'DOWNSTREAM_LOCAL_CLOSE_REASON',
@@ -106,6 +104,8 @@ export const CONNECTION_OPERATORS: readonly (readonly [string, OperatorMaker])[]
   ['CONNECTION_ID', plainNumber((ctx) => ctx.info.connection.id)],
   ['CONNECTION_TERMINATION_DETAILS', plainString((ctx) => textOrNull(ctx.info.connectionTerminationDetails))],
   ['REQUESTED_SERVER_NAME', plainString((ctx) => textOrNull(ctx.info.connection.requestedServerName))],
+  ['TLS_JA3_FINGERPRINT', plainString((ctx) => textOrNull(ctx.info.connection.tlsFingerprints?.ja3 ?? ''))],
+  ['TLS_JA4_FINGERPRINT', plainString((ctx) => textOrNull(ctx.info.connection.tlsFingerprints?.ja4 ?? ''))],
   ['FILTER_CHAIN_NAME', plainString((ctx) => textOrNull(ctx.info.connection.filterChainName))],
   ['ROUTE_NAME', plainString((ctx) => textOrNull(ctx.info.routeName))],
   // "other" is the statistics' name for none of them.

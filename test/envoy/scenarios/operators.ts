@@ -1,5 +1,5 @@
 import { type Area, type Configuration, get } from '../harness/scenario.ts';
-import { downstream, own, trusting, upstream } from './tls-parts.ts';
+import { downstream, INSPECTOR, own, trusting, upstream } from './tls-parts.ts';
 
 const xfcc = (name: string, ...values: readonly string[]): Configuration['cases'][number] => ({
   name,
@@ -52,6 +52,35 @@ export const operators: Area = {
         { name: 'P-256 of TLS 1.2', tls: { curves: 'P-256', maxVersion: 'TLSv1.2' } },
         { name: 'no exchange', tls: { ciphers: 'AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } },
       ],
+    },
+    {
+      name: 'fingerprints of clients',
+      certificates: true,
+      ignoreStats: /ssl\.(sigalgs|curves)\./,
+      listener: `{${INSPECTOR.replace('TlsInspector}', 'TlsInspector, enable_ja3_fingerprinting: true, enable_ja4_fingerprinting: true}')}, filter_chains: [{${downstream(`${own('a')}, alpn_protocols: [http/1.1]`)}, filters: [{{hcm}}]}]}`,
+      // What OpenSSL sends beside TLS is the same for both.
+      logFormat: '%TLS_JA3_FINGERPRINT% %TLS_JA4_FINGERPRINT%',
+      cases: [
+        { name: 'no name', tls: {} },
+        { name: 'a name', tls: { serverName: 'a.test' } },
+        { name: 'protocols', tls: { serverName: 'a.test', alpn: ['http/1.1'] } },
+        { name: 'other protocols', tls: { alpn: ['h2', 'http/1.1'] } },
+        { name: 'a protocol of one letter', tls: { alpn: ['x', 'http/1.1'] } },
+        { name: 'TLS 1.2', tls: { serverName: 'a.test', maxVersion: 'TLSv1.2' } },
+        { name: 'few ciphers', tls: { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } },
+        { name: 'other groups', tls: { curves: 'P-256:P-384' } },
+        { name: 'other algorithms', tls: { signatureAlgorithms: 'ECDSA+SHA256:RSA+SHA256' } },
+        { name: 'TLS 1.3 alone', tls: { minVersion: 'TLSv1.3' } },
+        { name: 'plain text', send: 'GET /', closes: true },
+      ],
+    },
+    {
+      name: 'one fingerprint',
+      certificates: true,
+      ignoreStats: /ssl\.(sigalgs|curves)\./,
+      listener: `{${INSPECTOR.replace('TlsInspector}', 'TlsInspector, enable_ja4_fingerprinting: true}')}, filter_chains: [{${downstream(own('a'))}, filters: [{{hcm}}]}]}`,
+      logFormat: '%TLS_JA3_FINGERPRINT% %TLS_JA4_FINGERPRINT%',
+      cases: [{ name: 'of the two', tls: {} }],
     },
     {
       name: 'group of the key exchange, towards upstreams',

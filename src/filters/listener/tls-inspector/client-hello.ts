@@ -4,6 +4,8 @@ export interface ClientHello {
   /** Lower case; '' = none. */
   readonly serverName: string;
   readonly applicationProtocols: readonly string[];
+  /** All of it, without the header of the handshake message. */
+  readonly message: Buffer;
 }
 
 export type Inspection = ClientHello | 'more' | 'not-tls' | 'malformed';
@@ -27,7 +29,7 @@ export function inspectClientHello(bytes: Buffer): Inspection {
   const length = message.readUIntBE(1, 3);
   if (message.length < 4 + length) return 'more';
   try {
-    return parseClientHello(new Reader(message.subarray(4, 4 + length)));
+    return parseClientHello(message.subarray(4, 4 + length));
   } catch (error) {
     if (error instanceof Truncated) return 'malformed';
     throw error;
@@ -66,14 +68,21 @@ export function inspectedBytes(bytes: Buffer): number {
   return Math.min(Math.max(at, RECORD_HEADER), bytes.length);
 }
 
-class Truncated extends Error {}
+/** A vector that ends before what it should hold. */
+export class Truncated extends Error {}
 
-class Reader {
+/** Reads the vectors of TLS (RFC 8446 §3). */
+export class Reader {
   readonly #bytes: Buffer;
   #at = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
+  }
+
+  /** Bytes. */
+  get left(): number {
+    return this.#bytes.length - this.#at;
   }
 
   get done(): boolean {
@@ -102,14 +111,15 @@ class Reader {
   }
 }
 
-function parseClientHello(hello: Reader): Inspection {
+function parseClientHello(message: Buffer): Inspection {
+  const hello = new Reader(message);
   hello.take(2 + 32);
   hello.vector(1);
   hello.vector(2);
   hello.vector(1);
   let serverName = '';
   const applicationProtocols: string[] = [];
-  if (hello.done) return { serverName, applicationProtocols };
+  if (hello.done) return { serverName, applicationProtocols, message };
   const extensions = hello.vector(2);
   while (!extensions.done) {
     const type = extensions.uint(2);
@@ -127,5 +137,5 @@ function parseClientHello(hello: Reader): Inspection {
       while (!list.done) applicationProtocols.push(list.text(1));
     }
   }
-  return { serverName, applicationProtocols };
+  return { serverName, applicationProtocols, message };
 }

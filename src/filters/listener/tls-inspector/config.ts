@@ -5,6 +5,8 @@ export interface TlsInspectorSettings {
   /** Bytes after which a ClientHello that is still not complete ends the inspection. */
   readonly maxClientHelloSize: number;
   readonly closeOnParseError: boolean;
+  readonly ja3: boolean;
+  readonly ja4: boolean;
 }
 
 /** Envoy's limit, and the greatest that it lets be set. */
@@ -14,5 +16,7 @@ export function compileTlsInspector(message: TlsInspector): TlsInspectorSettings
   return {
     maxClientHelloSize: Math.min(message.maxClientHelloSize ?? MAX_CLIENT_HELLO_SIZE, MAX_CLIENT_HELLO_SIZE),
     closeOnParseError: message.closeConnectionOnClientHelloParsingErrors,
+    ja3: message.enableJa3Fingerprinting ?? false,
+    ja4: message.enableJa4Fingerprinting ?? false,
   };
 }

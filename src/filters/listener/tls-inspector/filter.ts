@@ -2,8 +2,9 @@
 import type { Counter, Histogram, StatsScope } from '../../../stats/scope.ts';
 import type { AcceptedConnection, FilterDeps, ListenerFilter, ListenerFilterFactory } from '../../api.ts';
 import { ListenerFilterStatus } from '../../api.ts';
-import { inspectClientHello, inspectedBytes } from './client-hello.ts';
+import { inspectClientHello, inspectedBytes, Reader } from './client-hello.ts';
 import type { TlsInspectorSettings } from './config.ts';
+import { fingerprints } from './fingerprints.ts';
 
 class TlsInspectorStats {
   readonly clientHelloTooLarge: Counter;
@@ -63,6 +64,8 @@ class TlsInspector implements ListenerFilter {
       info.requestedServerName = hello.serverName;
       this.#stats.sniFound.inc();
     } else this.#stats.sniNotFound.inc();
+    const { ja3, ja4 } = this.#settings;
+    if (ja3 || ja4) info.tlsFingerprints = fingerprints(new Reader(hello.message), ja3, ja4);
     return ListenerFilterStatus.Done;
   }
 }
