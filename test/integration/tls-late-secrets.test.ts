@@ -39,8 +39,9 @@ const putCertificate = (name: string) =>
     `resources: [{"@type": ${TLS}.Secret, name: ${name}, tls_certificate: {certificate_chain: {filename: ${issued.chain}}, private_key: {filename: ${issued.key}}}}]\n`,
   );
 
-const source = (name: string, more = '') =>
-  `{name: ${name}, sds_config: {path_config_source: {path: "${join(folder, name)}.yaml"}${more}}}`;
+/** @param wait how long it is waited for; 0s = for ever, as slow as the machine may be */
+const source = (name: string, wait = '0s') =>
+  `{name: ${name}, sds_config: {path_config_source: {path: "${join(folder, name)}.yaml"}, initial_fetch_timeout: ${wait}}}`;
 
 function listener(name: string, port: number, secret: string, routes: string): string {
   const socket =
@@ -127,7 +128,7 @@ describe.skipIf(OPENSSL === null)('secrets that come late', () => {
 
   test('nobody waits longer than initial_fetch_timeout says', async () => {
     const port = await freePort();
-    putListeners(listener('l', port, source('late', ', initial_fetch_timeout: 0.1s'), WORD));
+    putListeners(listener('l', port, source('late', '0.1s'), WORD));
     await until('the listener', () => accepts(port));
     await expect.poll(() => stat('sds.late.init_fetch_timeout')).toBe(1);
     const refused = `listener.127.0.0.1_${port}.server_ssl_socket_factory.downstream_context_secrets_not_ready`;
