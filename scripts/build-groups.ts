@@ -19,7 +19,8 @@ const ROUTER = 'src/filters/http/router';
 
 const LOADS: readonly Load[] = [
   { name: 'main', roots: ['src/main.ts'], after: null, stays: false },
-  { name: 'server', roots: ['src/server/server.ts'], after: 'main', stays: true },
+  { name: 'command', roots: ['src/server/command-line.ts', 'src/server/commands.ts'], after: 'main', stays: false },
+  { name: 'server', roots: ['src/server/server.ts'], after: 'command', stays: true },
   { name: 'health', roots: ['src/cluster/health-check/cluster-health.ts'], after: 'server', stays: true },
   { name: 'worker', roots: ['src/server/worker-thread.ts'], after: null, stays: true },
   // Nearly every configuration has them, and they are imported late.
@@ -66,10 +67,10 @@ export class StartGroups {
   ): void {
     const atStart = new Map<string, Set<string>>();
     const ever = new Map<string, Set<string>>();
-    for (const { name, roots, stays } of LOADS) {
+    for (const { name, roots, after, stays } of LOADS) {
       const ids = roots.map((path) => `${this.#root}/${path}`);
       for (const id of ids) if (!statically.has(id)) throw new Error(`the build has no module ${id}`);
-      const loaded = reachable(ids, [statically]);
+      const loaded = reachable([...ids, ...(after === null ? [] : atStart.get(after)!)], [statically]);
       atStart.set(name, loaded);
       ever.set(name, stays ? reachable(ids, [statically, late]) : loaded);
     }
@@ -81,7 +82,7 @@ export class StartGroups {
       if (names.length === 0) continue;
       const isLate = LOADS.some(({ name, after }) => ever.get(name)!.has(id) && !atStart.get(name)!.has(id) && !before(after));
       // What the command line shares with other threads is little: not another file for it.
-      if (names.length > 1 && names[0] === 'main') names[0] = 'server';
+      if (names.length > 1 && names[0] === 'command') names[0] = 'server';
       this.#groups.set(id, ['start', ...names, ...(isLate ? ['late'] : [])].join('-'));
     }
   }

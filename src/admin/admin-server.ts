@@ -35,6 +35,16 @@ interface OpenConnection {
 
 const PAGE_FILES = '/page/';
 
+/** Loads what the interface needs; by itself it does so when it starts. */
+export function prepareAdmin(): void {
+  http();
+}
+
+/** Loaded by the processes that have an admin interface, and without the undici that an `import` of it brings along. */
+function http(): typeof import('node:http') {
+  return nodeModule('node:http');
+}
+
 export class AdminServer {
   readonly #deps: AdminDeps;
   readonly #stats: AdminStats;
@@ -69,9 +79,7 @@ export class AdminServer {
 
   /** @returns the bound address; rejects when it cannot be bound */
   start(address: HostAddress): Promise<HostAddress> {
-    // Loaded by the processes that have an admin interface, and without the undici that an `import` of it brings along.
-    const { createServer } = nodeModule<typeof import('node:http')>('node:http');
-    const server = createServer((request, response) => void this.#serve(request, response));
+    const server = http().createServer((request, response) => void this.#serve(request, response));
     server.keepAliveTimeout = 0;
     server.on('connection', (socket) => this.#connection(socket));
     this.#server = server;

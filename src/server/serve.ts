@@ -1,23 +1,22 @@
 /** `outrider -c FILE`: runs the proxy until it is told to end. */
 import { fileURLToPath } from 'node:url';
 import { formatProblem } from '../config/problem.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { createLogWriter } from '../runtime/log-writer.ts';
 import { Loggers } from '../runtime/logger.ts';
-import { RealClock } from '../runtime/real-clock.ts';
-import { ConfigCompiler } from './config-compiler.ts';
+import type { ConfigCompiler } from './config-compiler.ts';
 import { EXAMPLE_CONFIG, EXAMPLE_HINTS } from './example/example.ts';
 import { configRequest, type ServerOptions } from './options.ts';
 
-/** @returns the exit code: 0 ended in order, 1 the configuration or a socket was refused */
-export async function serve(given: ServerOptions): Promise<number> {
+/**
+ * @param compiler its thread has been started if that could be foreseen
+ * @returns the exit code: 0 ended in order, 1 the configuration or a socket was refused
+ */
+export async function serve(given: ServerOptions, clock: Clock, compiler: ConfigCompiler): Promise<number> {
   const options = given.example ? { ...given, configPath: fileURLToPath(EXAMPLE_CONFIG) } : given;
   const report = (line: string): void => void process.stderr.write(line + '\n');
   if (options.mode === 'validate') return validateOnly(options, report);
 
-  const clock = new RealClock();
-  const compiler = new ConfigCompiler(clock);
-  // The start waits for nothing as long as for the API to be loaded there: that begins before the server is loaded here.
-  compiler.prepare();
   const { Server } = await import('./server.ts');
   const log = createLogWriter(options.logPath, options.logFormat);
   const loggers = new Loggers(log.write, options.logLevel, options.componentLogLevels);

@@ -1,6 +1,6 @@
 /** The control thread: brings a configuration to life, keeps the process's state, ends it in order. */
 import { hostname } from 'node:os';
-import { AdminServer } from '../admin/admin-server.ts';
+import { AdminServer, prepareAdmin } from '../admin/admin-server.ts';
 import type { DrainOptions, JsonObject } from '../admin/api.ts';
 import { ClusterControl } from '../cluster/cluster-control.ts';
 import type { OwnHostSnapshot } from '../cluster/cluster-manager.ts';
@@ -141,7 +141,8 @@ export class Server {
   async start(report: (line: string) => void): Promise<boolean> {
     // Threads start while the configuration is compiled: they need it only afterwards.
     this.workers.start();
-    const { compiled, problems } = await this.#compiler.compile(configRequest(this.options));
+    // Meanwhile this one has time, and hardly a configuration is without an admin interface.
+    const [{ compiled, problems }] = await Promise.all([this.#compiler.compile(configRequest(this.options)), prepareAdmin()]);
     for (const problem of problems) report(formatProblem(problem));
     if (compiled === null || hasErrors(problems)) {
       await this.stop();
