@@ -44,6 +44,10 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
   #draining: boolean;
   #closing: boolean;
   #closed: boolean;
+  /** The client has said that this request is its last. */
+  clientCloses: boolean;
+  /** The last request had come whole when it ended. */
+  #requestWhole: boolean;
   #remoteEnded: boolean;
   #idleSinceMs: number;
   #counted: { received: number; sent: number };
@@ -74,6 +78,8 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     this.#draining = false;
     this.#closing = false;
     this.#closed = false;
+    this.clientCloses = false;
+    this.#requestWhole = false;
     this.#remoteEnded = false;
     this.#idleSinceMs = this.#startMs;
     this.#counted = { received: 0, sent: 0 };
@@ -256,7 +262,10 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     }
   }
 
-  /** The last response is out: the peer gets time to read it and to close, so that no RST overtakes it (delayed_close_timeout). */
+  /**
+   * The last response is out: the peer gets time to read it and to close, so that no RST overtakes it (delayed_close_timeout). Not a client
+   * that has sent all that it wanted to send: nothing of it can come that would be answered by one.
+   */
   onConnectionDone(): void {
     if (this.#delayedCloseTimer !== null) return;
     const delayMs = this.manager.settings.delayedCloseTimeoutMs;
@@ -265,7 +274,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
       this.#callbacks.close('flush', '');
       return;
     }
-    this.#callbacks.close('flush-delay', '');
+    this.#callbacks.close(this.clientCloses && this.#requestWhole ? 'flush' : 'flush-delay', '');
     this.#unsent = this.#callbacks.connection.bytesBuffered;
     this.#unsentSinceMs = this.manager.deps.clock.nowMs();
     this.#delayedCloseTimer = new Timer(this, TIMER_DELAYED_CLOSE);
@@ -310,6 +319,7 @@ export class HttpConnection implements NetworkFilter, ServerCallbacks, TimerTarg
     else streams.splice(streams.indexOf(stream), 1);
     this.#idleSinceMs = this.manager.deps.clock.nowMs();
     if (!this.http2) {
+      this.#requestWhole = stream.requestEnded;
       if (stream.closeAfter) this.#closing = true;
       return;
     }

@@ -22,6 +22,7 @@ export function admit(stream: HttpStream, headers: RequestHeaders, table: RouteT
   const upgrades = tokens !== undefined && isUpgrade(headers);
   if (stream.encoder.protocol === 'HTTP/1.0') stream.closeAfter = tokens === undefined || !hasToken(tokens, 'keep-alive');
   else if (tokens !== undefined && hasToken(tokens, 'close')) stream.closeAfter = true;
+  if (stream.closeAfter) stream.connection.clientCloses = true;
 
   const expect = headers.get('expect');
   if (expect !== undefined && !settings.proxy100Continue && expect.toLowerCase() === '100-continue') {

@@ -203,13 +203,23 @@ describe('the end of a connection', () => {
   });
 
   test('delayed_close_timeout bounds how long the client may take to close', () => {
-    const rig = new HcmRig();
+    const rig = new HcmRig({ settings: { maxRequestsPerConnection: 1 } });
     const connection = rig.connect();
-    exchange(rig, connection, 'GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
+    exchange(rig, connection, GET);
     expect(connection.socket.closes).toEqual(['flush-delay']);
     rig.clock.advance(1_000);
     expect(connection.socket.closes).toEqual(['flush-delay', 'no-flush']);
     expect(rig.count('cx_delayed_close_timeout')).toBe(1);
+  });
+
+  test.each([
+    ['asks for it', 'GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n', 'flush'],
+    ['asks for it, but is not done', 'POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 4\r\n\r\nab', 'flush-delay'],
+  ])('a client that %s: nobody waits in vain', (_what, request, close) => {
+    const rig = new HcmRig();
+    const connection = rig.connect();
+    exchange(rig, connection, request);
+    expect(connection.socket.closes).toEqual([close]);
   });
 
   test('the delayed close begins when a slow client has been sent everything', () => {
@@ -222,9 +232,9 @@ describe('the end of a connection', () => {
     rig.clock.advance(60_000);
     connection.socket.bytesBuffered = 0;
     rig.clock.advance(1_000);
-    expect(connection.socket.closes).toEqual(['flush-delay']);
+    expect(connection.socket.closes).toEqual(['flush']);
     rig.clock.advance(1_000);
-    expect(connection.socket.closes).toEqual(['flush-delay', 'no-flush']);
+    expect(connection.socket.closes).toEqual(['flush', 'no-flush']);
   });
 
   test('a client that takes nothing more is given up after the idle time of a stream', () => {
@@ -233,9 +243,9 @@ describe('the end of a connection', () => {
     connection.socket.bytesBuffered = 300_000;
     exchange(rig, connection, 'GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
     rig.clock.advance(9_900);
-    expect(connection.socket.closes).toEqual(['flush-delay']);
+    expect(connection.socket.closes).toEqual(['flush']);
     rig.clock.advance(200);
-    expect(connection.socket.closes).toEqual(['flush-delay', 'no-flush']);
+    expect(connection.socket.closes).toEqual(['flush', 'no-flush']);
   });
 
   test('delayed_close_timeout 0 closes at once', () => {
@@ -256,7 +266,7 @@ describe('the end of a connection', () => {
     connection.gone();
     rig.clock.advance(10_000);
     expect(rig.count('cx_delayed_close_timeout')).toBe(0);
-    expect(connection.socket.closes).toEqual(['flush-delay']);
+    expect(connection.socket.closes).toEqual(['flush']);
   });
 
   const SEEDS = 200;
