@@ -2,6 +2,8 @@
 import type { Counter, StatsScope } from '../stats/scope.ts';
 import type { VerifyFailure } from './verify.ts';
 
+type AgreedKind = 'ciphers' | 'curves' | 'sigalgs' | 'versions';
+
 export class TlsStats {
   readonly connectionError: Counter;
   readonly handshake: Counter;
@@ -18,7 +20,8 @@ export class TlsStats {
   readonly ocspResponses: Counter;
   readonly ocspRequests: Counter;
   readonly #scope: StatsScope;
-  readonly #named: Map<string, Counter>;
+  /** By kind and name. */
+  readonly #named: Record<AgreedKind, Map<string, Counter>>;
 
   /** @param scope of the listener or the cluster @param role which side of TLS it is */
   constructor(scope: StatsScope, role: 'server' | 'client') {
@@ -29,7 +32,7 @@ export class TlsStats {
     this.secretsNotReady = role === 'server' ? downstream : upstream;
     const ssl = scope.scope('ssl');
     this.#scope = ssl;
-    this.#named = new Map();
+    this.#named = { ciphers: new Map(), curves: new Map(), sigalgs: new Map(), versions: new Map() };
     this.connectionError = ssl.counter('connection_error');
     this.handshake = ssl.counter('handshake');
     this.sessionReused = ssl.counter('session_reused');
@@ -56,12 +59,12 @@ export class TlsStats {
   }
 
   /** Counts what was agreed on, e.g. `ssl.versions.TLSv1.3`. */
-  agreed(kind: 'ciphers' | 'curves' | 'sigalgs' | 'versions', name: string): void {
-    const key = `${kind}.${name}`;
-    let counter = this.#named.get(key);
+  agreed(kind: AgreedKind, name: string): void {
+    const named = this.#named[kind];
+    let counter = named.get(name);
     if (counter === undefined) {
-      counter = this.#scope.counter(key);
-      this.#named.set(key, counter);
+      counter = this.#scope.counter(`${kind}.${name}`);
+      named.set(name, counter);
     }
     counter.inc();
   }
