@@ -295,7 +295,8 @@ export class ClusterControl {
     if (known !== undefined && known.id === this.#registry.catalog.id(name)) return known.gauges;
     const packed = this.#registry.catalog.get(name)!;
     const settings = unpackSettings(packed.json);
-    const gauges = new ControlGauges(settings, packed.id, this.#deps.slab, this.#deps.runtime, this.#scope(settings));
+    const { slab, runtime, clock } = this.#deps;
+    const gauges = new ControlGauges(settings, packed.id, slab, runtime, this.#scope(settings), clock);
     this.#gauges.set(name, { id: packed.id, gauges });
     return gauges;
   }

@@ -26,7 +26,7 @@ import { NO_SECRETS, type SecretSource } from '../tls/secrets.ts';
 import { AggregateBalancer } from './aggregate.ts';
 import type { Cluster, HttpPool, LbContext, TcpClient, TcpConnect } from './api.ts';
 import { makeBalancer } from './balancer.ts';
-import { CLUSTER_CELLS, clusterBlockCells, hostCells } from './block.ts';
+import { CLUSTER_CELLS, clusterBlockCells, hostCells, requestWindow } from './block.ts';
 import { ClusterStats } from './cluster-stats.ts';
 import type { DnsCaches } from './dns-cache/dns-caches.ts';
 import { ForwardProxyBalancer } from './forward-proxy.ts';
@@ -178,6 +178,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
         deps.runtime,
         'circuit_breakers.' + settings.name + (priority === 0 ? '.default.' : '.high.'),
         block < 0 ? null : deps.slab.ledger,
+        requestWindow(settings, priority, this.#cells, block, deps.clock),
       );
     this.#defaultBreaker = breaker(0);
     this.#highBreaker = breaker(1);

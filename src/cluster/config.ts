@@ -188,7 +188,11 @@ function compileThresholds(message: Cluster, priority: RoutingPriority): Thresho
     retryBudget:
       budget === undefined
         ? null
-        : { budgetPercent: budget.budgetPercent?.value ?? 20, minRetryConcurrency: budget.minRetryConcurrency ?? 3 },
+        : {
+            budgetPercent: budget.budgetPercent?.value ?? 20,
+            minRetryConcurrency: budget.minRetryConcurrency ?? 3,
+            intervalMs: durationMs(budget.budgetInterval) ?? 0,
+          },
     trackRemaining: entry.trackRemaining,
   };
 }

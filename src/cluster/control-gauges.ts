@@ -5,8 +5,10 @@
 import { DEGRADED, EXCLUDED, HOST_HEALTH_CELL, UNHEALTHY } from '../lb/host.ts';
 import type { SharedSlab } from '../lb/shared-slab.ts';
 import { BREAKER_CELLS, CircuitBreaker, type Resource, UNLIMITED } from '../resilience/circuit-breaker.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
 import type { Counter, Gauge, StatsScope } from '../stats/scope.ts';
+import { requestWindow } from './block.ts';
 import { EndpointStats } from './endpoint-stats.ts';
 import { countEndpoints, type HostUpdate } from './host-update.ts';
 import type { ClusterSettings, LocalitySettings } from './settings.ts';
@@ -41,6 +43,7 @@ export class ControlGauges {
   readonly #id: number;
   readonly #slab: SharedSlab;
   readonly #runtime: RuntimeSnapshot;
+  readonly #clock: Clock;
   readonly #scope: StatsScope;
   readonly #total: Gauge;
   readonly #healthy: Gauge;
@@ -59,7 +62,8 @@ export class ControlGauges {
   #ownHosts = 0;
 
   /** @param scope `cluster.<name>.` of the control thread */
-  constructor(settings: ClusterSettings, id: number, slab: SharedSlab, runtime: RuntimeSnapshot, scope: StatsScope) {
+  constructor(settings: ClusterSettings, id: number, slab: SharedSlab, runtime: RuntimeSnapshot, scope: StatsScope, clock: Clock) {
+    this.#clock = clock;
     this.#settings = settings;
     this.#id = id;
     this.#slab = slab;
@@ -177,7 +181,9 @@ export class ControlGauges {
       const word = priority === 0 ? 'default' : 'high';
       const settings = this.#settings.breakers[priority];
       const prefix = `circuit_breakers.${this.#settings.name}.${word}.`;
-      const breaker = new CircuitBreaker(cells, Math.max(block, 0) + priority * BREAKER_CELLS, settings, this.#runtime, prefix);
+      const window = block < 0 ? null : requestWindow(this.#settings, priority, cells, block, this.#clock);
+      const base = Math.max(block, 0) + priority * BREAKER_CELLS;
+      const breaker = new CircuitBreaker(cells, base, settings, this.#runtime, prefix, null, window);
       for (const [name, open, remaining] of RESOURCES) {
         gauges.push({
           resource: breaker[name],

@@ -311,7 +311,7 @@ envoy.config.cluster.v3.CircuitBreakers
 envoy.config.cluster.v3.CircuitBreakers.Thresholds
   + *
 envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget
-  + budget_percent min_retry_concurrency
+  + *
 envoy.config.cluster.v3.UpstreamConnectionOptions
   + tcp_keepalive happy_eyeballs_config
   ~ set_local_interface_name_on_upstream_connections

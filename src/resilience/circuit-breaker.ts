@@ -3,10 +3,13 @@
  * workers share, and each step is one compare-and-exchange, so a bound is exact over workers.
  */
 import type { RuntimeSnapshot } from '../runtime/runtime.ts';
+import type { RequestWindow } from './request-window.ts';
 
 export interface RetryBudgetSettings {
   readonly budgetPercent: number;
   readonly minRetryConcurrency: number;
+  /** The share is one of the requests that began within that time; 0 = of those in flight. Source: budget_interval. */
+  readonly intervalMs: number;
 }
 
 /** Bounds of one priority. Source: envoy.config.cluster.v3.CircuitBreakers.Thresholds. */
@@ -100,7 +103,36 @@ export class Resource {
   }
 }
 
-/** Retries in flight: bounded by a number, or by a share of the requests in flight. */
+/** Requests in flight, where it is counted how many begin, too. */
+class NotedResource extends Resource {
+  readonly #window: RequestWindow;
+
+  constructor(
+    cells: Int32Array,
+    index: number,
+    max: number,
+    runtime: RuntimeSnapshot,
+    key: string,
+    ledger: Int32Array | null,
+    window: RequestWindow,
+  ) {
+    super(cells, index, max, runtime, key, ledger);
+    this.#window = window;
+  }
+
+  override tryInc(): boolean {
+    if (!super.tryInc()) return false;
+    this.#window.note();
+    return true;
+  }
+
+  override inc(): void {
+    super.inc();
+    this.#window.note();
+  }
+}
+
+/** Retries in flight: bounded by a number, or by a share of the requests in flight, or of those of late. */
 export class RetryResource extends Resource {
   readonly #budget: RetryBudgetSettings | null;
   readonly #requests: Resource;
@@ -108,6 +140,7 @@ export class RetryResource extends Resource {
   readonly #rt: RuntimeSnapshot;
   readonly #percentKey: string;
   readonly #minKey: string;
+  readonly #window: RequestWindow | null;
 
   constructor(
     cells: Int32Array,
@@ -118,6 +151,7 @@ export class RetryResource extends Resource {
     requests: Resource,
     pending: Resource,
     ledger: Int32Array | null,
+    window: RequestWindow | null,
   ) {
     super(cells, base + RETRIES, settings.maxRetries, runtime, prefix + 'max_retries', ledger);
     this.#budget = settings.retryBudget;
@@ -126,6 +160,7 @@ export class RetryResource extends Resource {
     this.#rt = runtime;
     this.#percentKey = prefix + 'retry_budget.budget_percent';
     this.#minKey = prefix + 'retry_budget.min_retry_concurrency';
+    this.#window = window;
   }
 
   override get max(): number {
@@ -133,8 +168,8 @@ export class RetryResource extends Resource {
     const text = this.#rt.get(this.#percentKey);
     const percent = text === undefined || Number.isNaN(Number(text)) ? (this.#budget?.budgetPercent ?? 20) : Number(text);
     const min = this.#rt.integer(this.#minKey, this.#budget?.minRetryConcurrency ?? 3);
-    const active = this.#requests.count + this.#pending.count;
-    return Math.max(Math.floor((percent / 100) * active), min);
+    const requests = this.#window === null ? this.#requests.count + this.#pending.count : this.#window.count;
+    return Math.max(Math.floor((percent / 100) * requests), min);
   }
 
   /** Envoy publishes no remaining retries under a budget. */
@@ -151,7 +186,10 @@ export class CircuitBreaker {
   readonly connectionPools: Resource;
   readonly trackRemaining: boolean;
 
-  /** @param runtimePrefix "circuit_breakers.<cluster>.<default|high>." @param ledger SharedSlab.ledger when `cells` are the slab's */
+  /**
+   * @param runtimePrefix "circuit_breakers.<cluster>.<default|high>." @param ledger SharedSlab.ledger when `cells` are the slab's
+   * @param window for a retry budget with an interval; null = there is none
+   */
   constructor(
     cells: Int32Array,
     base: number,
@@ -159,6 +197,7 @@ export class CircuitBreaker {
     runtime: RuntimeSnapshot,
     runtimePrefix: string,
     ledger: Int32Array | null = null,
+    window: RequestWindow | null = null,
   ) {
     this.connections = new Resource(cells, base + CONNECTIONS, settings.maxConnections, runtime, runtimePrefix + 'max_connections', ledger);
     this.pendingRequests = new Resource(
@@ -169,8 +208,12 @@ export class CircuitBreaker {
       runtimePrefix + 'max_pending_requests',
       ledger,
     );
-    this.requests = new Resource(cells, base + REQUESTS, settings.maxRequests, runtime, runtimePrefix + 'max_requests', ledger);
-    this.retries = new RetryResource(cells, base, settings, runtime, runtimePrefix, this.requests, this.pendingRequests, ledger);
+    const key = runtimePrefix + 'max_requests';
+    this.requests =
+      window === null
+        ? new Resource(cells, base + REQUESTS, settings.maxRequests, runtime, key, ledger)
+        : new NotedResource(cells, base + REQUESTS, settings.maxRequests, runtime, key, ledger, window);
+    this.retries = new RetryResource(cells, base, settings, runtime, runtimePrefix, this.requests, this.pendingRequests, ledger, window);
     this.connectionPools = new Resource(
       cells,
       base + POOLS,

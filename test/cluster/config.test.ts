@@ -115,7 +115,7 @@ circuit_breakers:
       retryBudget: null,
       trackRemaining: true,
     });
-    expect(s.breakers[1]).toEqual({ ...DEFAULT_THRESHOLDS, retryBudget: { budgetPercent: 12.5, minRetryConcurrency: 3 } });
+    expect(s.breakers[1]).toEqual({ ...DEFAULT_THRESHOLDS, retryBudget: { budgetPercent: 12.5, minRetryConcurrency: 3, intervalMs: 0 } });
     expect(s.perHostMaxConnections).toBe(9);
   });
 

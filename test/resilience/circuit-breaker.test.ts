@@ -68,7 +68,7 @@ describe('limits', () => {
 });
 
 describe('retry budget', () => {
-  const budget = { budgetPercent: 20, minRetryConcurrency: 3 };
+  const budget = { budgetPercent: 20, minRetryConcurrency: 3, intervalMs: 0 };
 
   test('is a share of active and pending requests, and at least the minimum', () => {
     const b = breaker({ retryBudget: budget, maxRetries: 100 });

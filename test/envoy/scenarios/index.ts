@@ -37,6 +37,7 @@ import { ratelimit } from './ratelimit.ts';
 import { rbac } from './rbac.ts';
 import { resilience } from './resilience.ts';
 import { retries } from './retries.ts';
+import { retryBudget } from './retry-budget.ts';
 import { retryClusters } from './retry-clusters.ts';
 import { retryHosts } from './retry-hosts.ts';
 import { rewriting } from './rewriting.ts';
@@ -87,6 +88,7 @@ export const areas: readonly Area[] = [
   topology,
   endpoints,
   preconnect,
+  retryBudget,
   retryClusters,
   happyEyeballs,
   framing,

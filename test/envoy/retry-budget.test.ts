@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { retryBudget } from './scenarios/retry-budget.ts';
+
+testArea(retryBudget);
