@@ -405,7 +405,7 @@ envoy.extensions.load_balancing_policies.maglev.v3.Maglev
 envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig
   + *
 envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig
-  + use_hostname_for_hashing hash_balance_factor
+  + *
 envoy.extensions.load_balancing_policies.random.v3.Random
   + locality_lb_config
 envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig

@@ -48,6 +48,31 @@ export const hashing: Area = {
         { name: 'in the statistics', ...STATS },
       ],
     },
+    ...[
+      ['ring_hash', 'RingHash'],
+      ['maglev', 'Maglev'],
+    ].map(
+      ([name, message]): Configuration => ({
+        name: `what a typed ${name} hashes by itself`,
+        upstreams: UPSTREAMS,
+        routes: routes('{header: {header_name: x-other}}'),
+        clusters: clusters(
+          typed(
+            name!,
+            message!,
+            'consistent_hashing_lb_config: {hash_policy: [{header: {header_name: x-user}, terminal: true}, {query_parameter: {name: q}}, {cookie: {name: sid, ttl: 60s}}]}',
+          ),
+        ),
+        cases: [
+          { name: 'each user to a host', send: users(12) },
+          {
+            name: 'whatever the route says',
+            send: users(6).map((user) => ({ ...user, headers: [...user.headers!, ['x-other', 'same'] as const] })),
+          },
+          { name: 'by the query without a user', send: Array.from({ length: 8 }, (_, i) => get(`/?q=${i}`, ['cookie', 'sid=one'])) },
+        ],
+      }),
+    ),
     {
       name: 'a header, rewritten',
       upstreams: UPSTREAMS,
