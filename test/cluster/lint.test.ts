@@ -26,7 +26,12 @@ test.each([
   ],
   ['as many connections', withBreakers({ maxRequests: 10, maxConnections: 10 }), true, ''],
   ['many retries', withBreakers({ maxRetries: 100 }), true, 'max_retries: 100 lets retries multiply the load'],
-  ['many retries within a budget', withBreakers({ maxRetries: 100, retryBudget: { budgetPercent: 20, minRetryConcurrency: 3, intervalMs: 0 } }), true, ''],
+  [
+    'many retries within a budget',
+    withBreakers({ maxRetries: 100, retryBudget: { budgetPercent: 20, minRetryConcurrency: 3, intervalMs: 0 } }),
+    true,
+    '',
+  ],
   ['many names', withNames(501, {}), true, '501 names make 100 queries a second'],
   ['many names by TTL', withNames(501, { respectTtl: true }), true, ''],
   ['a name', withNames(1, {}), true, ''],
