@@ -44,6 +44,8 @@ export interface ConnectionInfo {
   tls: TlsInfo | null;
   /** Why the handshake failed; ''. */
   transportFailureReason: string;
+  /** How a connection that tcp_proxy carried came to its end, if not in the ordinary way. */
+  closeType?: 'RemoteReset' | 'LocalReset' | null;
   /** Set by original_src; null = the proxy's own address. */
   upstreamSource: UpstreamSource | null;
   /** Of the client's PROXY header, for upstreams that get one too; null = none. */

@@ -23,6 +23,7 @@ export class DownstreamConnectionInfo implements ConnectionInfo {
   localAddressRestored: boolean;
   tls: TlsInfo | null;
   transportFailureReason: string;
+  closeType: 'RemoteReset' | 'LocalReset' | null;
   upstreamSource: UpstreamSource | null;
   proxyTlvs: readonly Tlv[] | null;
 
@@ -42,6 +43,7 @@ export class DownstreamConnectionInfo implements ConnectionInfo {
     this.localAddressRestored = false;
     this.tls = null;
     this.transportFailureReason = '';
+    this.closeType = null;
     this.upstreamSource = null;
     this.proxyTlvs = null;
   }

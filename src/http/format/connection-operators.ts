@@ -1,6 +1,7 @@
 /** Operators on addresses, connections, cluster and upstream host. */
 import type { Address } from '../../net/address.ts';
 import type { ByteMeter } from '../byte-meter.ts';
+import { Flag } from '../response-flags.ts';
 import { type FormatContext, type OperatorMaker, plainNumber, plainString, stringOperator, textOrNull } from './operator.ts';
 import { tlsOperators } from './tls-operators.ts';
 
@@ -61,10 +62,14 @@ function hostNameWithoutPort(ctx: FormatContext): string | null {
   return colon > 0 && /^\d+$/.test(host.hostname.slice(colon + 1)) ? host.hostname.slice(0, colon) : host.hostname;
 }
 
+/** Of requests Envoy tells only that there was a host. */
+function upstreamCloseType({ info }: FormatContext): string | null {
+  if (info.upstreamHost === null) return null;
+  return info.requestHeaders === null && (info.flags & Flag.UR) !== 0 ? 'RemoteReset' : 'Normal';
+}
+
 /** Peculiarities of connections that nothing here records. */
 const UNRECORDED = [
-  'UPSTREAM_DETECTED_CLOSE_TYPE',
-  'DOWNSTREAM_DETECTED_CLOSE_TYPE',
   'DOWNSTREAM_LOCAL_CLOSE_REASON',
   'UPSTREAM_LOCAL_CLOSE_REASON',
   'UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID',
@@ -106,6 +111,8 @@ export const CONNECTION_OPERATORS: readonly (readonly [string, OperatorMaker])[]
   ['REQUESTED_SERVER_NAME', plainString((ctx) => textOrNull(ctx.info.connection.requestedServerName))],
   ['TLS_JA3_FINGERPRINT', plainString((ctx) => textOrNull(ctx.info.connection.tlsFingerprints?.ja3 ?? ''))],
   ['TLS_JA4_FINGERPRINT', plainString((ctx) => textOrNull(ctx.info.connection.tlsFingerprints?.ja4 ?? ''))],
+  ['DOWNSTREAM_DETECTED_CLOSE_TYPE', plainString((ctx) => ctx.info.connection.closeType ?? 'Normal')],
+  ['UPSTREAM_DETECTED_CLOSE_TYPE', plainString(upstreamCloseType)],
   ['FILTER_CHAIN_NAME', plainString((ctx) => textOrNull(ctx.info.connection.filterChainName))],
   ['ROUTE_NAME', plainString((ctx) => textOrNull(ctx.info.routeName))],
   // "other" is the statistics' name for none of them.

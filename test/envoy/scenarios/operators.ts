@@ -1,4 +1,4 @@
-import { type Area, type Configuration, get } from '../harness/scenario.ts';
+import { type Area, type Configuration, get, hangUp, reset, says, silence } from '../harness/scenario.ts';
 import { downstream, INSPECTOR, own, trusting, upstream } from './tls-parts.ts';
 
 const xfcc = (name: string, ...values: readonly string[]): Configuration['cases'][number] => ({
@@ -9,6 +9,8 @@ const GROUPS = (curves: string, version: string) =>
   `tls_params: {ecdh_curves: [${curves}], tls_minimum_protocol_version: ${version}, tls_maximum_protocol_version: ${version}}, `;
 const towards = (name: string, curves: string, version: string) =>
   `{name: ${name}, ${upstream(`${GROUPS(curves, version)}${trusting()}`)}, load_assignment: {cluster_name: ${name}, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{secure}}}}}}]}]}}`;
+
+const ENDS = 'downstream=%DOWNSTREAM_DETECTED_CLOSE_TYPE% upstream=%UPSTREAM_DETECTED_CLOSE_TYPE%';
 
 /** Operators of access logs that no other area has. */
 export const operators: Area = {
@@ -72,6 +74,47 @@ export const operators: Area = {
         { name: 'other algorithms', tls: { signatureAlgorithms: 'ECDSA+SHA256:RSA+SHA256' } },
         { name: 'TLS 1.3 alone', tls: { minVersion: 'TLSv1.3' } },
         { name: 'plain text', send: 'GET /', closes: true },
+      ],
+    },
+    {
+      name: 'how requests ended',
+      logFormat: `%RESPONSE_CODE% %RESPONSE_FLAGS% ${ENDS}`,
+      clusters: '\n        - {name: empty, type: STATIC}\n',
+      routes: `
+        - {match: {prefix: /slow}, route: {cluster: a, timeout: 0.1s}}
+        - {match: {prefix: /direct}, ${says('direct')}}
+        - {match: {prefix: /empty}, route: {cluster: empty}}
+        - {match: {prefix: /}, route: {cluster: a}}
+      `,
+      cases: [
+        { name: 'answered', send: 'GET /' },
+        { name: 'the upstream resets', send: 'GET /', upstream: { a: [reset] } },
+        { name: 'the upstream closes', send: 'GET /', upstream: { a: [hangUp] } },
+        { name: 'too slow', send: 'GET /slow', upstream: { a: [silence] } },
+        { name: 'no upstream', send: 'GET /direct' },
+        { name: 'no host', send: 'GET /empty' },
+      ],
+    },
+    {
+      name: 'how connections ended',
+      networkFilters: `- {name: t, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: t, cluster: a, access_log: [{name: l, typed_config: {"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: "{{log}}", log_format: {text_format_source: {inline_string: "%RESPONSE_FLAGS% ${ENDS}\\n"}}}}]}}`,
+      // Who closes an idle connection first is chance.
+      ignoreStats: /_destroy_(local|remote)/,
+      cases: [
+        { name: 'the client closes', send: 'GET /' },
+        { name: 'the client resets', send: ['GET /', { raw: '', responses: 0, afterwards: 'reset' }] },
+        {
+          name: 'the upstream resets',
+          send: { raw: 'GET / HTTP/1.1\r\nhost: x\r\n\r\n', responses: 0 },
+          upstream: { a: [reset] },
+          closes: true,
+        },
+        {
+          name: 'the upstream closes',
+          send: { raw: 'GET / HTTP/1.1\r\nhost: x\r\n\r\n', responses: 0 },
+          upstream: { a: [hangUp] },
+          closes: true,
+        },
       ],
     },
     {

@@ -174,7 +174,10 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
   onUpstreamClosed(reset: boolean): void {
     this.#rememberBytes();
     this.#upstream = null;
-    if (reset) this.streamInfo.flags |= Flag.UR;
+    if (reset) {
+      this.streamInfo.flags |= Flag.UR;
+      this.downstream.closeType = 'LocalReset';
+    }
     this.connection.close(reset ? 'reset' : 'flush');
   }
 
@@ -213,6 +216,7 @@ export class TcpProxyFilter implements NetworkFilter, TcpClient, LbContext, Time
     const upstream = this.#upstream;
     this.#upstream = null;
     const reset = remote && this.connection.closeError === 'ECONNRESET';
+    if (reset) this.downstream.closeType = 'RemoteReset';
     upstream?.detach(reset ? 'reset' : remote ? 'flush' : 'no-flush');
     this.#log('TcpConnectionEnd');
     const { watch, clock } = this.proxy.deps;
