@@ -1,4 +1,5 @@
 /** How log services are reached: through the configured cluster, as any request. The composition root puts the real one in. */
+import type { StreamRetrySettings } from '../http/grpc-service.ts';
 import type { RequestHeaders } from '../http/header-map.ts';
 
 export interface LogServiceCall {
@@ -17,6 +18,7 @@ export interface LogServiceClient {
     headers: RequestHeaders,
     timeoutMs: number,
     listener: { onGrpcMessage(message: Buffer): void; onGrpcEnd(status: number): void },
+    retry: StreamRetrySettings | null,
   ): LogServiceCall | null;
   /** False if there is no such cluster. */
   post(

@@ -62,8 +62,10 @@ envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig
 envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig
   + *
 envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig
-  + log_name grpc_service buffer_flush_interval buffer_size_bytes filter_state_objects_to_log custom_tags
+  + log_name grpc_service buffer_flush_interval buffer_size_bytes filter_state_objects_to_log custom_tags grpc_stream_retry_policy
   ~ transport_api_version
+envoy.config.core.v3.RetryPolicy
+  + retry_back_off num_retries retry_on
 envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig
   + common_config http_service grpc_service disable_builtin_labels resource_attributes resource_detectors body attributes stat_prefix
   + formatters log_name buffer_flush_interval buffer_size_bytes custom_tags

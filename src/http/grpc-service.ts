@@ -10,6 +10,15 @@ export interface GrpcServiceSettings {
   readonly headers: readonly (readonly [string, string])[];
 }
 
+/** How often a stream that could not be opened is tried again. Source: envoy.config.core.v3.RetryPolicy. */
+export interface StreamRetrySettings {
+  /** As in a route's retry_on. */
+  readonly retryOn: string;
+  readonly numRetries: number;
+  readonly baseIntervalMs: number;
+  readonly maxIntervalMs: number;
+}
+
 /** @param path "/package.Service/Method" @param timeoutMs what the callee is told; 0 = nothing */
 export function grpcRequestHeaders(service: GrpcServiceSettings, path: string, timeoutMs: number): RequestHeaders {
   const headers = new RequestHeaders('POST', path, service.authority, 'http');

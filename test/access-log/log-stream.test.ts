@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { LogServiceCall, LogServiceClient } from '../../src/access-log/service-client.ts';
 import { ServiceLogs } from '../../src/access-log/service-loggers.ts';
 import type { GrpcSink } from '../../src/access-log/settings.ts';
-import { NO_ENVIRONMENT } from '../../src/http/format/operator.ts';
+import { NO_ENVIRONMENT, redacting } from '../../src/http/format/operator.ts';
 import { RequestHeaders } from '../../src/http/header-map.ts';
 import { type ConnectionInfo, StreamInfo } from '../../src/http/stream-info.ts';
 import { ipAddress } from '../../src/net/address.ts';
@@ -39,6 +39,7 @@ const sink = (more: Partial<GrpcSink['stream']> = {}): GrpcSink => ({
     entries: 'http',
     logName: 'main',
     service: { cluster: 'logs', authority: 'logs', timeoutMs: 0, headers: [] },
+    retry: null,
     flushIntervalMs: 1000,
     bufferBytes: 400,
     ...more,
@@ -171,4 +172,33 @@ describe('streams', () => {
     logger.log(request('/3'), 'DownstreamEnd');
     expect(sent(1)).toEqual(['main:NODE /2', '/3']);
   });
+});
+
+test('headers that are not to be seen are told to nobody', () => {
+  const client: LogServiceClient = { active: 0, openGrpc: (_cluster, _headers, _timeout, listener) => open(listener), post: () => false };
+  const open = (listener: { onGrpcEnd(status: number): void }): FakeCall => {
+    const call = new FakeCall((status) => listener.onGrpcEnd(status));
+    calls.push(call);
+    return call;
+  };
+  const hiding = new ServiceLogs({
+    ...{ clock, rootScope: stats, format: redacting(NO_ENVIRONMENT, ['authorization', 'referer']), client, node: Buffer.from('NODE') },
+    localInfo: { nodeId: '', clusterName: '', zone: '' },
+  });
+  const info = request('/');
+  for (const [name, value] of [
+    ['authorization', 'token'],
+    ['referer', 'http://secret.test/'],
+    ['x-open', 'open'],
+  ] as const)
+    info.requestHeaders!.add(name, value);
+  hiding.logger({ ...sink({ bufferBytes: 0 }), requestHeaders: ['authorization', 'x-open', 'x-none'] }, null).log(info, 'DownstreamEnd');
+  const message = calls[0]!.sent[0]!;
+  expect(message.toString('latin1')).not.toMatch(/token|secret/);
+  const entry = messages(messages(messages(parse(message), 2)[0]!, 1)[0]!, 3)[0]!;
+  expect(text(entry, 7)).toBe('[redacted]');
+  expect(messages(entry, 13).map((pair) => [text(pair, 1), text(pair, 2)])).toEqual([
+    ['authorization', '[redacted]'],
+    ['x-open', 'open'],
+  ]);
 });

@@ -3,7 +3,7 @@ import type { CompileContext } from '../../config/context.ts';
 import type { HttpGrpcAccessLogConfig, TcpGrpcAccessLogConfig } from '../../config/gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js';
 import { durationMs } from '../../http/config.ts';
 import { compileCustomTags } from '../../http/custom-tags-config.ts';
-import { compileGrpcService } from '../../http/service-config.ts';
+import { compileGrpcService, compileStreamRetry } from '../../http/service-config.ts';
 import { wireText } from '../../http/wire-text.ts';
 import type { GrpcSink } from '../settings.ts';
 
@@ -29,6 +29,7 @@ export function compileGrpcLog(message: HttpGrpcAccessLogConfig | TcpGrpcAccessL
       entries: http === null ? 'tcp' : 'http',
       logName: wireText(common.logName),
       service,
+      retry: compileStreamRetry(common.grpcStreamRetryPolicy, here.field('grpc_stream_retry_policy')),
       flushIntervalMs: durationMs(common.bufferFlushInterval) ?? DEFAULT_FLUSH_INTERVAL_MS,
       bufferBytes: common.bufferSizeBytes ?? DEFAULT_BUFFER_BYTES,
     },

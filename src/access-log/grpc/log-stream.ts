@@ -1,5 +1,5 @@
 /** The stream to one access-log service, shared by the logs that are configured alike. Source: envoy.service.accesslog.v3.AccessLogService. */
-import { type GrpcServiceSettings, grpcRequestHeaders } from '../../http/grpc-service.ts';
+import { type GrpcServiceSettings, grpcRequestHeaders, type StreamRetrySettings } from '../../http/grpc-service.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { ProtobufWriter } from '../../runtime/protobuf-writer.ts';
 import { type BatchSender, type BatchSettings, LogBatch, type LogServiceStats } from '../log-batch.ts';
@@ -12,6 +12,8 @@ export interface LogStreamSettings extends BatchSettings {
   readonly entries: 'http' | 'tcp';
   readonly logName: string;
   readonly service: GrpcServiceSettings;
+  /** null: the next batch tries, and no sooner. */
+  readonly retry: StreamRetrySettings | null;
 }
 
 export interface LogStreamDeps {
@@ -70,14 +72,15 @@ export class LogStream implements BatchSender {
 
   #open(service: GrpcServiceSettings): LogServiceCall | null {
     let call: LogServiceCall | null = null;
-    call = this.#deps.client.openGrpc(service.cluster, grpcRequestHeaders(service, PATH, 0), 0, {
+    const listener = {
       // Services send none.
       onGrpcMessage: () => undefined,
       // The next batch opens another.
       onGrpcEnd: () => {
         if (this.#call === call) this.#call = null;
       },
-    });
+    };
+    call = this.#deps.client.openGrpc(service.cluster, grpcRequestHeaders(service, PATH, 0), 0, listener, this.#settings.retry);
     return call;
   }
 }

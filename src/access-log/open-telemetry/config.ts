@@ -20,6 +20,7 @@ export function compileOtlpLog(message: OpenTelemetryAccessLogConfig, at: Compil
   if (service === null) return null;
   checkFormatters(message.formatters, at);
   const common = message.commonConfig;
+  if (common?.grpcStreamRetryPolicy !== undefined) at.field('common_config').unsupported('grpc_stream_retry_policy');
   const interval = message.bufferFlushInterval ?? common?.bufferFlushInterval;
   const resource = new ProtobufWriter();
   for (const pair of message.resourceAttributes?.values ?? []) writeConstant(resource, pair);

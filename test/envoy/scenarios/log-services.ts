@@ -96,6 +96,7 @@ const REQUESTS: Configuration['cases'] = [
   },
 ];
 
+const RETRIED = ', grpc_stream_retry_policy: {num_retries: 2, retry_back_off: {base_interval: 0.01s, max_interval: 0.02s}}';
 const OTEL_GRPC =
   'common_config: {log_name: main, transport_api_version: V3, grpc_service: {envoy_grpc: {cluster_name: logs}}, buffer_size_bytes: 0}';
 const BODY = 'body: {string_value: "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %RESP(X-UP)%"}';
@@ -107,6 +108,12 @@ export const logServices: Area = {
   name: 'log-services',
   configurations: [
     configuration('HTTP entries', http(), { cases: REQUESTS }),
+    configuration('a stream that is tried again', http(RETRIED).replace('cluster_name: logs', 'cluster_name: dead'), {
+      cases: [
+        { name: 'nobody takes the entry', send: 'GET /d', entries: 0 },
+        { name: 'in vain', admin: 'GET /stats?filter=cluster.dead.upstream_rq_retry_limit_exceeded$', adminUntil: /: 1/ },
+      ],
+    }),
     configuration(
       'headers, tags and filter',
       http(

@@ -1,4 +1,5 @@
 /** Requests that the proxy makes itself, through a cluster as any request: its hosts, balancing, breakers, TLS and statistics. Source: Envoy's AsyncClientImpl. */
+import type { StreamRetrySettings } from '../../../http/grpc-service.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { type ConnectionInfo, StreamInfo } from '../../../http/stream-info.ts';
 import { pipeAddress } from '../../../net/address.ts';
@@ -58,8 +59,17 @@ export class AsyncClient {
     return true;
   }
 
-  /** A call that stays open. null if there is no such cluster, or it has failed at once: the listener then hears nothing. @param timeoutMs 0 = none */
-  openGrpc(cluster: string, headers: RequestHeaders, timeoutMs: number, listener: GrpcCallListener): GrpcCall | null {
+  /**
+   * A call that stays open. null if there is no such cluster, or it has failed at once: the listener then hears nothing.
+   * @param timeoutMs 0 = none @param retry what is done where it cannot be opened; null = nothing
+   */
+  openGrpc(
+    cluster: string,
+    headers: RequestHeaders,
+    timeoutMs: number,
+    listener: GrpcCallListener,
+    retry: StreamRetrySettings | null = null,
+  ): GrpcCall | null {
     if (this.#deps.clusters.get(cluster) === null) return null;
     headers.set('x-envoy-internal', 'true');
     headers.append('x-forwarded-for', this.#deps.localInfo.addressIp);
@@ -74,7 +84,7 @@ export class AsyncClient {
         if (!opening) listener.onGrpcEnd(status);
       },
     };
-    const call = new GrpcCall(this.#deps, noConnection(), headers, cluster, this.#factory, timeoutMs, late, done);
+    const call = new GrpcCall(this.#deps, noConnection(), headers, cluster, this.#factory, timeoutMs, late, done, retry);
     call.start(false);
     opening = false;
     return call.ended ? null : call;

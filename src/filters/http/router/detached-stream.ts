@@ -3,8 +3,10 @@
  * which counts, balances and times it out like any request.
  */
 import type { ClusterManager } from '../../../cluster/api.ts';
+import type { StreamRetrySettings } from '../../../http/grpc-service.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import type { StreamInfo } from '../../../http/stream-info.ts';
+import { parseRetryOn, type RetryPolicySettings } from '../../../resilience/retry-policy.ts';
 import type { Route, RouteAction } from '../../../route/route.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Random } from '../../../runtime/random.ts';
@@ -93,8 +95,22 @@ export abstract class DetachedStream implements TerminalHttpStream {
 
 const NOTHING = () => undefined;
 
-/** What it is told by its route: the time that it may take, and else nothing. */
-export function makeDetachedRoute(timeoutMs: number): Route & { readonly action: RouteAction } {
+function retryPolicy({ retryOn, ...settings }: StreamRetrySettings): RetryPolicySettings {
+  return {
+    ...{
+      ...settings,
+      retryOn: parseRetryOn(retryOn),
+      perTryTimeoutMs: 0,
+      perTryIdleTimeoutMs: 0,
+      retriableStatusCodes: [],
+      retriableHeaders: [],
+    },
+    ...{ retriableRequestHeaders: [], hostSelectionRetryMaxAttempts: 1, hosts: null, rateLimitedBackOff: null, refreshCluster: false },
+  };
+}
+
+/** What it is told by its route: the time that it may take, how it is retried, and else nothing. */
+export function makeDetachedRoute(timeoutMs: number, retry: StreamRetrySettings | null = null): Route & { readonly action: RouteAction } {
   return {
     name: '',
     virtualHost: {
@@ -117,7 +133,7 @@ export function makeDetachedRoute(timeoutMs: number): Route & { readonly action:
       grpcTimeoutHeaderOffsetMs: 0,
       maxGrpcTimeoutMs: null,
       grpcTimeoutOffsetMs: 0,
-      retryPolicy: null,
+      retryPolicy: retry === null ? null : retryPolicy(retry),
       hedgeOnPerTryTimeout: false,
       priority: 0,
       autoHostRewrite: false,

@@ -1,5 +1,6 @@
 /** A gRPC call that the proxy makes itself and that stays open: messages go out as they come, until either side ends it. Source: Envoy's Grpc::AsyncStreamImpl. */
 import { GrpcFrameDecoder, grpcFrame } from '../../../http/grpc-frames.ts';
+import type { StreamRetrySettings } from '../../../http/grpc-service.ts';
 import type { HeaderMap, RequestHeaders, ResponseHeaders } from '../../../http/header-map.ts';
 import { type ConnectionInfo, StreamInfo } from '../../../http/stream-info.ts';
 import type { FilterDeps } from '../../api.ts';
@@ -33,10 +34,11 @@ export class GrpcCall extends DetachedStream {
     timeoutMs: number,
     listener: GrpcCallListener,
     done: () => void,
+    retry: StreamRetrySettings | null = null,
   ) {
     const { clock, random } = deps;
     const info = new StreamInfo(connection, clock.nowMs(), clock.wallMs(), random.nextU32());
-    super(deps, info, headers, cluster, factory.detachedRoute(timeoutMs), factory.newFilter(), HELD_BYTES);
+    super(deps, info, headers, cluster, factory.detachedRoute(timeoutMs, retry), factory.newFilter(), HELD_BYTES);
     this.#listener = listener;
     this.#done = done;
     this.#decoder = null;

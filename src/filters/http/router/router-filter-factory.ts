@@ -1,5 +1,6 @@
 /** What all requests of one router entry share, made when configuration is applied on a worker. */
 
+import type { StreamRetrySettings } from '../../../http/grpc-service.ts';
 import { ClusterPolicies } from '../../../route/cluster-policies/cluster-policies.ts';
 import type { ClusterPolicySettings } from '../../../route/cluster-policies/settings.ts';
 import type { Route, RouteAction } from '../../../route/route.ts';
@@ -58,7 +59,8 @@ export class RouterFilterFactory implements HttpFilterFactory {
   }
 
   /** The route of requests that no client waits for; its timeout is nearly always the one that was asked for last. */
-  detachedRoute(timeoutMs: number): Route {
+  detachedRoute(timeoutMs: number, retry: StreamRetrySettings | null = null): Route {
+    if (retry !== null) return makeDetachedRoute(timeoutMs, retry);
     if (this.#detachedRoute === null || this.#detachedRoute.action.timeoutMs !== timeoutMs)
       this.#detachedRoute = makeDetachedRoute(timeoutMs);
     return this.#detachedRoute;

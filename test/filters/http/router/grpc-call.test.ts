@@ -2,20 +2,21 @@
 import { expect, test } from 'vitest';
 import { AsyncClient } from '../../../../src/filters/http/router/async-client.ts';
 import { grpcFrame } from '../../../../src/http/grpc-frames.ts';
-import { grpcRequestHeaders } from '../../../../src/http/grpc-service.ts';
+import { grpcRequestHeaders, type StreamRetrySettings } from '../../../../src/http/grpc-service.ts';
 import { HeaderMap } from '../../../../src/http/header-map.ts';
 import { ResetReason } from '../../../../src/http/reset-reason.ts';
 import { RouterRig } from '../../../support/router-rig.ts';
 
 const SERVICE = { cluster: 'a', authority: 'logs.test', timeoutMs: 0, headers: [['x-key', 'v']] } as const;
 
-function open(rig: RouterRig) {
+function open(rig: RouterRig, retry: StreamRetrySettings | null = null) {
   const client = new AsyncClient(rig.deps);
   const heard: string[] = [];
-  const call = client.openGrpc('a', grpcRequestHeaders(SERVICE, '/s.S/M', 0), 0, {
-    onGrpcMessage: (message) => heard.push(`message ${message.toString()}`),
-    onGrpcEnd: (status) => heard.push(`end ${status}`),
-  });
+  const listener = {
+    onGrpcMessage: (message: Buffer) => void heard.push(`message ${message.toString()}`),
+    onGrpcEnd: (status: number) => void heard.push(`end ${status}`),
+  };
+  const call = client.openGrpc('a', grpcRequestHeaders(SERVICE, '/s.S/M', 0), 0, listener, retry);
   return { client, call, heard };
 }
 
@@ -82,4 +83,35 @@ test('no time limit holds for it', () => {
   const { heard } = open(rig);
   rig.clock.advance(3_600_000);
   expect(heard).toEqual([]);
+});
+
+const RETRY = { retryOn: 'connect-failure', numRetries: 2, baseIntervalMs: 10, maxIntervalMs: 20 };
+
+test('what has been said is said again where the call could not be opened, and it goes on', () => {
+  const rig = new RouterRig({ pool: 'wait' });
+  const { call, heard } = open(rig, RETRY);
+  call!.send(Buffer.from('one'));
+  rig.attempt(1).fail(ResetReason.RemoteConnectionFailure);
+  call!.send(Buffer.from('two'));
+  expect(heard).toEqual([]);
+  rig.clock.advance(1000);
+  rig.attempt(2).ready();
+  call!.send(Buffer.from('three'));
+  expect(rig.attempt(2).data).toEqual(['\0\0\0\0\x03one', '\0\0\0\0\x03two', '\0\0\0\0\x05three']);
+  // Once it is open nothing is tried again.
+  rig.attempt(2).respond(200, { 'content-type': 'application/grpc' }, false);
+  rig.attempt(2).drop(ResetReason.ConnectionTermination);
+  rig.clock.advance(1000);
+  expect(heard).toEqual(['end -1']);
+});
+
+test('retries come to an end', () => {
+  const rig = new RouterRig({ pool: 'wait' });
+  const { client, heard } = open(rig, RETRY);
+  for (let n = 1; n <= 3; n++) {
+    rig.attempt(n).fail(ResetReason.RemoteConnectionFailure);
+    rig.clock.advance(1000);
+  }
+  expect(heard).toEqual(['end -1']);
+  expect(client.active).toBe(0);
 });
