@@ -15,6 +15,9 @@ export interface ZipkinFormatOptions {
   readonly sharedSpanContext: boolean;
 }
 
+/** Of a batch of a few spans: larger than most, so that it need not grow. */
+const BATCH_BYTES = 8192;
+
 const micros = (ms: number): number => Math.round(ms * 1000);
 
 /** Zipkin refuses a duration of 0. */
@@ -58,34 +61,43 @@ function tags(span: Span): Record<string, string> {
   return record;
 }
 
+const NOT_ASCII = /[\u0080-\u00ff]/;
+
 /** Wire text as a string of characters. */
 function text(wire: string): string {
-  return utf8(wire).toString('utf8');
+  return NOT_ASCII.test(wire) ? utf8(wire).toString('utf8') : wire;
 }
 
 export function encodeZipkinProto(spans: readonly Span[], options: ZipkinFormatOptions): Buffer {
-  const list = new ProtobufWriter();
+  const out = new ProtobufWriter(BATCH_BYTES);
   const endpoint = new ProtobufWriter().text(1, options.endpoint.serviceName);
   const ip = options.endpoint.ip;
   if (!ip.includes(':')) endpoint.bytes(2, Buffer.from(ip.split('.').map(Number)));
   for (const span of spans) {
-    const message = new ProtobufWriter().bytes(1, Buffer.from(span.traceId, 'hex'));
-    if (span.parentId !== '') message.bytes(2, Buffer.from(span.parentId, 'hex'));
-    message
+    const start = out.begin(1);
+    out.bytes(1, Buffer.from(span.traceId, 'hex'));
+    if (span.parentId !== '') out.bytes(2, Buffer.from(span.parentId, 'hex'));
+    out
       .bytes(3, Buffer.from(span.id, 'hex'))
       .varint(4, span.kind === 'CLIENT' ? 1 : 2)
       .text(5, span.name)
       .fixed64(6, BigInt(micros(span.startMs)))
       .varint(7, durationOf(span))
       .message(8, endpoint);
-    for (const { timestamp, value } of annotations(span))
-      message.message(10, new ProtobufWriter().fixed64(1, BigInt(timestamp)).text(2, value));
+    for (const { timestamp, value } of annotations(span)) {
+      const annotation = out.begin(10);
+      out.fixed64(1, BigInt(timestamp)).text(2, value).end(annotation);
+    }
     for (let i = 0; i < span.tags.length; i += 2) {
       if (span.tags[i + 1] === '') continue;
-      message.message(11, new ProtobufWriter().text(1, span.tags[i]!).text(2, span.tags[i + 1]!));
+      const tag = out.begin(11);
+      out
+        .text(1, span.tags[i]!)
+        .text(2, span.tags[i + 1]!)
+        .end(tag);
     }
-    if (options.sharedSpanContext && span.kind === 'SERVER') message.varint(13, 1);
-    list.message(1, message);
+    if (options.sharedSpanContext && span.kind === 'SERVER') out.varint(13, 1);
+    out.end(start);
   }
-  return list.finish();
+  return out.finish();
 }
