@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { HostAddress } from '../lb/host.ts';
+import { compileAddressPatterns } from '../runtime/address-patterns.ts';
 import { nodeModule } from '../runtime/node-module.ts';
 import { nextTurn } from '../runtime/turn.ts';
 import { AdminStats } from './admin-stats.ts';
@@ -38,6 +39,7 @@ const PAGE_FILES = '/page/';
 /** Loads what the interface needs; by itself it does so when it starts. */
 export function prepareAdmin(): void {
   http();
+  compileAddressPatterns();
 }
 
 /** Loaded by the processes that have an admin interface, and without the undici that an `import` of it brings along. */

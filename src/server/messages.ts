@@ -93,6 +93,8 @@ export interface ClusterAnswer {
 }
 
 export type WorkerCall =
+  /** What listeners will probably need is loaded; names of messages. */
+  | { readonly kind: 'prepare'; readonly likely: readonly string[] }
   | { readonly kind: 'configure'; readonly configuration: WorkerConfiguration }
   | {
       readonly kind: 'set-clusters';

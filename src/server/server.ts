@@ -140,7 +140,7 @@ export class Server {
   /** @returns false if the configuration has errors; they have been written to `report` and nothing runs */
   async start(report: (line: string) => void): Promise<boolean> {
     // Threads start while the configuration is compiled: they need it only afterwards.
-    this.workers.start();
+    this.workers.start(this.options);
     // Meanwhile this one has time, and hardly a configuration is without an admin interface.
     const [{ compiled, problems }] = await Promise.all([this.#compiler.compile(configRequest(this.options)), prepareAdmin()]);
     for (const problem of problems) report(formatProblem(problem));

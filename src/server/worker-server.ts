@@ -14,6 +14,7 @@ import type { ListenerSettings } from '../listener/settings.ts';
 import { flushConnections, onUnexpectedException } from '../net/connection.ts';
 import { kernelOriginalDestination, kernelPreparedSockets } from '../net/socket-options.ts';
 import { buildRouteTable } from '../route/route-table.ts';
+import { compileAddressPatterns } from '../runtime/address-patterns.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { environmentVariable } from '../runtime/environment.ts';
 import { type Logger, Loggers } from '../runtime/logger.ts';
@@ -111,6 +112,8 @@ export class WorkerServer {
 
   async handle(message: ToWorker): Promise<unknown> {
     switch (message.kind) {
+      case 'prepare':
+        return prepare(message.likely);
       case 'configure':
         return this.#configure(message.configuration);
       case 'set-clusters':
@@ -386,4 +389,12 @@ export class WorkerServer {
     }
     await Promise.all(loads);
   }
+}
+
+/** Nothing of it is kept here: the modules are, so that #loadExtensions finds them. */
+async function prepare(likely: readonly string[]): Promise<null> {
+  compileAddressPatterns();
+  const wanted = [...LISTENER_FILTERS, ...NETWORK_FILTERS, ...HTTP_FILTERS].filter(({ type }) => likely.includes(type));
+  await Promise.all(wanted.map((extension) => extension.filter()));
+  return null;
 }

@@ -7,7 +7,9 @@ import type { Logger, Loggers } from '../runtime/logger.ts';
 import { newOverloadCells } from '../runtime/overload.ts';
 import type { StatsAggregate } from '../stats/aggregate.ts';
 import type { ThreadUsage } from '../stats/process-metrics.ts';
+import { likelyExtensions } from './likely-extensions.ts';
 import type { WorkerCall, WorkerConfiguration, WorkerData, WorkerNews } from './messages.ts';
+import type { ServerOptions } from './options.ts';
 import { type SlotOwner, type WorkerEquipment, WorkerSlot } from './worker-slot.ts';
 
 /** Cells for listeners' connection counts; the first is the global one. */
@@ -47,8 +49,15 @@ export class Workers implements SlotOwner {
     this.slab = SharedSlab.create();
   }
 
-  start(): void {
-    for (let i = 0; i < this.#options.concurrency; i++) this.#slots.push(new WorkerSlot(i, this));
+  /** While the configuration is compiled, workers load what it will probably need. */
+  start({ configPath, configYaml }: Pick<ServerOptions, 'configPath' | 'configYaml'>): void {
+    const likely = likelyExtensions(configPath, configYaml);
+    for (let i = 0; i < this.#options.concurrency; i++) {
+      const slot = new WorkerSlot(i, this);
+      this.#slots.push(slot);
+      // What cannot be loaded is said when it is needed.
+      slot.tell({ kind: 'prepare', likely }).catch(() => undefined);
+    }
   }
 
   get size(): number {
