@@ -3,6 +3,7 @@ import type { AdminBody, AdminReply } from './api.ts';
 
 export const TEXT = 'text/plain; charset=UTF-8';
 export const JSON_TYPE = 'application/json';
+export const PROTOBUF_TYPE = 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited';
 export const HTML = 'text/html; charset=UTF-8';
 
 export function text(body: AdminBody, status = 200): AdminReply {

@@ -5,12 +5,13 @@ import { writePrometheus } from '../stats/prometheus-writer.ts';
 import { parseStatsQuery, type StatsQuery } from '../stats/query.ts';
 import { writeJson, writeText } from '../stats/text-writer.ts';
 import type { AdminDeps, AdminReply, AdminRequest, Endpoint, EndpointParameter } from './api.ts';
-import { HTML, JSON_TYPE, ok, text } from './reply.ts';
-import { ActiveStats, activePage, statsPage } from './stats-page.ts';
+import { HTML, JSON_TYPE, ok, PROTOBUF_TYPE, text } from './reply.ts';
+import { ActiveStats, activePage, pagePolicy, statsPage } from './stats-page.ts';
 
 const USED_ONLY: EndpointParameter = { name: 'usedonly', help: 'only statistics that have been written since the start', flag: true };
 const FILTER: EndpointParameter = { name: 'filter', help: 'regular expression (RE2) that a part of the name must match' };
 const INVERT: EndpointParameter = { name: 'invert_filter', help: 'show what does not match the filter', flag: true };
+const HIDDEN: EndpointParameter = { name: 'hidden', help: 'what to do with hidden statistics', values: ['include', 'only', 'exclude'] };
 
 const processMetrics = new WeakMap<AdminDeps, Promise<ProcessMetrics>>();
 
@@ -37,6 +38,7 @@ export const statsEndpoints: readonly Endpoint[] = [
       { name: 'format', help: 'format to use', values: ['html', 'active-html', 'text', 'json'] },
       { name: 'type', help: 'kind of statistics', values: ['All', 'Counters', 'Histograms', 'Gauges', 'TextReadouts'] },
       { name: 'histogram_buckets', help: 'how to show histograms', values: ['cumulative', 'disjoint', 'detailed', 'summary'] },
+      HIDDEN,
     ],
     handle: (request, deps) => stats(request, deps, false),
   },
@@ -50,16 +52,19 @@ export const statsEndpoints: readonly Endpoint[] = [
       { name: 'text_readouts', help: 'show text readouts as gauges of value 0', flag: true },
       FILTER,
       INVERT,
-      { name: 'histogram_buckets', help: 'how to show histograms', values: ['cumulative', 'summary'] },
+      { name: 'histogram_buckets', help: 'how to show histograms', values: ['cumulative', 'summary', 'prometheusnative'] },
+      { name: 'native_histogram_max_buckets', help: 'of one native histogram; 20 if nothing is said' },
+      HIDDEN,
     ],
     handle: (request, deps) => stats(request, deps, true),
   },
 ];
 
 function stats(request: AdminRequest, deps: AdminDeps, prometheus: boolean): AdminReply {
-  const query = parseStatsQuery(request.params, prometheus);
+  const query = parseStatsQuery(request.params, prometheus, request.headers.accept);
   if (typeof query === 'string') return text(query, 400);
   deps.flushStats();
+  if (query.protobuf) return { status: 200, contentType: PROTOBUF_TYPE, body: protobuf(deps, query) };
   if (query.format === 'prometheus') return text(withProcess(deps, query));
   if (query.format === 'json') return { status: 200, contentType: JSON_TYPE, body: writeJson(deps.stats, query) };
   if (query.format === 'html') return html(statsPage(deps.stats, query, request.params));
@@ -68,7 +73,7 @@ function stats(request: AdminRequest, deps: AdminDeps, prometheus: boolean): Adm
 }
 
 function html(body: Iterable<string>): AdminReply {
-  return { status: 200, contentType: HTML, body };
+  return { status: 200, contentType: HTML, headers: pagePolicy(), body };
 }
 
 const activeStatsOf = new WeakMap<AdminDeps, ActiveStats>();
@@ -86,12 +91,22 @@ function activeStats(deps: AdminDeps): ActiveStats {
 /** The proxy's own metrics, then those of the Node process, which Envoy does not have. */
 async function* withProcess(deps: AdminDeps, query: StatsQuery): AsyncGenerator<string | Uint8Array> {
   yield* writePrometheus(deps.stats, query);
+  yield await (await processMetricsOf(deps)).text(query.accepts);
+}
+
+async function* protobuf(deps: AdminDeps, query: StatsQuery): AsyncGenerator<string | Uint8Array> {
+  const { writeFamilies, writePrometheusProtobuf } = await import('../stats/prometheus-protobuf.ts');
+  yield* writePrometheusProtobuf(deps.stats, query);
+  yield* writeFamilies(await (await processMetricsOf(deps)).families(query.accepts));
+}
+
+function processMetricsOf(deps: AdminDeps): Promise<ProcessMetrics> {
   let metrics = processMetrics.get(deps);
   if (metrics === undefined) {
     metrics = startProcessMetrics(() => deps.threads());
     processMetrics.set(deps, metrics);
   }
-  yield await (await metrics).text(query.accepts);
+  return metrics;
 }
 
 /** Envoy counts look-ups of names in its symbol table. Names are never looked up here after a statistic is made, so there is nothing to count. */

@@ -2,6 +2,7 @@
  * `/stats?format=html` and `active-html`: a form with the query, and what it finds. Plain pages without any script: the active one asks the
  * browser to load it again, and the server remembers what changed since.
  */
+import { nodeModule } from '../runtime/node-module.ts';
 import type { StatsAggregate } from '../stats/aggregate.ts';
 import { integer } from '../stats/integer.ts';
 import { type StatsQuery, selects } from '../stats/query.ts';
@@ -22,6 +23,14 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   type: ['All', 'Counters', 'Gauges', 'Histograms', 'TextReadouts'],
   histogram_buckets: ['', 'summary', 'cumulative', 'disjoint', 'detailed'],
 };
+
+/** Nothing from elsewhere, no script, and no style but the page's own. */
+export function pagePolicy(): Readonly<Record<string, string>> {
+  const { createHash } = nodeModule<typeof import('node:crypto')>('node:crypto');
+  const style = createHash('sha256').update(STYLE).digest('base64');
+  const policy = `default-src 'none'; style-src 'sha256-${style}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
+  return { 'content-security-policy': policy, 'referrer-policy': 'no-referrer' };
+}
 
 export function* statsPage(stats: StatsAggregate, query: StatsQuery, params: URLSearchParams): Generator<string> {
   yield head(params, '') + '<pre>\n';

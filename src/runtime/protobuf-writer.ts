@@ -158,6 +158,13 @@ export class ProtobufWriter {
     return this;
   }
 
+  /** A number without a field: the length of a message that follows, where messages are written one after the other. */
+  bare(value: number): this {
+    this.#grow(10);
+    this.#varint(value);
+    return this;
+  }
+
   /** What has been written. The writer is not to be used again without `clear`, which lets the next message overwrite it. */
   finish(): Buffer {
     return this.#bytes.subarray(0, this.#used);

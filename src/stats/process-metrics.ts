@@ -2,9 +2,13 @@
  * Metrics of the process and its threads, which Envoy does not have. Loaded at the first scrape: a proxy that nobody scrapes pays nothing.
  * prom-client knows those that every process has; those of threads are `outrider_thread_*`.
  */
+import type { MetricFamily } from './prometheus-protobuf.ts';
+
 export interface ProcessMetrics {
   /** In the Prometheus text format. */
   text(accepts: (metricName: string) => boolean): Promise<string>;
+  /** For the protobuf format. */
+  families(accepts: (metricName: string) => boolean): Promise<readonly MetricFamily[]>;
 }
 
 /** Since the thread started. */
@@ -52,17 +56,36 @@ export async function startProcessMetrics(threads: () => Promise<readonly Thread
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_SAMPLE_MS });
   for (const { name } of registry.getMetricsAsArray()) if (LEFT_OUT.test(name)) registry.removeSingleMetric(name);
+  const threadFamilies = async (accepts: (metricName: string) => boolean): Promise<MetricFamily[]> => {
+    const wanted = THREAD_METRICS.filter(({ name }) => accepts(name));
+    const usages = wanted.length === 0 ? [] : await threads();
+    if (usages.length === 0) return [];
+    return wanted.map(({ name, help, type, value }) => ({
+      ...{ name, help, type },
+      samples: usages.map((usage) => ({ name, labels: { thread: usage.name }, value: value(usage) })),
+    }));
+  };
   return {
     async text(accepts) {
       let out = '';
       for (const { name } of registry.getMetricsAsArray()) if (accepts(name)) out += (await registry.getSingleMetricAsString(name)) + '\n';
-      const wanted = THREAD_METRICS.filter(({ name }) => accepts(name));
-      const usages = wanted.length === 0 ? [] : await threads();
-      for (const { name, help, type, value } of usages.length === 0 ? [] : wanted) {
+      for (const { name, help, type, samples } of await threadFamilies(accepts)) {
         out += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
-        for (const usage of usages) out += `${name}{thread="${usage.name}"} ${value(usage)}\n`;
+        for (const { labels, value } of samples) out += `${name}{thread="${labels['thread']}"} ${value}\n`;
       }
       return out;
+    },
+    async families(accepts) {
+      const families: MetricFamily[] = [];
+      for (const metric of await registry.getMetricsAsJSON()) {
+        const { name, help } = metric;
+        if (!accepts(name)) continue;
+        // Of all that a process has only these three kinds.
+        const type = String(metric.type) as MetricFamily['type'];
+        const values = metric.values as { value: number; labels: Record<string, string | number>; metricName?: string }[];
+        families.push({ name, help, type, samples: values.map((v) => ({ name: v.metricName ?? name, labels: v.labels, value: v.value })) });
+      }
+      return [...families, ...(await threadFamilies(accepts))];
     },
   };
 }

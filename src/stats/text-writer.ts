@@ -170,7 +170,8 @@ function binsText(counts: BinCounts): string {
 }
 
 function* histogramsJson(stats: StatsAggregate, query: StatsQuery, separator: string): Generator<string> {
-  const mode = query.histogramBuckets ?? 'summary';
+  // Native histograms are refused for this format.
+  const mode = query.histogramBuckets === 'prometheusnative' ? 'summary' : (query.histogramBuckets ?? 'summary');
   const percent = JSON.stringify(SUPPORTED_QUANTILES.map((q) => Number((q * 100).toPrecision(4))));
   let open = `${separator}{"histograms":${mode === 'cumulative' || mode === 'disjoint' ? '[' : mode === 'detailed' ? `{"supported_percentiles":${percent},"details":[` : `{"supported_quantiles":${percent},"computed_quantiles":[`}`;
   const close = mode === 'cumulative' || mode === 'disjoint' ? ']}' : ']}}';

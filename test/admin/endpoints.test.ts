@@ -302,6 +302,16 @@ describe('stats', () => {
     expect(body).not.toContain('envoy_');
   });
 
+  test('Prometheus may have protobuf, with the process in it', async () => {
+    const answer = await server.ask('/stats/prometheus?prom_protobuf&filter=^(shop|process_cpu_seconds_total|nodejs_gc|outrider)');
+    expect([answer.status, answer.type]).toEqual([
+      200,
+      'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited',
+    ]);
+    for (const name of ['envoy_shop_sold', 'process_cpu_seconds_total', 'nodejs_gc_duration_seconds', 'outrider_thread_cpu_seconds_total'])
+      expect(answer.body).toContain(name);
+  });
+
   test('as a page, without any script', async () => {
     const sold = server.stats.local.root.counter('page.<sold>');
     sold.inc();

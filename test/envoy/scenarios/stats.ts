@@ -30,6 +30,75 @@ const COUNTED = /cluster\.a\.upstream_rq_(total|2xx|200|completed)|ingress.*down
 const PROMETHEUS = /upstream_rq(_total|_xx|_completed)?\{|downstream_rq_(xx|total)\{/;
 const prometheus = (name: string, more = ''): Case => show(name, `/prometheus?filter=cluster\\.a\\.|ingress|vhost${more}`, PROMETHEUS);
 
+/** Bodies of these sizes, whose bins both of them put into the same buckets. */
+const sizes = (path: string, bytes: readonly number[]): Case => ({
+  name: `bodies to ${path}`,
+  send: bytes.map((count) => ({ method: 'POST', path, body: 'x'.repeat(count) })),
+});
+const SIZED = (name: string) =>
+  `{name: ${name}, track_cluster_stats: {request_response_sizes: true}, load_assignment: {cluster_name: ${name}, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{a}}}}}}]}]}}`;
+const BODIES = 'filter=^cluster\\.s[0-9]\\.upstream_rq_body_size$';
+
+/** The protobuf format, and native histograms, which are in that only. */
+const protobuf: Configuration = {
+  name: 'protobuf',
+  routes: ['s1', 's2', 's3', 's4'].map((name) => `- {match: {prefix: /${name}}, route: {cluster: ${name}}}`).join('\n'),
+  bootstrap: 'stats_flush_interval: 0.1s',
+  clusters: ['s1', 's2', 's3', 's4'].map((name) => `- ${SIZED(name)}`).join('\n'),
+  cases: [
+    sizes('/s1', [2, 3, 4, 5, 6, 7, 8, 9, 11]),
+    sizes('/s2', [0, 0, 100, 1000, 10_000]),
+    sizes('/s3', [100, 101, 105, 109, 110, 111, 115]),
+    sizes('/s4', [64, 1000, 1000, 1000, 1000, 1000]),
+    { ...show('as text', `/prometheus?${BODIES}`, /_count\{/), adminUntil: /body_size_count\{envoy_cluster_name="s4"\} 6/ },
+    show('histograms', `/prometheus?prom_protobuf&${BODIES}`),
+    show('used ones', `/prometheus?prom_protobuf&usedonly&${BODIES}`),
+    ...['', ...[1, 2, 3, 5, 10, 100].map((most) => `&native_histogram_max_buckets=${most}`)].map((most) =>
+      show(`native histograms${most}`, `/prometheus?prom_protobuf&histogram_buckets=prometheusnative${most}&${BODIES}`),
+    ),
+    show(
+      'counters and gauges',
+      '?format=prometheus&prom_protobuf&filter=^cluster\\.s[12]\\.(upstream_rq_(total|2xx|200|active)|membership_total)$',
+    ),
+    show('text readouts', '/prometheus?prom_protobuf&text_readouts&filter=^nothing$'),
+    show('native histograms as text', '/prometheus?histogram_buckets=prometheusnative'),
+    show('native histograms elsewhere', '?histogram_buckets=prometheusnative'),
+    show('native histograms of JSON', '?format=json&histogram_buckets=prometheusnative'),
+    ...['0', '-1', 'x', '5.5', '99999999999'].map((most) =>
+      show(`at most ${most} buckets`, `/prometheus?native_histogram_max_buckets=${most}`),
+    ),
+  ],
+};
+
+/** Which of several mistakes is answered, and parameters that are empty. */
+const MISTAKES = [
+  ...[
+    'filter=(&invert_filter&histogram_buckets=x',
+    'invert_filter&histogram_buckets=x',
+    'invert_filter&filter=',
+    'histogram_buckets=x&type=x',
+  ],
+  ...['type=x&hidden=x', 'hidden=x&format=x', 'format=x&histogram_buckets=prometheusnative', 'format=JSON', 'type=counters', 'hidden=Only'],
+  ...['native_histogram_max_buckets=0&type=x', 'histogram_buckets=x&native_histogram_max_buckets=0', 'histogram_buckets=Summary'],
+];
+const EMPTY = ['type', 'format', 'hidden', 'histogram_buckets', 'filter', 'native_histogram_max_buckets'];
+
+const parameters: Configuration = config('parameters', '', [
+  ...MISTAKES.map((query) => show(query, `?${query}`)),
+  ...MISTAKES.map((query) => show(`Prometheus: ${query}`, `/prometheus?${query}`)),
+  ...EMPTY.map((name) => show(`empty ${name}`, `?${name}=`, COUNTED)),
+  show('of two the first', '?type=Gauges&type=x&filter=membership_total&filter=['),
+  show('hidden ones only', '?hidden=only'),
+  show('hidden ones too', '?hidden=include', COUNTED),
+  show('a format that is not asked for', '/prometheus?format=json&filter=membership_total'),
+  show('a type of Prometheus', '/prometheus?type=Gauges&filter=cluster\\.a\\.(upstream_rq_total|membership_total)'),
+  show('cumulative JSON', '?format=json&histogram_buckets=cumulative&filter=cluster\\.b\\.upstream_rq_time'),
+  show('disjoint JSON', '?format=json&histogram_buckets=disjoint&filter=cluster\\.b\\.upstream_cx_length_ms'),
+  show('detailed JSON', '?format=json&histogram_buckets=detailed&filter=cluster\\.b\\.upstream_cx_length_ms'),
+  show('no buckets', '?histogram_buckets=none&filter=cluster\\.b\\.upstream_cx_length_ms'),
+  show('summaries', '/prometheus?histogram_buckets=summary&filter=cluster\\.b\\.upstream_cx_length_ms'),
+]);
+
 export const stats: Area = {
   name: 'stats',
   configurations: [
@@ -50,6 +119,8 @@ export const stats: Area = {
       show('a bad filter', '?filter=['),
       show('text readouts', '/prometheus?text_readouts&filter=^nothing$'),
     ]),
+    parameters,
+    protobuf,
     config('no default tags', 'use_all_default_tags: false', [prometheus('names whole')]),
     config(
       'some default tags',
