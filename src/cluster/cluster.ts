@@ -229,7 +229,8 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
   #poolOf(pooled: PooledHost, priority: 0 | 1, context: LbContext): ClusterPool | null {
     const http2 = this.http.asDownstream ? context.streamInfo.protocol === 'HTTP/2' : this.http.http2 !== null;
     const requested = this.#transportSockets === null ? null : this.http.requestNames;
-    const names = namesFromRequest(requested, context, this.settings.proxyProtocol !== null);
+    const { proxyProtocol, poolPerDownstream } = this.settings;
+    const names = namesFromRequest(requested, context, proxyProtocol !== null, poolPerDownstream);
     if (names !== null) return pooled.named?.get(nameKey(names, priority, http2)) ?? this.#newPool(pooled, priority, http2, names);
     // Of a cluster that speaks what its clients speak, a host has pools of both kinds.
     if (http2 && this.http.asDownstream) {

@@ -93,6 +93,7 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
     localities,
     breakers: [compileThresholds(message, RoutingPriority.DEFAULT), compileThresholds(message, RoutingPriority.HIGH)],
     perHostMaxConnections: compilePerHost(message, at),
+    poolPerDownstream: message.connectionPoolPerDownstreamConnection,
     preconnectRatio: message.preconnectPolicy?.perUpstreamPreconnectRatio ?? DEFAULT_CLUSTER.preconnectRatio,
     predictivePreconnectRatio: message.preconnectPolicy?.predictivePreconnectRatio ?? DEFAULT_CLUSTER.predictivePreconnectRatio,
     outlier:

@@ -199,6 +199,8 @@ export interface ClusterSettings extends AssignmentPolicy {
   /** By routing priority: default, high. */
   readonly breakers: readonly [ThresholdSettings, ThresholdSettings];
   readonly perHostMaxConnections: number;
+  /** Each client's connection has pools of its own. Source: connection_pool_per_downstream_connection. */
+  readonly poolPerDownstream: boolean;
   /** preconnect_policy.per_upstream_preconnect_ratio. */
   readonly preconnectRatio: number;
   /** preconnect_policy.predictive_preconnect_ratio. */
@@ -329,6 +331,7 @@ export const DEFAULT_CLUSTER: ClusterSettings = Object.freeze({
   localities: [],
   breakers: [DEFAULT_THRESHOLDS, DEFAULT_THRESHOLDS] as const,
   perHostMaxConnections: UNLIMITED,
+  poolPerDownstream: false,
   preconnectRatio: 1,
   predictivePreconnectRatio: 1,
   outlier: null,

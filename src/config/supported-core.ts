@@ -230,6 +230,7 @@ envoy.config.listener.v3.ListenerFilterChainMatchPredicate.MatchSet
 
 envoy.config.cluster.v3.Cluster
   + name alt_stat_name type eds_cluster_config connect_timeout per_connection_buffer_limit_bytes lb_policy load_assignment
+  + connection_pool_per_downstream_connection
   + max_requests_per_connection circuit_breakers common_http_protocol_options http_protocol_options http2_protocol_options
   + typed_extension_protocol_options
   + upstream_http_protocol_options dns_refresh_rate dns_failure_refresh_rate respect_dns_ttl dns_lookup_family dns_resolvers

@@ -29,6 +29,7 @@ import { mutation } from './mutation.ts';
 import { operators } from './operators.ts';
 import { outlier } from './outlier.ts';
 import { overload } from './overload.ts';
+import { ownPools } from './own-pools.ts';
 import { paths } from './paths.ts';
 import { preconnect } from './preconnect.ts';
 import { proxyProtocol } from './proxy-protocol.ts';
@@ -87,6 +88,7 @@ export const areas: readonly Area[] = [
   subset,
   topology,
   endpoints,
+  ownPools,
   preconnect,
   retryBudget,
   retryClusters,

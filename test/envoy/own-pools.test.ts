@@ -1,0 +1,4 @@
+import { testArea } from './harness/area-test.ts';
+import { ownPools } from './scenarios/own-pools.ts';
+
+testArea(ownPools);
