@@ -3,6 +3,7 @@
  * (RFC 9112 §5). Positions go to a table that is used again and again; strings are sliced afterwards, once the section is known to
  * be whole and good.
  */
+import type { CodecError } from '../codec.ts';
 import { COLON, CONTROL, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './char-table.ts';
 import { HASH_START, hashStep } from './field-names.ts';
 
@@ -24,12 +25,15 @@ export class FieldTable {
   messy: boolean;
   /** Some line ended with a bare LF. */
   bareLf: boolean;
+  /** Why a head was refused. */
+  error: CodecError | null;
 
   constructor() {
     this.at = new Int32Array(128 * STRIDE);
     this.count = 0;
     this.messy = false;
     this.bareLf = false;
+    this.error = null;
   }
 
   grow(): void {

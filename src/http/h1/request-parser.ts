@@ -8,18 +8,17 @@ import {
   CHUNKED_CONTENT_LENGTH,
   CODEC_ERROR,
   CONNECTION_HEADER_REJECTED,
-  HEADERS_TOO_LARGE,
   INVALID_AUTHORITY,
   INVALID_CHARACTERS,
   INVALID_TRANSFER_ENCODING,
   LOW_VERSION,
-  TOO_MANY_HEADERS,
   UNEXPECTED_UNDERSCORE,
 } from './codec-errors.ts';
 import { hasToken, sanitizeConnection } from './connection-header.ts';
 import { fillHeaders, HeadFacts } from './field-list.ts';
-import { BAD_CHARACTER, BAD_FIELD, FieldTable, INCOMPLETE, scanFields } from './field-scan.ts';
+import { BAD_FIELD, FieldTable, INCOMPLETE } from './field-scan.ts';
 import { BodyKind, parseContentLength } from './framing.ts';
+import { endsConnection, readVersion, scanHead, Version } from './head-scan.ts';
 import { isValidTarget, setTarget } from './request-target.ts';
 import type { Http1Settings } from './settings.ts';
 
@@ -91,13 +90,9 @@ export class RequestParser {
     if (fieldsStart === INCOMPLETE) return Parsed.Incomplete;
     if (fieldsStart < 0) return Parsed.Failed;
     const table = this.#table;
-    const headEnd = scanFields(bytes, fieldsStart, end, table);
-    const limit = settings.maxHeadersKb * 1024;
-    if (headEnd === INCOMPLETE) return end - start > limit ? this.#fail(HEADERS_TOO_LARGE) : Parsed.Incomplete;
-    if (headEnd < 0) return this.#fail(headEnd === BAD_CHARACTER ? INVALID_CHARACTERS : CODEC_ERROR);
-    if (headEnd - start > limit) return this.#fail(HEADERS_TOO_LARGE);
-    if (table.count > settings.maxHeadersCount) return this.#fail(TOO_MANY_HEADERS);
-    if (settings.strict && (table.messy || table.bareLf)) return this.#fail(CODEC_ERROR);
+    const headEnd = scanHead(bytes, start, fieldsStart, end, table, settings);
+    if (headEnd === INCOMPLETE) return Parsed.Incomplete;
+    if (headEnd < 0) return this.#fail(table.error!);
 
     const text = bytes.latin1Slice(start, headEnd);
     const method = this.#method;
@@ -131,10 +126,8 @@ export class RequestParser {
 
     const isConnect = method === 'CONNECT';
     this.tunnel = isConnect;
-    this.close = http10;
+    this.close = endsConnection(facts.connection, this.#is11);
     if (facts.connection !== '') {
-      if (hasToken(facts.connection, 'close')) this.close = true;
-      else if (http10) this.close = !hasToken(facts.connection, 'keep-alive');
       if (facts.upgrade !== '' && hasToken(facts.connection, 'upgrade')) {
         if (facts.upgrade.toLowerCase() === 'h2c') headers.remove('upgrade');
         else this.tunnel = true;
@@ -206,13 +199,9 @@ export class RequestParser {
   #setVersion(bytes: Buffer, start: number, end: number): boolean {
     this.#is11 = false;
     if (end === start) return true;
-    if (end - start !== 8 || bytes[start] !== 0x48 || bytes[start + 1] !== 0x54 || bytes[start + 2] !== 0x54 || bytes[start + 3] !== 0x50)
-      return false;
-    if (bytes[start + 4] !== 0x2f || bytes[start + 6] !== 0x2e) return false;
-    const major = bytes[start + 5]! - 0x30;
-    const minor = bytes[start + 7]! - 0x30;
-    this.#is11 = major === 1 && minor === 1;
-    return major >= 0 && major <= 9 && minor >= 0 && minor <= 9;
+    const version = end - start === 8 ? readVersion(bytes, start) : Version.Malformed;
+    this.#is11 = version === Version.Http11;
+    return version !== Version.Malformed;
   }
 
   /** A bad line is refused when it is whole, however its bytes came. */

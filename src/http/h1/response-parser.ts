@@ -7,16 +7,14 @@ import {
   CHUNKED_CONTENT_LENGTH,
   CODEC_ERROR,
   CONTENT_LENGTH_NOT_ALLOWED,
-  HEADERS_TOO_LARGE,
-  INVALID_CHARACTERS,
   INVALID_TRANSFER_ENCODING,
-  TOO_MANY_HEADERS,
   TRANSFER_ENCODING_NOT_ALLOWED,
 } from './codec-errors.ts';
 import { hasToken } from './connection-header.ts';
 import { fillHeaders, HeadFacts } from './field-list.ts';
-import { BAD_CHARACTER, BAD_FIELD, FieldTable, INCOMPLETE, scanFields } from './field-scan.ts';
+import { BAD_FIELD, FieldTable, INCOMPLETE } from './field-scan.ts';
 import { BodyKind, parseContentLength } from './framing.ts';
+import { endsConnection, readVersion, scanHead, Version } from './head-scan.ts';
 import { Parsed } from './request-parser.ts';
 import type { Http1Settings } from './settings.ts';
 
@@ -46,7 +44,7 @@ export class ResponseParser {
   readonly #table: FieldTable;
   readonly #facts: HeadFacts;
   #status: number;
-  #http10: boolean;
+  #http11: boolean;
 
   constructor() {
     this.headers = new ResponseHeaders();
@@ -61,7 +59,7 @@ export class ResponseParser {
     this.#table = new FieldTable();
     this.#facts = new HeadFacts();
     this.#status = 0;
-    this.#http10 = false;
+    this.#http11 = false;
   }
 
   parse(bytes: Buffer, start: number, end: number, settings: Http1Settings, answering: Answering): Parsed {
@@ -69,13 +67,9 @@ export class ResponseParser {
     if (fieldsStart === INCOMPLETE) return Parsed.Incomplete;
     if (fieldsStart < 0) return Parsed.Failed;
     const table = this.#table;
-    const headEnd = scanFields(bytes, fieldsStart, end, table);
-    const limit = settings.maxHeadersKb * 1024;
-    if (headEnd === INCOMPLETE) return end - start > limit ? this.#fail(HEADERS_TOO_LARGE) : Parsed.Incomplete;
-    if (headEnd < 0) return this.#fail(headEnd === BAD_CHARACTER ? INVALID_CHARACTERS : CODEC_ERROR);
-    if (headEnd - start > limit) return this.#fail(HEADERS_TOO_LARGE);
-    if (table.count > settings.maxHeadersCount) return this.#fail(TOO_MANY_HEADERS);
-    if (settings.strict && (table.messy || table.bareLf)) return this.#fail(CODEC_ERROR);
+    const headEnd = scanHead(bytes, start, fieldsStart, end, table, settings);
+    if (headEnd === INCOMPLETE) return Parsed.Incomplete;
+    if (headEnd < 0) return this.#fail(table.error!);
 
     const headers = new ResponseHeaders(this.#status);
     const facts = this.#facts;
@@ -83,11 +77,7 @@ export class ResponseParser {
     fillHeaders(headers, null, bytes, text, fieldsStart, table, facts, false, settings.headerKeyFormat === 'preserve');
     this.headers = headers;
     this.end = headEnd;
-    this.close = this.#http10;
-    if (facts.connection !== '') {
-      if (hasToken(facts.connection, 'close')) this.close = true;
-      else if (this.#http10) this.close = !hasToken(facts.connection, 'keep-alive');
-    }
+    this.close = endsConnection(facts.connection, this.#http11);
     this.closeAnnounced = this.close;
     return this.#frameBody(settings, answering);
   }
@@ -97,21 +87,9 @@ export class ResponseParser {
     let lineEnd = start;
     while (lineEnd < end && bytes[lineEnd] !== LF) lineEnd++;
     if (lineEnd === end) return bytes[start] === 0x48 ? INCOMPLETE : this.#refuse();
-    if (
-      lineEnd - start < 12 ||
-      bytes[start] !== 0x48 ||
-      bytes[start + 1] !== 0x54 ||
-      bytes[start + 2] !== 0x54 ||
-      bytes[start + 3] !== 0x50 ||
-      bytes[start + 4] !== 0x2f ||
-      bytes[start + 6] !== 0x2e
-    ) {
-      return this.#refuse();
-    }
-    const major = bytes[start + 5]! - 0x30;
-    const minor = bytes[start + 7]! - 0x30;
-    if (major < 0 || major > 9 || minor < 0 || minor > 9) return this.#refuse();
-    this.#http10 = major !== 1 || minor !== 1;
+    const version = lineEnd - start < 12 ? Version.Malformed : readVersion(bytes, start);
+    if (version === Version.Malformed) return this.#refuse();
+    this.#http11 = version === Version.Http11;
     let p = start + 8;
     if (!isSeparator(bytes[p]!)) return this.#refuse();
     while (isSeparator(bytes[p]!)) p++;
