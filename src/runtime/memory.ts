@@ -58,3 +58,14 @@ export function returnFreedMemory(): void {
   }
   trim?.(0);
 }
+
+/** By how much an old generation may grow after a full collection, in percent of what that has left. */
+const HEAP_GROWTH_PERCENT = 60;
+
+/**
+ * V8 by itself lets small heaps grow fourfold before it collects all of it: what connections leave behind would be most of what the process
+ * occupies. For all threads, from now on; to be called when the start is over, which grows its heaps for good and would take a tenth longer.
+ */
+export function limitHeapGrowth(): void {
+  nodeModule<typeof import('node:v8')>('node:v8').setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
+}

@@ -4,6 +4,7 @@ import { formatProblem } from '../config/problem.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { createLogWriter } from '../runtime/log-writer.ts';
 import { Loggers } from '../runtime/logger.ts';
+import { limitHeapGrowth } from '../runtime/memory.ts';
 import type { ConfigCompiler } from './config-compiler.ts';
 import { EXAMPLE_CONFIG, EXAMPLE_HINTS } from './example/example.ts';
 import { configRequest, type ServerOptions } from './options.ts';
@@ -47,6 +48,7 @@ export async function serve(given: ServerOptions, clock: Clock, compiler: Config
     await server.stop();
     return 0;
   }
+  limitHeapGrowth();
   const code = await server.ended;
   services?.stop();
   return code;
