@@ -83,7 +83,10 @@ export class Accepted {
 
   /** A socket that reads into our buffers, at once, where Node can. */
   read(callback: ReadCallback): Socket {
-    if (this.#socket !== null) return readInto(this.#socket, callback);
+    if (this.#socket !== null) {
+      this._handle = null;
+      return readInto(this.#socket, callback);
+    }
     const handle = this.takeHandle();
     if (typeof handle?.useUserBuffer !== 'function') return newSocket({ handle, allowHalfOpen: true });
     const socket = newSocket({ handle, allowHalfOpen: true, onread: onreadOption(callback) });
