@@ -51,7 +51,7 @@ function source(file: string): string {
 }
 
 function edsCluster(name: string, file: string): string {
-  return `{name: ${name}, type: EDS, connect_timeout: 1s, eds_cluster_config: {eds_config: ${source(file)}}}`;
+  return `{name: ${name}, type: EDS, connect_timeout: 10s, eds_cluster_config: {eds_config: ${source(file)}}}`;
 }
 
 function rdsListener(name: string, routes: string, file: string): string {
@@ -214,7 +214,7 @@ describe('what did not change is not touched', () => {
     const to = (cluster: string) => call(port, '/', false, { 'x-cluster': cluster });
     await to('one');
     await to('two');
-    put('cds.yaml', 'cluster', [staticCluster('one', one.port), staticCluster('two', two.port).replace('1s', '2s')]);
+    put('cds.yaml', 'cluster', [staticCluster('one', one.port), staticCluster('two', two.port).replace('10s', '20s')]);
     await updates('cluster_manager.cds', 2);
     await to('one');
     await to('two');

@@ -68,7 +68,7 @@ beforeAll(async () => {
     staticCluster('up', upPort),
     staticCluster('mirror', upPort),
     staticCluster('calls', upPort),
-    '{name: original, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, connect_timeout: 1s, original_dst_lb_config: {use_http_header: true}}',
+    '{name: original, type: ORIGINAL_DST, lb_policy: CLUSTER_PROVIDED, connect_timeout: 10s, original_dst_lb_config: {use_http_header: true}}',
     staticCluster('dead', deadPort),
     staticCluster('hung', hungPort),
     staticCluster('tight', hungPort).replace(/\}$/, `, ${breakers}}`),

@@ -36,7 +36,7 @@ function bootstrap(admin = ADMIN): string {
   const { port } = upstream.address() as AddressInfo;
   const routes = '[{match: {prefix: /}, route: {cluster: payments}}]';
   const endpoint = `{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ${port}}}}}]}`;
-  const cluster = `{name: payments, connect_timeout: 1s, load_assignment: {cluster_name: payments, endpoints: [${endpoint}]}}`;
+  const cluster = `{name: payments, connect_timeout: 10s, load_assignment: {cluster_name: payments, endpoints: [${endpoint}]}}`;
   return `${admin}static_resources: {listeners: [${httpListener('shop', routes)}], clusters: [${cluster}]}`;
 }
 

@@ -87,7 +87,7 @@ test.each(['gracefully', 'killed'] as const)('pods that end %s', async (how) => 
   let current = await Promise.all(['a1', 'b1', 'c1'].map(newPod));
   tell(current);
   const eds = `eds_cluster_config: {eds_config: {path_config_source: {path: "${join(folder, 'eds.yaml')}"}}}`;
-  const cluster = `{name: app, type: EDS, connect_timeout: 2s, ${eds}, ${CHECKS}, ${BREAKERS}}`;
+  const cluster = `{name: app, type: EDS, connect_timeout: 10s, ${eds}, ${CHECKS}, ${BREAKERS}}`;
   const bootstrap = `${ADMIN}node: {id: test, cluster: test}\nstatic_resources:\n  listeners:\n  - ${httpListener('l', routeTo('app', RETRIES))}\n  clusters:\n  - ${cluster}\n`;
   proxy = await ProxyProcess.start(bootstrap, { folder, args: ['-l', 'error'] });
   const port = await proxy.port('l');

@@ -74,7 +74,7 @@ beforeAll(async () => {
               - {match: {path: /slow}, route: {cluster: up, timeout: 0.1s}}
               - {match: {path: /moved}, route: {cluster: up, internal_redirect_policy: {}}}
               - {match: {path: /dead}, route: {cluster: dead}}
-              - {match: {path: /ws}, route: {cluster: up, timeout: 0.2s}}
+              - {match: {path: /ws}, route: {cluster: up, timeout: 1s}}
               - {match: {path: /half}, route: {cluster: up}}
               - {match: {prefix: /}, route: {cluster: up, ${retry}}}
           http_filters:
@@ -172,10 +172,8 @@ describe('through the proxy', () => {
     socket.write('GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
     await until(() => text.includes('\r\n\r\n'));
     expect(text).toMatch(/^HTTP\/1.1 101 Switching Protocols\r\n/);
-    // A request that is timed out meanwhile shows that the route's timeout has passed.
-    await send('/slow');
-    await send('/slow');
-    await send('/slow');
+    // Requests that are timed out one after the other, 0.1 s each, show that the route's timeout has passed.
+    for (let i = 0; i < 11; i++) await send('/slow');
     socket.write('still there');
     await until(() => text.endsWith('echo still there'));
     socket.destroy();

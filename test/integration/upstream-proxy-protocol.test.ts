@@ -52,11 +52,11 @@ beforeAll(async () => {
   const inTls = `{name: tls, typed_config: {"@type": ${TYPE}.tls.v3.UpstreamTlsContext, sni: a.test, common_tls_context: {validation_context: {trusted_ca: {filename: ${authority.path}}}}}}`;
   const plain = `{name: raw, typed_config: {"@type": ${TYPE}.raw_buffer.v3.RawBuffer}}`;
   const text = (words: string) => `{text: "${Buffer.from(words).toString('hex')}"}`;
-  const check = `health_checks: [{timeout: 1s, interval: 10s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {send: ${text('are you there')}, receive: [${text('yes')}]}}]`;
+  const check = `health_checks: [{timeout: 10s, interval: 10s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {send: ${text('are you there')}, receive: [${text('yes')}]}}]`;
   proxy = await ProxyProcess.start(
     `${ADMIN}static_resources: {listeners: [${httpListener('l', routeTo('secured'))}], clusters: [
-      {name: secured, connect_timeout: 2s, load_assignment: ${endpoints('secured', secured)}, ${announcing('V1', inTls)}},
-      {name: checked, connect_timeout: 2s, load_assignment: ${endpoints('checked', tcp)}, ${check}, ${announcing('V2', plain)}}]}`,
+      {name: secured, connect_timeout: 10s, load_assignment: ${endpoints('secured', secured)}, ${announcing('V1', inTls)}},
+      {name: checked, connect_timeout: 10s, load_assignment: ${endpoints('checked', tcp)}, ${check}, ${announcing('V2', plain)}}]}`,
   );
 });
 

@@ -199,7 +199,7 @@ export function routeTo(cluster: string, more = ''): string {
 }
 
 export function staticCluster(name: string, ...ports: number[]): string {
-  return `{name: ${name}, type: STATIC, connect_timeout: 1s, load_assignment: ${endpoints(name, ...ports)}}`;
+  return `{name: ${name}, type: STATIC, connect_timeout: 10s, load_assignment: ${endpoints(name, ...ports)}}`;
 }
 
 export function endpoints(cluster: string, ...ports: number[]): string {
