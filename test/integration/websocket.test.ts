@@ -25,7 +25,7 @@ const listener = (name: string, cluster: string) => `  - name: ${name}
           stat_prefix: ${name}
           http2_protocol_options: {allow_connect: true}
           upgrade_configs: [{upgrade_type: websocket}]
-          route_config: {virtual_hosts: [{name: a, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: ${cluster}, timeout: 5s}}]}]}
+          route_config: {virtual_hosts: [{name: a, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: ${cluster}, timeout: 20s}}]}]}
           http_filters: [{name: r, typed_config: {"@type": ${EXTENSIONS}.filters.http.router.v3.Router}}]
 `;
 const cluster = (name: string, port: number, more = '') =>
