@@ -36,15 +36,19 @@ export async function reached(look: () => boolean | Promise<boolean>, giveUpMs =
  * goes through the same steps as the other.
  */
 export class Agreement {
-  /** What is seen at each step, by whom has come to it. */
-  readonly #steps: (() => string)[][] = [];
+  /** What is seen at each step, by whom has come to it; agreed once it was the same, whatever becomes of it then. */
+  readonly #steps: { readonly views: (() => string)[]; agreed: boolean }[] = [];
 
   end(): Agree {
-    let step = 0;
+    let next = 0;
     return async (view) => {
-      const views = (this.#steps[step++] ??= []);
+      const step = (this.#steps[next++] ??= { views: [], agreed: false });
+      const { views } = step;
       views.push(view);
-      await reached(() => views.length === 2 && views[0]!() === views[1]!(), AGREE_MS);
+      await reached(() => {
+        step.agreed ||= views.length === 2 && views[0]!() === views[1]!();
+        return step.agreed;
+      }, AGREE_MS);
     };
   }
 }

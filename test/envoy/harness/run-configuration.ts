@@ -364,11 +364,13 @@ export class ConfigurationRun {
   }
 
   async #reached(values: Readonly<Record<string, number>>): Promise<void> {
+    let last: Record<string, number> = {};
     const seen = async () => {
       const stats = await this.#mustRun().stats();
-      return Object.entries(values).every(([name, value]) => (stats.get(name) ?? 0) === value);
+      last = Object.fromEntries(Object.keys(values).map((name) => [name, stats.get(name) ?? 0]));
+      return Object.entries(values).every(([name, value]) => last[name] === value);
     };
-    if (!(await reached(seen, 30_000))) throw new Error(`statistics did not become ${JSON.stringify(values)}`);
+    if (!(await reached(seen, 30_000))) throw new Error(`statistics did not become ${JSON.stringify(values)}, but ${JSON.stringify(last)}`);
   }
 
   #arrivals(): number {
