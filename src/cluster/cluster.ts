@@ -48,7 +48,7 @@ import { TcpConnecting } from './pool/tcp-connect.ts';
 import { PooledHost, placeHost } from './pooled-host.ts';
 import { preconnectAhead } from './predictive.ts';
 import { type ClusterSettings, makesOwnHosts, type UpstreamHttpSettings } from './settings.ts';
-import { TransportSockets, usesTls } from './transport-sockets.ts';
+import { announcesClients, proxyProtocolOf, TransportSockets, usesTls } from './transport-sockets.ts';
 
 export interface ClusterDeps {
   readonly clock: Clock;
@@ -107,6 +107,8 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
   readonly #connector: HostConnector;
   /** null = plain text to every host. */
   readonly #transportSockets: TransportSockets | null;
+  /** Some host is told whom a connection is for. */
+  readonly #announces: boolean;
   readonly connectTimeoutMs: number;
   readonly perHostMaxConnections: number;
   readonly preconnectRatio: number;
@@ -150,6 +152,7 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
     this.clock = deps.clock;
     this.overload = deps.overload ?? NEVER_OVERLOADED;
     this.byteMeter = new ByteMeter(deps.clock);
+    this.#announces = announcesClients(settings);
     this.#transportSockets = usesTls(settings) ? new TransportSockets(settings, this.stats.scope, deps.secrets ?? NO_SECRETS) : null;
     this.#connector = new HostConnector(settings, deps.connect ?? connectSocket, this.#transportSockets, deps.clock, this.stats);
     this.connectTimeoutMs = settings.connectTimeoutMs;
@@ -229,8 +232,8 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
   #poolOf(pooled: PooledHost, priority: 0 | 1, context: LbContext): ClusterPool | null {
     const http2 = this.http.asDownstream ? context.streamInfo.protocol === 'HTTP/2' : this.http.http2 !== null;
     const requested = this.#transportSockets === null ? null : this.http.requestNames;
-    const { proxyProtocol, poolPerDownstream } = this.settings;
-    const names = namesFromRequest(requested, context, proxyProtocol !== null, poolPerDownstream);
+    const announced = this.#announces ? proxyProtocolOf(this.settings, pooled.metadata) : null;
+    const names = namesFromRequest(requested, context, announced, this.settings.poolPerDownstream);
     if (names !== null) return pooled.named?.get(nameKey(names, priority, http2)) ?? this.#newPool(pooled, priority, http2, names);
     // Of a cluster that speaks what its clients speak, a host has pools of both kinds.
     if (http2 && this.http.asDownstream) {
@@ -244,13 +247,8 @@ export class WorkerCluster implements Cluster, PoolOwner, FailureReporter, HostT
   connectTcp(host: Host, priority: 0 | 1, client: TcpClient, context: LbContext): TcpConnect {
     const pooled = host as PooledHost;
     if (pooled.owner !== this) return pooled.owner.connectTcp(host, priority, client, context);
-    const connecting = new TcpConnecting(
-      host,
-      priority,
-      this,
-      client,
-      namesFromConnection(context.downstream, this.settings.proxyProtocol !== null),
-    );
+    const announced = this.#announces ? proxyProtocolOf(this.settings, pooled.metadata) : null;
+    const connecting = new TcpConnecting(host, priority, this, client, namesFromConnection(context.downstream, announced));
     if (this.settings.closeConnectionsOnHostHealthFailure) connecting.joinHost(pooled);
     return connecting;
   }

@@ -116,14 +116,15 @@ export function compileCluster(message: Cluster, at: CompileContext, secrets: Se
       announced.socket === undefined ? null : compileTransportSocket(announced.socket, secrets, announced.at),
       at,
     ),
-    transportSocketMatches: message.transportSocketMatches.map(({ name, match, transportSocket }, i) => ({
-      name,
-      match: (match ?? {}) as Record<string, unknown>,
-      tls:
-        transportSocket === undefined
-          ? null
-          : compileTransportSocket(transportSocket, secrets, at.field('transport_socket_matches', i).field('transport_socket')),
-    })),
+    transportSocketMatches: message.transportSocketMatches.map(({ name, match, transportSocket }, i) => {
+      const here = unwrapProxyProtocol(transportSocket, at.field('transport_socket_matches', i).field('transport_socket'));
+      return {
+        name,
+        match: (match ?? {}) as Record<string, unknown>,
+        tls: here.socket === undefined ? null : compileTransportSocket(here.socket, secrets, here.at),
+        proxyProtocol: here.proxyProtocol,
+      };
+    }),
   };
   if (settings.http.auto && (settings.tls === null || settings.transportSocketMatches.some(({ tls }) => tls === null)))
     at.field('typed_extension_protocol_options').error(`ALPN configured for cluster ${message.name} which has a non-ALPN transport socket`);

@@ -9,7 +9,7 @@ import { OverrideStatus } from '../lb/override-hosts.ts';
 import type { OverrideSource } from '../lb/override-sources.ts';
 import type { SlowStartSettings } from '../lb/slow-start.ts';
 import type { SubsetSettings } from '../lb/subset/settings.ts';
-import type { PassedTlvs, ProxyProtocolVersion } from '../net/proxy-protocol.ts';
+import type { UpstreamProxyProtocolSettings } from '../net/proxy-protocol.ts';
 import { DEFAULT_THRESHOLDS, type ThresholdSettings, UNLIMITED } from '../resilience/circuit-breaker.ts';
 import type { ErrorMatchSettings } from '../resilience/outlier/error-matcher.ts';
 import type { OutlierSettings } from '../resilience/outlier/settings.ts';
@@ -230,13 +230,6 @@ export interface ClusterSettings extends AssignmentPolicy {
   readonly transportSocketMatches: readonly TransportSocketMatchSettings[];
   /** What goes before everything else on a connection; null = nothing. */
   readonly proxyProtocol: UpstreamProxyProtocolSettings | null;
-}
-
-/** A PROXY header for upstreams. */
-export interface UpstreamProxyProtocolSettings {
-  readonly version: ProxyProtocolVersion;
-  /** Of the client's own header. */
-  readonly tlvs: PassedTlvs;
 }
 
 export const DEFAULT_ENDPOINT: EndpointSettings = Object.freeze({

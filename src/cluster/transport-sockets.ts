@@ -1,5 +1,6 @@
 /** Which TLS, if any, a cluster speaks with one of its hosts. */
 import type { Host } from '../lb/host.ts';
+import { type AddedTlv, HOST_TLVS, type UpstreamProxyProtocolSettings, withHostTlvs } from '../net/proxy-protocol.ts';
 import type { StatsScope } from '../stats/scope.ts';
 import type { SecretSource } from '../tls/secrets.ts';
 import type { UpstreamTlsSettings } from '../tls/settings.ts';
@@ -32,6 +33,19 @@ export class TransportSockets {
     for (const { match, tls } of this.#matches) if (containsAll(criteria, match)) return tls;
     return this.#default;
   }
+}
+
+/** Some host is told whom a connection is for. */
+export function announcesClients({ proxyProtocol, transportSocketMatches }: ClusterSettings): boolean {
+  return proxyProtocol !== null || transportSocketMatches.some((match) => match.proxyProtocol !== null);
+}
+
+/** What a host is told first. @param metadata of the endpoint */
+export function proxyProtocolOf(settings: ClusterSettings, metadata: Host['metadata']): UpstreamProxyProtocolSettings | null {
+  const criteria = (metadata?.[METADATA] ?? NOTHING) as Readonly<Record<string, unknown>>;
+  const found = settings.transportSocketMatches.find(({ match }) => containsAll(criteria, match)) ?? settings;
+  const added = metadata?.[HOST_TLVS] as readonly AddedTlv[] | undefined;
+  return found.proxyProtocol === null || added === undefined ? found.proxyProtocol : withHostTlvs(found.proxyProtocol, added);
 }
 
 /** Statistic that counts the hosts of that metadata, as Envoy names it. @param criteria `envoy.transport_socket_match` of an endpoint */

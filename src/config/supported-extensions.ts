@@ -252,7 +252,7 @@ envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.Rule
   + *
 envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol.KeyValuePair
-  + metadata_namespace key
+  + metadata_namespace key value_string_encoding
 envoy.config.overload.v3.ScaleTimersOverloadActionConfig
   + *
 envoy.config.overload.v3.ScaleTimersOverloadActionConfig.ScaleTimer

@@ -173,9 +173,11 @@ envoy.config.route.v3.RouteAction.UpgradeConfig
 envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
   + *
 envoy.config.core.v3.ProxyProtocolConfig
-  + version pass_through_tlvs
+  + version pass_through_tlvs added_tlvs
+envoy.config.core.v3.TlvEntry
+  + type value
 envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
-  + config transport_socket
+  + config transport_socket tlv_as_pool_key
 envoy.config.core.v3.ProxyProtocolPassThroughTLVs
   + match_type tlv_type
 envoy.config.route.v3.RouteAction.MaxStreamDuration

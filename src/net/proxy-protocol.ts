@@ -12,6 +12,38 @@ export interface Tlv {
 /** Types of those that are passed on. */
 export type PassedTlvs = 'all' | readonly number[];
 
+/** A PROXY header for upstreams. Source: ProxyProtocolUpstreamTransport. */
+export interface UpstreamProxyProtocolSettings {
+  readonly version: ProxyProtocolVersion;
+  /** Of the client's own header. */
+  readonly tlvs: PassedTlvs;
+  /** Version 2: these besides, each instead of the client's of its type. */
+  readonly added: readonly AddedTlv[];
+  /** Clients with other values get connections of their own. */
+  readonly tlvsApart: boolean;
+}
+
+export interface AddedTlv {
+  readonly type: number;
+  /** base64. */
+  readonly value: string;
+}
+
+/** Where an endpoint's metadata says which values are added for it: a list of AddedTlv. Source: PerHostConfig, typed_filter_metadata. */
+export const HOST_TLVS = 'envoy.transport_sockets.proxy_protocol';
+
+/** @param host added for it: they win over those of their type that are added for all */
+export function withHostTlvs(settings: UpstreamProxyProtocolSettings, host: readonly AddedTlv[]): UpstreamProxyProtocolSettings {
+  const others = settings.added.filter((tlv) => !host.some(({ type }) => type === tlv.type));
+  return { ...settings, added: [...host, ...others] };
+}
+
+/** @param own of the client's header */
+export function sentTlvs({ added, tlvs }: UpstreamProxyProtocolSettings, own: readonly Tlv[]): readonly Tlv[] {
+  const passed = passedTlvs(own, tlvs).filter((tlv) => !added.some(({ type }) => type === tlv.type));
+  return [...added.map(({ type, value }) => ({ type, value: Buffer.from(value, 'base64') })), ...passed];
+}
+
 export function passedTlvs(tlvs: readonly Tlv[], passed: PassedTlvs): readonly Tlv[] {
   return passed === 'all' ? tlvs : tlvs.filter(({ type }) => passed.includes(type));
 }

@@ -1,5 +1,6 @@
 /** What a TLS transport socket is told: plain data, made from its messages on the control thread. Source: envoy.extensions.transport_sockets.tls.v3. */
 import type { StringMatcherSettings } from '../http/string-matcher.ts';
+import type { UpstreamProxyProtocolSettings } from '../net/proxy-protocol.ts';
 
 /** A certificate with its key, as PEM. Never shown anywhere: settings with keys are neither logged nor dumped. */
 export interface CertificateSettings {
@@ -135,4 +136,6 @@ export interface TransportSocketMatchSettings {
   readonly match: Readonly<Record<string, unknown>>;
   /** null = plain text. */
   readonly tls: UpstreamTlsSettings | null;
+  /** What goes before everything else; null = nothing. */
+  readonly proxyProtocol: UpstreamProxyProtocolSettings | null;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ipAddress, pipeAddress } from '../../src/net/address.ts';
-import { passedTlvs, proxyProtocolHeader } from '../../src/net/proxy-protocol.ts';
+import { passedTlvs, proxyProtocolHeader, sentTlvs, withHostTlvs } from '../../src/net/proxy-protocol.ts';
 
 const SIGNATURE = '0d0a0d0a000d0a515549540a';
 const V4 = [ipAddress('10.0.0.1', 4660), ipAddress('10.0.0.2', 443)] as const;
@@ -44,4 +44,16 @@ test('which values pass', () => {
   expect(passedTlvs(tlvs, 'all')).toBe(tlvs);
   expect(passedTlvs(tlvs, [3, 1]).map(({ type }) => type)).toEqual([1, 3]);
   expect(passedTlvs(tlvs, [])).toEqual([]);
+});
+
+test("values that are added stand for those of their type, and a host's for those of all", () => {
+  const added = (type: number, text: string) => ({ type, value: Buffer.from(text).toString('base64') });
+  const settings = { version: 2, tlvs: 'all', added: [added(1, 'all'), added(2, 'all')], tlvsApart: false } as const;
+  const own = [
+    { type: 2, value: Buffer.from('client') },
+    { type: 3, value: Buffer.from('client') },
+  ];
+  const sent = (of: typeof settings | ReturnType<typeof withHostTlvs>) => sentTlvs(of, own).map(({ type, value }) => `${type} ${value}`);
+  expect(sent(settings)).toEqual(['1 all', '2 all', '3 client']);
+  expect(sent(withHostTlvs(settings, [added(1, 'host'), added(4, 'host')]))).toEqual(['1 host', '4 host', '2 all', '3 client']);
 });

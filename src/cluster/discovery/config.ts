@@ -20,6 +20,7 @@ import { durationMs } from '../../http/config.ts';
 import { HealthFlag } from '../../lb/host.ts';
 import { isIp } from '../../net/address.ts';
 import { compileEndpointCheck } from '../health-check/config.ts';
+import { compileHostTlvs } from '../proxy-protocol/config.ts';
 import {
   type AssignmentPolicy,
   DEFAULT_ASSIGNMENT,
@@ -208,7 +209,7 @@ function healthBits(status: HealthStatus): number {
 
 /** Filter metadata by namespace; null when there is none. */
 export function compileMetadata(message: Metadata | undefined): Readonly<Record<string, unknown>> | null {
-  const metadata = message?.filterMetadata ?? {};
+  const metadata = { ...message?.filterMetadata, ...compileHostTlvs(message) };
   return Object.keys(metadata).length === 0 ? null : metadata;
 }
 

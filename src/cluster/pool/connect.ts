@@ -5,10 +5,10 @@ import type { ConnectionInfo, UpstreamSource } from '../../http/stream-info.ts';
 import type { HostAddress } from '../../lb/host.ts';
 import { type Address, ipAddress, pipeAddress } from '../../net/address.ts';
 import { Connection, type ConnectionHandler, onSocketRead } from '../../net/connection.ts';
-import { LOCAL_HEADER, passedTlvs, proxyProtocolHeader } from '../../net/proxy-protocol.ts';
+import { LOCAL_HEADER, proxyProtocolHeader, sentTlvs, type UpstreamProxyProtocolSettings } from '../../net/proxy-protocol.ts';
 import { markReader, onreadOption } from '../../net/read-buffers.ts';
 import { openFrom } from '../../net/socket-options.ts';
-import type { TcpKeepAliveSettings, UpstreamProxyProtocolSettings } from '../settings.ts';
+import type { TcpKeepAliveSettings } from '../settings.ts';
 
 export interface ConnectOptions {
   readonly bufferLimit: number;
@@ -163,11 +163,12 @@ class SocketAttempt implements ConnectAttempt {
 }
 
 /** Before anything else is said, TLS included. Source: UpstreamProxyProtocolSocket::generateHeader. */
-function announce(connection: Connection, { version, tlvs }: UpstreamProxyProtocolSettings, client: ConnectionInfo | null): void {
+function announce(connection: Connection, settings: UpstreamProxyProtocolSettings, client: ConnectionInfo | null): void {
+  const { version } = settings;
   let header: Buffer;
   if (client !== null && client.remoteAddress.kind === 'ip') {
-    const passed = client.proxyTlvs === null ? [] : passedTlvs(client.proxyTlvs, tlvs);
-    header = proxyProtocolHeader(version, client.remoteAddress, client.localAddress, passed);
+    const tlvs = version === 1 ? [] : sentTlvs(settings, client.proxyTlvs ?? []);
+    header = proxyProtocolHeader(version, client.remoteAddress, client.localAddress, tlvs);
   } else if (version === 1) header = proxyProtocolHeader(1, connection.localAddress, connection.remoteAddress);
   else header = LOCAL_HEADER;
   connection.write(header);

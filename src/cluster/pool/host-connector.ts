@@ -5,7 +5,7 @@ import type { ClusterStats } from '../cluster-stats.ts';
 import { serverNameOf } from '../forward-proxy.ts';
 import type { PooledHost } from '../pooled-host.ts';
 import type { ClusterSettings } from '../settings.ts';
-import type { TransportSockets } from '../transport-sockets.ts';
+import { announcesClients, proxyProtocolOf, type TransportSockets } from '../transport-sockets.ts';
 import type { ConnectAttempt, ConnectListener, ConnectOptions, Connector } from './connect.ts';
 import { EyeballsAttempt, inEyeballsOrder } from './happy-eyeballs.ts';
 import { SecureAttempt } from './secure-connect.ts';
@@ -18,6 +18,7 @@ export class HostConnector {
   readonly #sockets: TransportSockets | null;
   readonly #clock: Clock;
   readonly #stats: ClusterStats;
+  readonly #announces: boolean;
 
   /** @param sockets null = plain text to every host */
   constructor(settings: ClusterSettings, connect: Connector, sockets: TransportSockets | null, clock: Clock, stats: ClusterStats) {
@@ -30,8 +31,8 @@ export class HostConnector {
       bufferLimit: settings.perConnectionBufferLimit,
       tcpKeepAlive: settings.tcpKeepAlive,
       bindAddress: settings.bindAddress,
-      proxyProtocol: settings.proxyProtocol,
     };
+    this.#announces = announcesClients(settings);
   }
 
   connect(host: PooledHost, listener: ConnectListener, names: ServerNames, alpn: readonly string[]): ConnectAttempt {
@@ -51,7 +52,8 @@ export class HostConnector {
   #at(address: HostAddress, host: PooledHost, listener: ConnectListener, names: ServerNames, alpn: readonly string[]): ConnectAttempt {
     const tls = this.#sockets?.of(host.metadata) ?? null;
     const { source, client } = names;
-    const options = source === null && client === null ? this.#options : { ...this.#options, source, client };
+    const proxyProtocol = this.#announces ? proxyProtocolOf(this.#settings, host.metadata) : null;
+    const options = source === null && proxyProtocol === null ? this.#options : { ...this.#options, source, client, proxyProtocol };
     if (tls === null) return this.#connect(address, options, listener);
     const own = this.#settings.forwardProxy !== null ? serverNameOf(host.hostname) : tls.settings.autoHostSni ? host.hostname : '';
     const named = names.sni === '' && own !== '' ? { ...names, sni: own } : names;

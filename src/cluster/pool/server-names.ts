@@ -4,8 +4,11 @@
  */
 import type { ConnectionInfo, UpstreamSource } from '../../http/stream-info.ts';
 import { isIp } from '../../net/address.ts';
+import type { UpstreamProxyProtocolSettings } from '../../net/proxy-protocol.ts';
 import type { LbContext } from '../api.ts';
 import type { RequestNamesSettings } from '../settings.ts';
+
+type Announced = UpstreamProxyProtocolSettings | null;
 
 export interface ServerNames {
   /** '' = as the transport socket says. */
@@ -18,12 +21,14 @@ export interface ServerNames {
   readonly client: ConnectionInfo | null;
   /** Id of the client's connection, whose requests alone go over it; -1 = anybody's do. */
   readonly exclusive: number;
+  /** The client's values, where connections are apart by them; ''. */
+  readonly clientTlvs: string;
 }
 
-export const NO_NAMES: ServerNames = Object.freeze({ sni: '', san: '', source: null, client: null, exclusive: -1 });
+export const NO_NAMES: ServerNames = Object.freeze({ sni: '', san: '', source: null, client: null, exclusive: -1, clientTlvs: '' });
 
 /**
- * @param settings null = names do not depend on requests @param announces the server is told of the client
+ * @param settings null = names do not depend on requests @param announced what the server is told first; null = nothing
  * @param exclusively each client's connection has its own (connection_pool_per_downstream_connection)
  * @returns null = any connection will do
  * Source: UpstreamHttpProtocolOptions.auto_sni, auto_san_validation, override_auto_sni_header.
@@ -31,24 +36,32 @@ export const NO_NAMES: ServerNames = Object.freeze({ sni: '', san: '', source: n
 export function namesFromRequest(
   settings: RequestNamesSettings | null,
   context: LbContext,
-  announces: boolean,
+  announced: Announced,
   exclusively: boolean,
 ): ServerNames | null {
   const source = context.streamInfo.upstreamSource;
-  if (settings === null && source === null && !announces && !exclusively) return null;
+  if (settings === null && source === null && announced === null && !exclusively) return null;
   const { requestHeaders, downstream } = context;
-  const client = announces ? downstream : null;
+  const client = announced === null ? null : downstream;
+  const clientTlvs = apart(announced, downstream);
   const exclusive = exclusively ? downstream.id : -1;
-  if (settings === null || requestHeaders === null) return { ...NO_NAMES, source, client, exclusive };
+  if (settings === null || requestHeaders === null) return { ...NO_NAMES, source, client, exclusive, clientTlvs };
   const other = settings.header === '' ? undefined : requestHeaders.joined(settings.header);
   const host = hostOf(other === undefined || other === '' ? requestHeaders.authority : other);
-  return { sni: settings.autoSni && !isIp(host) ? host : '', san: settings.autoSanValidation ? host : '', source, client, exclusive };
+  const sni = settings.autoSni && !isIp(host) ? host : '';
+  return { sni, san: settings.autoSanValidation ? host : '', source, client, exclusive, clientTlvs };
 }
 
 /** What follows from a connection that gets one of its own. */
-export function namesFromConnection(downstream: ConnectionInfo, announces: boolean): ServerNames {
+export function namesFromConnection(downstream: ConnectionInfo, announced: Announced): ServerNames {
   const source = downstream.upstreamSource;
-  return source === null && !announces ? NO_NAMES : { ...NO_NAMES, source, client: announces ? downstream : null };
+  return source === null && announced === null ? NO_NAMES : { ...NO_NAMES, source, client: announced === null ? null : downstream };
+}
+
+/** Source: ProxyProtocolUpstreamTransport.tlv_as_pool_key. */
+function apart(announced: Announced, { proxyTlvs }: ConnectionInfo): string {
+  if (announced?.tlvsApart !== true || proxyTlvs === null) return '';
+  return proxyTlvs.map(({ type, value }) => `${type}=${value.toString('base64')}`).join();
 }
 
 /** Without port, and without the brackets of an IPv6 address. */
@@ -59,9 +72,9 @@ function hostOf(authority: string): string {
 }
 
 /** Of the pool that such requests share. */
-export function nameKey({ sni, san, source, client, exclusive }: ServerNames, priority: 0 | 1, http2: boolean): string {
+export function nameKey({ sni, san, source, client, exclusive, clientTlvs }: ServerNames, priority: 0 | 1, http2: boolean): string {
   const from = source === null ? '' : ` ${source.ip} ${source.mark}`;
-  const whose = client === null ? '' : ` for ${client.remoteAddress.text} ${client.localAddress.text}`;
+  const whose = client === null ? '' : ` for ${client.remoteAddress.text} ${client.localAddress.text} ${clientTlvs}`;
   const only = exclusive < 0 ? '' : ` of ${exclusive}`;
   return `${priority} ${http2 ? 2 : 1} ${sni} ${san}${from}${whose}${only}`;
 }

@@ -196,6 +196,8 @@ function compileUpgrades(
       connectTerminatesPost = allowPost;
       if (proxyProtocolConfig?.passThroughTlvs !== undefined)
         here.field('connect_config').field('proxy_protocol_config').unsupported('pass_through_tlvs');
+      if (proxyProtocolConfig !== undefined && proxyProtocolConfig.addedTlvs.length > 0)
+        here.field('connect_config').field('proxy_protocol_config').unsupported('added_tlvs');
       if (proxyProtocolConfig !== undefined) connectProxyProtocol = proxyProtocolConfig.version === ProxyProtocolVersion.V1 ? 1 : 2;
     }
   });

@@ -8,7 +8,7 @@ const of = (id: number) => {
   return { ...context, streamInfo: context.streamInfo, downstream: { ...context.downstream, id } };
 };
 const key = (id: number, exclusively: boolean): string | null => {
-  const names = namesFromRequest(null, of(id), false, exclusively);
+  const names = namesFromRequest(null, of(id), null, exclusively);
   return names === null ? null : nameKey(names, 0, false);
 };
 

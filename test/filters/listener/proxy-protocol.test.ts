@@ -155,9 +155,9 @@ describe('proxy_protocol', () => {
 
   test('TLVs become dynamic metadata by the rules', () => {
     const rules = [
-      { type: 0xea, namespace: 'ns', key: 'vpc' },
-      { type: 4, namespace: 'other', key: 'noop' },
-      { type: 9, namespace: 'ns', key: 'absent' },
+      { type: 0xea, namespace: 'ns', key: 'vpc', base64: false },
+      { type: 4, namespace: 'other', key: 'noop', base64: false },
+      { type: 9, namespace: 'ns', key: 'absent', base64: false },
     ];
     const outcome = run(v2(0x21, 0x11, `${V4}\x04\x00\x01x\xea\x00\x03a\xffb`), { rules });
     expect(outcome.metadata).toEqual({ ns: { vpc: 'a!b' }, other: { noop: 'x' } });

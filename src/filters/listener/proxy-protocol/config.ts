@@ -2,7 +2,10 @@
 
 import { compilePassedTlvs } from '../../../cluster/proxy-protocol/config.ts';
 import { ProxyProtocolConfig_Version as Version } from '../../../config/gen/envoy/config/core/v3/proxy_protocol_pb.js';
-import type { ProxyProtocol } from '../../../config/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js';
+import {
+  ProxyProtocol_KeyValuePair_ValueStringEncoding as Encoding,
+  type ProxyProtocol,
+} from '../../../config/gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js';
 
 import type { PassedTlvs } from '../../../net/proxy-protocol.ts';
 
@@ -10,6 +13,7 @@ export interface TlvRuleSettings {
   readonly type: number;
   readonly namespace: string;
   readonly key: string;
+  readonly base64: boolean;
 }
 
 export interface ProxyProtocolSettings {
@@ -38,6 +42,7 @@ export function compileProxyProtocol(message: ProxyProtocol): ProxyProtocolSetti
         type: rule.tlvType,
         namespace: rule.onTlvPresent!.metadataNamespace || DEFAULT_NAMESPACE,
         key: rule.onTlvPresent!.key,
+        base64: rule.onTlvPresent!.valueStringEncoding === Encoding.BASE64,
       })),
   };
 }

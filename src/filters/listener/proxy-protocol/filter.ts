@@ -92,7 +92,7 @@ class ProxyProtocolFilter implements ListenerFilter {
       const metadata = (accepted.streamInfo.dynamicMetadata ??= new Map<string, Record<string, unknown>>());
       const values = metadata.get(rule.namespace) ?? {};
       // Bytes that are no UTF-8 become "!", as Envoy's MessageUtil::sanitizeUtf8String makes them.
-      values[rule.key] = tlv.value.toString('utf8').replaceAll('\ufffd', '!');
+      values[rule.key] = rule.base64 ? tlv.value.toString('base64') : tlv.value.toString('utf8').replaceAll('\ufffd', '!');
       metadata.set(rule.namespace, values);
     }
   }
