@@ -36,7 +36,7 @@ const queue = [...work];
 await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
 for (const { title, configuration, results } of unsettled) {
   const again = await compareSlower(configuration, sides, results, (differing) =>
-    print(`compared again: ${title}: ${differing.map(({ name }) => name).join(', ')}`),
+    print(`compared again: ${title}: ${differing.map(({ name }) => name).join(', ')}\n${excerpt(differing[0]!.diff)}`),
   );
   tell(title, again);
 }

@@ -1,6 +1,7 @@
 /** `openssl s_client` towards the proxies: an implementation that is neither's own. */
 import { spawn } from 'node:child_process';
 import { OPENSSL } from '../../support/certificates.ts';
+import { pause } from './patience.ts';
 import { tlsFixture } from './tls-fixture.ts';
 
 /** What both sides decide together; not what is random, nor what each library says of itself. */
@@ -12,6 +13,16 @@ const ALERT = /SSL routines:[^:]*:([^:]+):/;
 /** What Envoy says of a client's certificate. Node judges when the handshake is over, and cannot send alerts: the connection just closes, by FIN or by RST. */
 const VERDICT = /unknown ca|certificate unknown|certificate revoked|certificate expired|bad certificate|handshake failure|unexpected eof/;
 
+/** The handshake is over for the client. */
+const OVER = /^Verify return code/m;
+/**
+ * And for the server too: with TLS 1.3 it judges a client's certificate afterwards. A request that crosses its alert would be answered by RST,
+ * and the alert be lost with it.
+ */
+const ACCEPTED = /^New, TLSv1\.[012]|^Reused, TLSv1\.[012]|Post-Handshake New Session Ticket/m;
+/** For a server without tickets, or one that is about to refuse. */
+const UNSURE_MS = 200;
+
 const REQUEST = 'GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n';
 const GIVE_UP_MS = 20_000;
 
@@ -21,14 +32,23 @@ export function playSClient(port: number, args: readonly string[]): Promise<stri
   return new Promise((resolve) => {
     const child = spawn(OPENSSL!, all, { stdio: 'pipe', timeout: GIVE_UP_MS });
     let output = '';
+    let asked = false;
+    let unsure: Promise<void> | null = null;
+    const ask = () => {
+      if (asked) return;
+      asked = true;
+      child.stdin.end(REQUEST);
+    };
     child.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString('latin1');
+      if (asked || !OVER.test(output)) return;
+      if (ACCEPTED.test(output)) ask();
+      else unsure ??= pause(UNSURE_MS).then(ask);
     });
     child.stderr.on('data', (chunk: Buffer) => {
       output += chunk.toString('latin1');
     });
     child.stdin.on('error', () => undefined);
-    child.stdin.end(REQUEST);
     child.once('close', () =>
       resolve([`-> s_client ${args.map((arg) => arg.replace(tlsFixture().directory, '')).join(' ')}`, ...shown(output)].join('\n')),
     );
