@@ -14,7 +14,7 @@ const ALERT = /SSL routines:[^:]*:([^:]+):/;
 const VERDICT = /unknown ca|certificate unknown|certificate revoked|certificate expired|bad certificate|handshake failure|unexpected eof/;
 
 /** The handshake is over for the client. */
-const OVER = /^Verify return code/m;
+const OVER = /Verify return code/;
 /**
  * And for the server too: with TLS 1.3 it judges a client's certificate afterwards. A request that crosses its alert would be answered by RST,
  * and the alert be lost with it.
@@ -33,7 +33,7 @@ export function playSClient(port: number, args: readonly string[]): Promise<stri
     const child = spawn(OPENSSL!, all, { stdio: 'pipe', timeout: GIVE_UP_MS });
     let output = '';
     let asked = false;
-    let unsure: Promise<void> | null = null;
+    let unsure = false;
     const ask = () => {
       if (asked) return;
       asked = true;
@@ -43,7 +43,10 @@ export function playSClient(port: number, args: readonly string[]): Promise<stri
       output += chunk.toString('latin1');
       if (asked || !OVER.test(output)) return;
       if (ACCEPTED.test(output)) ask();
-      else unsure ??= pause(UNSURE_MS).then(ask);
+      else if (!unsure) {
+        unsure = true;
+        void pause(UNSURE_MS).then(ask);
+      }
     });
     child.stderr.on('data', (chunk: Buffer) => {
       output += chunk.toString('latin1');
