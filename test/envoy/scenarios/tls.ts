@@ -162,7 +162,7 @@ const different: Configuration = {
       '- connection sni=alpn.test flags=- version=TLSv1.3 failure=- ended=-',
       '+ connection sni=alpn.test flags=- version=TLSv1.3 failure=TLS_error:|268435456:SSL_routines:OPENSSL_internal:NO_APPLICATION_PROTOCOL:TLS_error_end ended=-',
       `- connection sni=crl.test flags=- version=TLSv1.3 ${UNVERIFIED}unable_to_get_local_issuer_certificate:TLS_error_end ended=-`,
-      `+ connection sni=crl.test flags=- version=TLSv1.3 ${UNVERIFIED}unable_to_get_certificate_CRL:TLS_error_end ended=-`,
+      `+ connection sni=crl.test flags=- version=TLSv1.3 ${UNVERIFIED}certificate_revocation_check_against_provided_CRLs_failed:_unable_to_get_certificate_CRL:TLS_error_end ended=-`,
     ],
   },
   cases: [
