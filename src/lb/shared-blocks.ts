@@ -15,8 +15,10 @@ const USERS = 2;
 const PAYLOAD = 4;
 /** Cell of the slab that is 1 while some thread looks a name up. */
 const LOOKUP_LOCK = 2;
-/** More than any holder needs: it is gone. */
-const MAX_SPINS = 1 << 20;
+/** Tries that a holder who is running needs at most; one that is not gets the core. */
+const SPINS = 1000;
+/** In that many milliseconds a holder that is alive has had its turn, on whatever machine: it is gone. */
+const MAX_WAITS = 1000;
 
 export class SharedBlock {
   readonly cells: Int32Array;
@@ -40,9 +42,18 @@ export function localBlock(): SharedBlock {
   return new SharedBlock(cells, new Float64Array(cells.buffer), 0, null);
 }
 
-/** Spins until cell `index` is this thread's; `unlockCell` gives it back. For a few instructions that cannot throw. */
+/** Waits until cell `index` is this thread's; `unlockCell` gives it back. For a few instructions that cannot throw. */
 export function lockCell(cells: Int32Array, index: number): void {
-  for (let spins = 0; spins < MAX_SPINS; spins++) if (Atomics.compareExchange(cells, index, 0, 1) === 0) return;
+  if (Atomics.compareExchange(cells, index, 0, 1) !== 0) awaitCell(cells, index);
+}
+
+function awaitCell(cells: Int32Array, index: number): void {
+  for (let i = 0; i < SPINS; i++) if (Atomics.compareExchange(cells, index, 0, 1) === 0) return;
+  for (let i = 0; i < MAX_WAITS; i++) {
+    // Nobody wakes us: the holder would have to ask the system at every unlock.
+    Atomics.wait(cells, index, 1, 1);
+    if (Atomics.compareExchange(cells, index, 0, 1) === 0) return;
+  }
 }
 
 export function unlockCell(cells: Int32Array, index: number): void {

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { localBlock, SharedBlocks } from '../../src/lb/shared-blocks.ts';
+import { localBlock, lockCell, SharedBlocks, unlockCell } from '../../src/lb/shared-blocks.ts';
 import { NAMED_BLOCKS, SharedSlab } from '../../src/lb/shared-slab.ts';
 
 describe('shared blocks', () => {
@@ -35,4 +37,15 @@ describe('shared blocks', () => {
     expect(held.length - shared.length).toBe(10);
     expect(localBlock().cells.length).toBe(12);
   });
+});
+
+test('a lock that another thread holds is waited for', async () => {
+  const slab = SharedSlab.create(1 << 16, 64);
+  const { cells, base } = new SharedBlocks(slab).acquire('locked');
+  lockCell(cells, base);
+  const waiting = new Worker(new URL('./lock-worker.ts', import.meta.url), { workerData: { buffer: slab.buffer, index: base } });
+  await once(waiting, 'message');
+  cells[base + 1] = 7;
+  unlockCell(cells, base);
+  expect(await once(waiting, 'message')).toEqual([7]);
 });
