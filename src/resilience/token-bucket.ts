@@ -25,8 +25,8 @@ export class TokenBucket {
   /** Tokens per millisecond. */
   readonly fillRate: number;
   readonly #clock: Clock;
-  readonly #cells: Int32Array;
-  readonly #floats: Float64Array;
+  /** Held for as long as this lives: a block that nobody holds goes to the next name. */
+  readonly #memory: SharedBlock;
   readonly #lock: number;
   readonly #taken: number;
   readonly #at: number;
@@ -36,8 +36,7 @@ export class TokenBucket {
     this.maxTokens = settings.maxTokens;
     this.fillRate = settings.tokensPerFill / settings.fillIntervalMs;
     this.#clock = clock;
-    this.#cells = memory.cells;
-    this.#floats = memory.floats;
+    this.#memory = memory;
     this.#lock = memory.base + LOCK;
     this.#taken = memory.base / 2 + TAKEN;
     this.#at = memory.base / 2 + AT;
@@ -46,39 +45,39 @@ export class TokenBucket {
   /** Takes `tokens` if they are all there. */
   consume(tokens: number): boolean {
     const now = this.#clock.nowMs() + this.#clock.originMs;
-    lockCell(this.#cells, this.#lock);
+    lockCell(this.#memory.cells, this.#lock);
     const taken = this.#takenAt(now) + tokens;
     const enough = taken <= this.maxTokens + ROUNDING;
     if (enough) this.#set(taken, now);
-    unlockCell(this.#cells, this.#lock);
+    unlockCell(this.#memory.cells, this.#lock);
     return enough;
   }
 
   /** Takes as many whole tokens as there are, `wanted` at most. */
   take(wanted: number): number {
     const now = this.#clock.nowMs() + this.#clock.originMs;
-    lockCell(this.#cells, this.#lock);
+    lockCell(this.#memory.cells, this.#lock);
     const taken = this.#takenAt(now);
     const got = Math.max(0, Math.min(wanted, Math.floor(this.maxTokens - taken + ROUNDING)));
     if (got > 0) this.#set(taken + got, now);
-    unlockCell(this.#cells, this.#lock);
+    unlockCell(this.#memory.cells, this.#lock);
     return got;
   }
 
   /** It holds `tokens` from now on, unless it has been told before. */
   startOnce(tokens: number): void {
     const now = this.#clock.nowMs() + this.#clock.originMs;
-    if (Atomics.exchange(this.#cells, this.#lock + STARTED - LOCK, 1) !== 0) return;
-    lockCell(this.#cells, this.#lock);
+    if (Atomics.exchange(this.#memory.cells, this.#lock + STARTED - LOCK, 1) !== 0) return;
+    lockCell(this.#memory.cells, this.#lock);
     this.#set(this.maxTokens - tokens, now);
-    unlockCell(this.#cells, this.#lock);
+    unlockCell(this.#memory.cells, this.#lock);
   }
 
   get remaining(): number {
     const now = this.#clock.nowMs() + this.#clock.originMs;
-    lockCell(this.#cells, this.#lock);
+    lockCell(this.#memory.cells, this.#lock);
     const taken = this.#takenAt(now);
-    unlockCell(this.#cells, this.#lock);
+    unlockCell(this.#memory.cells, this.#lock);
     return this.maxTokens - taken;
   }
 
@@ -89,12 +88,14 @@ export class TokenBucket {
   }
 
   #takenAt(now: number): number {
-    return Math.max(0, this.#floats[this.#taken]! - Math.max(0, now - this.#floats[this.#at]!) * this.fillRate);
+    const { floats } = this.#memory;
+    return Math.max(0, floats[this.#taken]! - Math.max(0, now - floats[this.#at]!) * this.fillRate);
   }
 
   #set(taken: number, now: number): void {
-    this.#floats[this.#taken] = taken;
+    const { floats } = this.#memory;
+    floats[this.#taken] = taken;
     // Another thread may have read the clock later.
-    if (now > this.#floats[this.#at]!) this.#floats[this.#at] = now;
+    if (now > floats[this.#at]!) floats[this.#at] = now;
   }
 }

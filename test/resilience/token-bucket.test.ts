@@ -1,6 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { localBlock } from '../../src/lb/shared-blocks.ts';
+import { localBlock, SharedBlocks } from '../../src/lb/shared-blocks.ts';
 import { SharedSlab } from '../../src/lb/shared-slab.ts';
 import { TokenBucket } from '../../src/resilience/token-bucket.ts';
 import { SimulatedClock } from '../../src/runtime/simulated-clock.ts';
@@ -81,4 +84,22 @@ test('threads share buckets by their names: together they get exactly what each 
     });
   const got = await Promise.all([run(), run(), run(), run()]);
   for (let n = 0; n < 3; n++) expect(got.reduce((sum, one) => sum + one[n]!, 0)).toBe(20_000);
+});
+
+test('a bucket keeps the memory that it shares', async () => {
+  const slab = SharedSlab.create(1 << 16, 64);
+  const settings = { maxTokens: 5, tokensPerFill: 1, fillIntervalMs: 1000 };
+  const bucket = (blocks: SharedBlocks) => new TokenBucket(settings, blocks.acquire('kept'), new SimulatedClock());
+  const blocks = new SharedBlocks(slab);
+  const first = bucket(blocks);
+  expect(first.take(5)).toBe(5);
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  // Blocks that nobody uses are given back after a collection, some turns of the event loop later.
+  for (let i = 0; i < 5; i++) {
+    collect();
+    await setImmediate();
+  }
+  expect(bucket(new SharedBlocks(new SharedSlab(slab.buffer))).take(5)).toBe(0);
+  expect(first.take(1)).toBe(0);
 });
