@@ -101,7 +101,8 @@ class ListTree implements MatchTree {
   }
 }
 
-class ExactTree implements MatchTree {
+/** Looks entries of a map up by the value of an input. */
+abstract class MapTree implements MatchTree {
   readonly #input: MatchInputSettings;
   readonly #map: ReadonlyMap<string, MatchTree>;
   readonly #onNoMatch: MatchTree;
@@ -114,64 +115,50 @@ class ExactTree implements MatchTree {
 
   match(headers: RequestHeaders | null, info: StreamInfo): number {
     const value = readInput(this.#input, headers, info);
-    const action = value === undefined ? NO_ACTION : (this.#map.get(value)?.match(headers, info) ?? NO_ACTION);
+    const action = value === undefined ? NO_ACTION : this.find(value, headers, info);
     return action === NO_ACTION ? this.#onNoMatch.match(headers, info) : action;
+  }
+
+  /** What the entries that `value` stands for say, in their order. */
+  protected abstract find(value: string, headers: RequestHeaders | null, info: StreamInfo): number;
+
+  protected entry(key: string, headers: RequestHeaders | null, info: StreamInfo): number {
+    return this.#map.get(key)?.match(headers, info) ?? NO_ACTION;
   }
 }
 
-class PrefixTree implements MatchTree {
-  readonly #input: MatchInputSettings;
-  readonly #map: ReadonlyMap<string, MatchTree>;
+class ExactTree extends MapTree {
+  protected override find(value: string, headers: RequestHeaders | null, info: StreamInfo): number {
+    return this.entry(value, headers, info);
+  }
+}
+
+class PrefixTree extends MapTree {
   /** The longest first. */
   readonly #lengths: readonly number[];
-  readonly #onNoMatch: MatchTree;
 
   constructor(input: MatchInputSettings, map: ReadonlyMap<string, MatchTree>, onNoMatch: MatchTree) {
-    this.#input = input;
-    this.#map = map;
+    super(input, map, onNoMatch);
     this.#lengths = [...new Set([...map.keys()].map((key) => key.length))].sort((a, b) => b - a);
-    this.#onNoMatch = onNoMatch;
   }
 
-  match(headers: RequestHeaders | null, info: StreamInfo): number {
-    const value = readInput(this.#input, headers, info);
-    if (value !== undefined) {
-      for (let i = 0; i < this.#lengths.length; i++) {
-        const length = this.#lengths[i]!;
-        if (length > value.length) continue;
-        const action = this.#map.get(value.slice(0, length))?.match(headers, info) ?? NO_ACTION;
-        if (action !== NO_ACTION) return action;
-      }
+  protected override find(value: string, headers: RequestHeaders | null, info: StreamInfo): number {
+    for (let i = 0; i < this.#lengths.length; i++) {
+      const length = this.#lengths[i]!;
+      const action = length > value.length ? NO_ACTION : this.entry(value.slice(0, length), headers, info);
+      if (action !== NO_ACTION) return action;
     }
-    return this.#onNoMatch.match(headers, info);
+    return NO_ACTION;
   }
 }
 
-class ServerNameTree implements MatchTree {
-  readonly #input: MatchInputSettings;
-  readonly #map: ReadonlyMap<string, MatchTree>;
-  readonly #onNoMatch: MatchTree;
-
-  constructor(input: MatchInputSettings, map: ReadonlyMap<string, MatchTree>, onNoMatch: MatchTree) {
-    this.#input = input;
-    this.#map = map;
-    this.#onNoMatch = onNoMatch;
-  }
-
-  match(headers: RequestHeaders | null, info: StreamInfo): number {
-    const name = readInput(this.#input, headers, info);
-    let action = name === undefined ? NO_ACTION : this.#try(name, headers, info);
-    if (name !== undefined) {
-      // From the whole name to its last label.
-      for (let dot = name.indexOf('.'); action === NO_ACTION && dot >= 0; dot = name.indexOf('.', dot + 1))
-        action = this.#try(`*${name.slice(dot)}`, headers, info);
-      if (action === NO_ACTION) action = this.#try('*', headers, info);
-    }
-    return action === NO_ACTION ? this.#onNoMatch.match(headers, info) : action;
-  }
-
-  #try(key: string, headers: RequestHeaders | null, info: StreamInfo): number {
-    return this.#map.get(key)?.match(headers, info) ?? NO_ACTION;
+class ServerNameTree extends MapTree {
+  protected override find(name: string, headers: RequestHeaders | null, info: StreamInfo): number {
+    let action = this.entry(name, headers, info);
+    // From the whole name to its last label.
+    for (let dot = name.indexOf('.'); action === NO_ACTION && dot >= 0; dot = name.indexOf('.', dot + 1))
+      action = this.entry(`*${name.slice(dot)}`, headers, info);
+    return action === NO_ACTION ? this.entry('*', headers, info) : action;
   }
 }
 
