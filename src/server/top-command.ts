@@ -124,7 +124,7 @@ class Terminal {
   /** Settles when the stream has ended. */
   #read(query: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const request = http.get(`${origin(this.#admin)}/api/v1/page/events${query}`, { agent: false }, (response) => {
+      const request = http.get(`${origin(this.#admin)}/api/v1/page/events${query}`, { agent: false, timeout: ANSWER_MS }, (response) => {
         if (response.statusCode !== 200) {
           response.resume();
           reject(new Error(`the proxy answered ${response.statusCode}`));
@@ -143,7 +143,7 @@ class Terminal {
         response.on('error', reject);
         response.on('close', resolve);
       });
-      request.setTimeout(ANSWER_MS, () => request.destroy(new Error('nothing has come for 10 s')));
+      request.on('timeout', () => request.destroy(new Error('nothing has come for 10 s')));
       request.on('error', reject);
       request.on('close', resolve);
       this.#stream = request;

@@ -4,6 +4,7 @@ import { ClusterView } from './cluster-view.ts';
 import { ClustersView } from './clusters-view.ts';
 import { ConfigView } from './config-view.ts';
 import { Connection, type ConnectionState } from './connection.ts';
+import { Delay } from './delay.ts';
 import { button, el, setAttribute, setHidden, setText } from './dom.ts';
 import { timeOfDay } from './format.ts';
 import { OverviewView } from './overview-view.ts';
@@ -52,7 +53,7 @@ class App {
   readonly #theme: HTMLButtonElement;
   #view: View | null = null;
   #asked = false;
-  #unseen = 0;
+  readonly #unseen = new Delay();
 
   constructor() {
     this.#connection = new Connection(this.#store, {
@@ -98,8 +99,8 @@ class App {
 
   /** A page that nobody sees need not be fed. */
   #onVisibility(): void {
-    clearTimeout(this.#unseen);
-    if (document.hidden) this.#unseen = setTimeout(() => this.#connection.close(), UNSEEN_MS);
+    this.#unseen.stop();
+    if (document.hidden) this.#unseen.start(UNSEEN_MS, () => this.#connection.close());
     else if (this.#connection.closed) this.#connection.open();
     else this.#drawSoon();
   }

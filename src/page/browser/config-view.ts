@@ -1,10 +1,14 @@
 /** The configuration in force, from `/config_dump`, with a search over all of it. */
 import { type ConfigItem, configItems, type Json } from './config-items.ts';
 import { ConfigTree } from './config-tree.ts';
+import { Delay } from './delay.ts';
 import { button, el, setAttribute, setHidden, setText } from './dom.ts';
 import { plural } from './format.ts';
 import { Table } from './table.ts';
 import { choice, searchField, type View } from './view.ts';
+
+/** Searched when nobody has typed for so long. */
+const TYPING_MS = 120;
 
 export class ConfigView implements View {
   readonly title = 'Configuration';
@@ -19,7 +23,7 @@ export class ConfigView implements View {
   #chosen: ConfigItem | null = null;
   #filter = '';
   #kind = '';
-  #wait = 0;
+  readonly #wait = new Delay();
 
   constructor() {
     this.#table = new Table<ConfigItem>({
@@ -34,8 +38,7 @@ export class ConfigView implements View {
     });
     const search = searchField('Find in the configuration', (text) => {
       this.#filter = text;
-      clearTimeout(this.#wait);
-      this.#wait = setTimeout(() => this.#draw(), 120);
+      this.#wait.start(TYPING_MS, () => this.#draw());
     });
     const kinds = choice('Kind', [['', 'all']], (value) => {
       this.#kind = value;
@@ -68,7 +71,7 @@ export class ConfigView implements View {
   update(): void {}
 
   leave(): void {
-    clearTimeout(this.#wait);
+    this.#wait.stop();
   }
 
   #drawName(cell: HTMLElement, item: ConfigItem): void {

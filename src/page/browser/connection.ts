@@ -1,5 +1,6 @@
 /** The stream of events behind the page. Comes back by itself when the proxy restarts, and says how things stand meanwhile. */
 import type { PageSnapshot, PageTick } from '../snapshot.ts';
+import { Delay } from './delay.ts';
 import type { Store } from './store.ts';
 
 /** "late" = connected, but nothing has come for a while; "full" = the proxy has as many viewers as it serves. */
@@ -25,8 +26,8 @@ export class Connection {
   #state: ConnectionState = 'connecting';
   #failures = 0;
   #closed = true;
-  #retry = 0;
-  #late = 0;
+  readonly #retry = new Delay();
+  readonly #late = new Delay();
 
   constructor(store: Store, listener: ConnectionListener) {
     this.#store = store;
@@ -72,8 +73,8 @@ export class Connection {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#retry);
-    clearTimeout(this.#late);
+    this.#retry.stop();
+    this.#late.stop();
     this.#source?.close();
     this.#source = null;
   }
@@ -82,7 +83,7 @@ export class Connection {
     this.close();
     this.#closed = false;
     this.#setState(state);
-    this.#retry = setTimeout(() => this.open(), afterMs);
+    this.#retry.start(afterMs, () => this.open());
   }
 
   #came(): void {
@@ -92,12 +93,11 @@ export class Connection {
   }
 
   #expect(): void {
-    clearTimeout(this.#late);
-    this.#late = setTimeout(() => {
+    this.#late.start(LATE_MS, () => {
       this.#setState('late');
       // A connection may be dead without an end having come.
-      this.#late = setTimeout(() => this.open(), REOPEN_MS);
-    }, LATE_MS);
+      this.#late.start(REOPEN_MS, () => this.open());
+    });
   }
 
   #setState(state: ConnectionState): void {
